@@ -1,0 +1,1 @@
+//! Wire types and webhook signing of the ClassConnect API.

@@ -1,0 +1,2 @@
+//! The reference practice server.
+pub mod realtime;

@@ -1,0 +1,38 @@
+//! One committed row change: what storage hands to realtime, in commit order.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+/// What happened to the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    Insert,
+    Update,
+    Delete,
+}
+
+/// The tables whose changes are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Table {
+    PracticeSessions,
+    PracticeAttempts,
+}
+
+/// A row change that has been committed. Storage calls [`super::Hub::publish`] with the changes of a
+/// transaction after its commit has returned, in commit order.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub table: Table,
+    pub operation: Operation,
+    /// The user whose row this is: the row-level security rule is `user_id = auth.uid()`.
+    pub owner: Arc<str>,
+    /// The row after the change (absent for a delete): column name to JSON-typed value.
+    pub record: Option<Map<String, Value>>,
+    /// The row's primary key before the change (absent for an insert).
+    pub old_record: Option<Map<String, Value>>,
+    /// The moment the commit returned: `CLOCK_MONOTONIC`, nanoseconds. Processes on one host can compare it.
+    pub committed_monotonic_ns: u64,
+    /// The same moment on the wall clock, microseconds since the Unix epoch.
+    pub committed_unix_us: i64,
+}

@@ -1,0 +1,1 @@
+//! Load testing and SLA verification for webhook-driven services.
