@@ -1,0 +1,96 @@
+//! The run's clock: the only file that names the monotonic clock.
+//!
+//! All times of a run are nanoseconds of the host's raw `CLOCK_MONOTONIC`, so that the generator, the mock and the
+//! reference server, which are processes on one host, can be compared without a clock offset. The runtime's clock is
+//! read underneath, and tests can pause that one.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A moment: nanoseconds of `CLOCK_MONOTONIC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// A moment from raw `CLOCK_MONOTONIC` nanoseconds, such as another process on this host reports.
+    pub fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Raw `CLOCK_MONOTONIC` nanoseconds.
+    pub fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Time from `earlier` to this moment; zero when `earlier` is later.
+    pub fn since(self, earlier: Moment) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Signed nanoseconds from `earlier` to this moment: negative when the clocks or the events crossed.
+    pub fn signed_nanos_since(self, earlier: Moment) -> i64 {
+        self.0 as i64 - earlier.0 as i64
+    }
+
+    /// This moment, later by `duration`.
+    pub fn plus(self, duration: Duration) -> Moment {
+        Moment(self.0.saturating_add(duration.as_nanos() as u64))
+    }
+}
+
+/// Reads the monotonic clock. It is `Copy`: every worker and task has its own.
+#[derive(Debug, Clone, Copy)]
+pub struct RunClock {
+    base: Instant,
+    base_nanos: u64,
+}
+
+impl RunClock {
+    /// Pairs the runtime's clock with the raw monotonic clock. The pairing is exact to the time between two reads of
+    /// the clock (some tens of nanoseconds).
+    pub fn start() -> Self {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let base = Instant::now();
+        Self {
+            base,
+            base_nanos: time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64,
+        }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Moment {
+        Moment(self.base_nanos + self.base.elapsed().as_nanos() as u64)
+    }
+
+    /// Waits until `moment` has come; returns at once when it is past.
+    pub async fn sleep_until(&self, moment: Moment) {
+        let offset = Duration::from_nanos(moment.0.saturating_sub(self.base_nanos));
+        tokio::time::sleep_until(self.base + offset).await;
+    }
+}
+
+/// The wall clock, for the moments that people read: when the run started, what a report is named after.
+pub fn wall_clock_now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn sleeping_follows_the_runtimes_clock() {
+        let clock = RunClock::start();
+        let start = clock.now();
+        clock.sleep_until(start.plus(Duration::from_secs(3600))).await;
+        assert_eq!(clock.now().since(start).as_secs(), 3600);
+    }
+
+    #[test]
+    fn moments_never_underflow() {
+        let (early, late) = (Moment::from_nanos(5), Moment::from_nanos(9));
+        assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(early.signed_nanos_since(late), -4);
+    }
+}

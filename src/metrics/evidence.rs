@@ -1,0 +1,199 @@
+//! All that a verdict is drawn from: the measurements, the audit, and how well the run itself went.
+
+use std::time::Duration;
+
+use super::measurements::Measurements;
+use crate::plan::Condition;
+
+/// Everything a run leaves for its judge. It can be stored in `run.json` and judged again.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    pub measurements: Measurements,
+    pub timeline: Timeline,
+    pub iterations: Iterations,
+    pub generator: GeneratorHealth,
+    /// `None` when no mock was part of the run.
+    pub mock: Option<MockHealth>,
+    /// `None` when the run ended before the audit.
+    pub audit: Option<Audit>,
+    /// The way of a submission, hop by hop; empty when nothing could be joined.
+    pub hops: Vec<Hop>,
+    /// What the window policies found, in order of detection.
+    pub incidents: Vec<Incident>,
+    pub interruption: Option<Interruption>,
+}
+
+/// The phases of the run, in seconds from its start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timeline {
+    /// First second whose tickets are judged.
+    pub measured_from_s: f64,
+    /// When the last ticket was issued: planned end, or the moment the load was stopped.
+    pub load_ended_s: f64,
+    /// When the load would have ended by the plan.
+    pub load_planned_s: f64,
+    /// When the drain was over.
+    pub drained_s: f64,
+}
+
+/// What became of the tickets, warm-up included. `due = started + dropped` and
+/// `started = succeeded + failed + unfinished`, in every run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Iterations {
+    pub due: u64,
+    pub started: u64,
+    pub dropped: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub unfinished: u64,
+}
+
+impl Iterations {
+    /// Whether the two identities hold.
+    pub fn conserved(&self) -> bool {
+        self.due == self.started + self.dropped
+            && self.started == self.succeeded + self.failed + self.unfinished
+    }
+
+    /// Adds the counts of another worker.
+    pub fn add(&mut self, other: &Iterations) {
+        self.due += other.due;
+        self.started += other.started;
+        self.dropped += other.dropped;
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.unfinished += other.unfinished;
+    }
+}
+
+/// How the load generator itself did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GeneratorHealth {
+    pub workers: Vec<WorkerHealth>,
+    /// Most virtual users that were busy at once, over all workers.
+    pub vus_peak: u32,
+    /// The pool's size.
+    pub vus_max: u32,
+    /// Batches of samples or history that found their queue full and had to wait (nothing is thrown away).
+    pub queue_waits: u64,
+    /// Events that a full event store of a user pushed out before they were awaited.
+    pub events_discarded: u64,
+    /// Polls sent by fallbacks; they are no part of any gate.
+    pub polls: u64,
+    /// Reads of a row right after a subscription became live; no part of any gate either.
+    pub initial_reads: u64,
+    /// Realtime sockets that closed before their user was done with them.
+    pub sockets_lost: u64,
+}
+
+/// One worker thread.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WorkerHealth {
+    pub index: u16,
+    /// CPU time of the thread.
+    pub cpu: Duration,
+    /// Wall time it ran.
+    pub wall: Duration,
+    /// Longest gap between two beats of the event loop beyond the beat's own period: how long it was blocked.
+    pub longest_hiccup: Duration,
+}
+
+/// How the mock of ClassConnect did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MockHealth {
+    /// Actual first send minus planned send, milliseconds; `None` when nothing was sent.
+    pub lateness_p50_ms: Option<f64>,
+    pub lateness_p99_ms: Option<f64>,
+    pub accepted: u64,
+    /// Planned never to be sent, on purpose.
+    pub dropped_on_purpose: u64,
+    /// Ledger records that could not be fetched.
+    pub ledger_records_missing: u64,
+}
+
+/// What became of everything that was accepted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Audit {
+    /// Submissions answered with the accepting status.
+    pub accepted: u64,
+    /// With their result visible.
+    pub completed: u64,
+    /// Ended in a failure that the target shows.
+    pub failed: u64,
+    /// Accepted, but no terminal state can be read, or the result is not the one that ClassConnect sent.
+    pub lost: Option<u64>,
+    /// An effect that happened twice.
+    pub duplicated: Option<u64>,
+    /// Events or results that belong to somebody else.
+    pub misdelivered: Option<u64>,
+    /// Not terminal, and the deadline was not over when the run was cut short.
+    pub pending: u64,
+    /// The first violations of each kind, with their witnesses.
+    pub violations: Vec<Violation>,
+}
+
+/// One finding of the audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    pub kind: ViolationKind,
+    /// The submission's reference.
+    pub reference: String,
+    pub ticket: u64,
+    /// What is wrong, as a sentence.
+    pub detail: String,
+}
+
+/// The kinds of audit findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ViolationKind {
+    Lost,
+    Duplicated,
+    Misdelivered,
+}
+
+/// One hop of a submission's way, over all joined submissions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hop {
+    /// Such as `intended → sent`.
+    pub name: String,
+    /// Whether this is the delay that the mock injected, not the target's doing.
+    pub injected: bool,
+    pub count: u64,
+    pub p50_ms: f64,
+    pub p95_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+}
+
+/// A window condition that was breached.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incident {
+    pub kind: IncidentKind,
+    pub condition: Condition,
+    /// First second of the window that was judged a breach.
+    pub window_from_s: f64,
+    /// When it was detected, seconds from the run's start.
+    pub detected_at_s: f64,
+    /// When the window was clean again; `None` while it lasts.
+    pub cleared_at_s: Option<f64>,
+    /// The value the window was judged on: milliseconds, ratio or per second. Infinite when the quantile fell on a
+    /// failed request.
+    pub value: f64,
+    pub samples: u64,
+}
+
+/// Which policy the condition belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IncidentKind {
+    Alert,
+    Rollback,
+}
+
+/// How the user stopped the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// Once: the load ended, the drain was waited for.
+    Drained,
+    /// Twice: the drain was cut short.
+    Cut,
+}

@@ -1,0 +1,398 @@
+//! All series of a run, per second. Pure data: samples go in, slices come out.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::sample::{EventSample, Outcome, RequestSample, Sample};
+use super::slice::Slice;
+use crate::clock::Moment;
+use crate::plan::{Condition, Criteria, Limit, Metric, StepId};
+
+/// Longest value kept: an hour. Longer ones are cut to it and counted.
+const VALUE_US_MAX: u32 = 3_600_000_000;
+/// Failures kept as examples per step and outcome.
+const EXAMPLES_MAX: usize = 5;
+
+/// What a series holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SeriesKind {
+    /// Done − intended of requests; a bad event is a failed, dropped or unfinished request.
+    Response,
+    /// Done − sent of requests that were sent.
+    Service,
+    /// Dispatched − intended: the generator's own lateness.
+    SchedulingLag,
+    /// Time to subscribe: join sent → subscription live. Bad = it failed.
+    Subscribe,
+    /// Request sent → event with the new status received. Bad = not within 5 s.
+    Feedback,
+    /// Change committed → event received.
+    Realtime,
+    /// Expected events; bad = not received within 5 s of their cause being committed.
+    RealtimeDelivery,
+    /// First delivery attempt sent → 2xx; bad = never acknowledged.
+    WebhookProcessing,
+    /// Delivery attempts; bad = without 2xx.
+    WebhookAttempt,
+    /// Submission intended → result in the user's hands; bad = not within the deadline.
+    Turnaround,
+    /// Turnaround less the injected delay.
+    ServerTime,
+    /// Database query time from the target's own metrics, at its buckets' upper edges.
+    DbQuery,
+}
+
+impl SeriesKind {
+    /// All kinds.
+    pub const ALL: [SeriesKind; 12] = [
+        SeriesKind::Response,
+        SeriesKind::Service,
+        SeriesKind::SchedulingLag,
+        SeriesKind::Subscribe,
+        SeriesKind::Feedback,
+        SeriesKind::Realtime,
+        SeriesKind::RealtimeDelivery,
+        SeriesKind::WebhookProcessing,
+        SeriesKind::WebhookAttempt,
+        SeriesKind::Turnaround,
+        SeriesKind::ServerTime,
+        SeriesKind::DbQuery,
+    ];
+
+    /// The key in `run.json`.
+    pub fn key(self) -> &'static str {
+        match self {
+            SeriesKind::Response => "response_time",
+            SeriesKind::Service => "service_time",
+            SeriesKind::SchedulingLag => "scheduling_lag",
+            SeriesKind::Subscribe => "subscribe_time",
+            SeriesKind::Feedback => "feedback_latency",
+            SeriesKind::Realtime => "realtime_latency",
+            SeriesKind::RealtimeDelivery => "realtime_delivery",
+            SeriesKind::WebhookProcessing => "webhook_processing",
+            SeriesKind::WebhookAttempt => "webhook_attempt",
+            SeriesKind::Turnaround => "result_turnaround",
+            SeriesKind::ServerTime => "server_time",
+            SeriesKind::DbQuery => "db_query_time",
+        }
+    }
+
+    /// The kind with this key.
+    pub fn from_key(key: &str) -> Option<SeriesKind> {
+        Self::ALL.into_iter().find(|kind| kind.key() == key)
+    }
+
+    /// The series that a metric is computed from; `None` for metrics derived from several.
+    pub fn of_metric(metric: Metric) -> Option<SeriesKind> {
+        match metric {
+            Metric::ResponseTime | Metric::ErrorRate | Metric::Throughput => Some(SeriesKind::Response),
+            Metric::Availability => None,
+            Metric::FeedbackLatency => Some(SeriesKind::Feedback),
+            Metric::RealtimeLatency => Some(SeriesKind::Realtime),
+            Metric::RealtimeFailures => Some(SeriesKind::RealtimeDelivery),
+            Metric::WebhookProcessing | Metric::WebhookSuccess => Some(SeriesKind::WebhookProcessing),
+            Metric::WebhookFailures => Some(SeriesKind::WebhookAttempt),
+            Metric::ResultTurnaround => Some(SeriesKind::Turnaround),
+            Metric::ServerTime => Some(SeriesKind::ServerTime),
+            Metric::DbQueryTime => Some(SeriesKind::DbQuery),
+        }
+    }
+}
+
+/// Names one series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesKey {
+    pub kind: SeriesKind,
+    pub step: Option<StepId>,
+}
+
+/// The slices of one series by second of the run; warm-up apart, because it is shown and not judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Series {
+    pub warm_up: BTreeMap<u32, Slice>,
+    pub measured: BTreeMap<u32, Slice>,
+}
+
+/// The values (µs) at which each kind of series counts exactly: every limit of the criteria, and the plan's bands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Thresholds(BTreeMap<SeriesKind, Vec<u32>>);
+
+impl Thresholds {
+    /// The bounds of the response-time bands of the report: ≤ 50, 50–150, 150–200, 200–500, > 500 ms.
+    pub const BANDS_US: [u32; 4] = [50_000, 150_000, 200_000, 500_000];
+
+    /// Collects the limits that `criteria` names.
+    pub fn of(criteria: &Criteria) -> Self {
+        let mut thresholds = BTreeMap::from([(SeriesKind::Response, Self::BANDS_US.to_vec())]);
+        let windows = criteria
+            .alerts
+            .iter()
+            .chain(criteria.rollback.as_ref().map(|rollback| &rollback.policy));
+        let conditions = criteria
+            .targets
+            .iter()
+            .chain(windows.flat_map(|policy| &policy.conditions));
+        for Condition { metric, limit, .. } in conditions {
+            if let (Some(kind), Limit::Time(duration)) = (SeriesKind::of_metric(*metric), limit) {
+                let limit_us = u32::try_from(duration.as_micros()).unwrap_or(VALUE_US_MAX);
+                let list: &mut Vec<u32> = thresholds.entry(kind).or_default();
+                if !list.contains(&limit_us) {
+                    list.push(limit_us);
+                }
+            }
+        }
+        Self(thresholds)
+    }
+
+    /// Thresholds as they were stored with a run.
+    pub fn from_stored(thresholds: BTreeMap<SeriesKind, Vec<u32>>) -> Self {
+        Self(thresholds)
+    }
+
+    /// The thresholds of one kind, in the order of [`Slice::above`].
+    pub fn of_kind(&self, kind: SeriesKind) -> &[u32] {
+        self.0.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (SeriesKind, &[u32])> {
+        self.0.iter().map(|(kind, list)| (*kind, list.as_slice()))
+    }
+}
+
+/// How often a step ended in one way, with some tickets to look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErrorTally {
+    pub count: u64,
+    /// The first tickets that ended so.
+    pub example_tickets: Vec<u64>,
+}
+
+/// Everything that was measured.
+#[derive(Debug, Clone)]
+pub struct Measurements {
+    /// The run's start: seconds are counted from here.
+    epoch: Moment,
+    pub thresholds: Thresholds,
+    pub series: BTreeMap<SeriesKey, Series>,
+    /// Failed requests by step and outcome, whole run.
+    pub errors: BTreeMap<(StepId, Outcome), ErrorTally>,
+    /// Values beyond an hour, cut to it.
+    pub clamped: u64,
+    /// Values below zero (clocks that crossed), taken as zero.
+    pub negative: u64,
+    /// Knows the buckets; holds no samples itself.
+    buckets: Histogram<u64>,
+}
+
+impl Measurements {
+    /// Empty measurements of a run that starts at `epoch`.
+    #[expect(
+        clippy::expect_used,
+        reason = "the bounds are constants that HdrHistogram accepts"
+    )]
+    pub fn new(epoch: Moment, thresholds: Thresholds) -> Self {
+        Self {
+            epoch,
+            thresholds,
+            series: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            clamped: 0,
+            negative: 0,
+            buckets: Histogram::new_with_bounds(1, u64::from(VALUE_US_MAX), 3)
+                .expect("valid constant bounds"),
+        }
+    }
+
+    /// The run's start.
+    pub fn epoch(&self) -> Moment {
+        self.epoch
+    }
+
+    /// The second of the run that a moment belongs to; moments before the start belong to second 0.
+    pub fn second_of(&self, moment: Moment) -> u32 {
+        u32::try_from(moment.since(self.epoch).as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// Takes in one sample.
+    pub fn record(&mut self, sample: &Sample) {
+        match sample {
+            Sample::Request(request) => self.record_request(request),
+            Sample::Event(event) => self.record_event(event),
+        }
+    }
+
+    fn record_request(&mut self, request: &RequestSample) {
+        let second = self.second_of(request.intended);
+        let step = Some(request.step);
+        let warm_up = request.warm_up;
+        let response_ns = request.done.signed_nanos_since(request.intended);
+        self.add(
+            SeriesKind::Response,
+            step,
+            warm_up,
+            second,
+            request.outcome.is_ok().then_some(response_ns),
+        );
+        match request.outcome {
+            Outcome::Dropped | Outcome::Connect => {}
+            outcome => {
+                let service_ns = request.done.signed_nanos_since(request.sent);
+                self.add(
+                    SeriesKind::Service,
+                    step,
+                    warm_up,
+                    second,
+                    outcome.is_ok().then_some(service_ns),
+                );
+            }
+        }
+        if !request.outcome.is_ok() {
+            let tally = self.errors.entry((request.step, request.outcome)).or_default();
+            tally.count += 1;
+            if tally.example_tickets.len() < EXAMPLES_MAX {
+                tally.example_tickets.push(request.ticket);
+            }
+        }
+    }
+
+    fn record_event(&mut self, event: &EventSample) {
+        let second = self.second_of(event.at);
+        self.add(event.kind, event.step, event.warm_up, second, event.value_ns);
+    }
+
+    fn add(
+        &mut self,
+        kind: SeriesKind,
+        step: Option<StepId>,
+        warm_up: bool,
+        second: u32,
+        value_ns: Option<i64>,
+    ) {
+        self.add_many(kind, step, warm_up, second, value_ns, 1);
+    }
+
+    /// Adds `count` equal events, as the target's own histograms deliver them.
+    pub fn add_many(
+        &mut self,
+        kind: SeriesKind,
+        step: Option<StepId>,
+        warm_up: bool,
+        second: u32,
+        value_ns: Option<i64>,
+        count: u64,
+    ) {
+        let series = self.series.entry(SeriesKey { kind, step }).or_default();
+        let slices = if warm_up {
+            &mut series.warm_up
+        } else {
+            &mut series.measured
+        };
+        let slice = slices.entry(second).or_default();
+        let Some(value_ns) = value_ns else {
+            slice.add_bad(count);
+            return;
+        };
+        if value_ns < 0 {
+            self.negative += count;
+        }
+        let value_us = value_ns.max(0) / 1_000;
+        let value_us = u32::try_from(value_us)
+            .ok()
+            .filter(|value| *value <= VALUE_US_MAX)
+            .unwrap_or_else(|| {
+                self.clamped += count;
+                VALUE_US_MAX
+            });
+        let bucket_us = self.buckets.lowest_equivalent(u64::from(value_us)) as u32;
+        slice.add_value(value_us, bucket_us, count, self.thresholds.of_kind(kind));
+    }
+
+    /// The measured part of one series (`step`) or of all steps of a kind (`None`), seconds `from..to`.
+    pub fn sum(&self, kind: SeriesKind, step: Option<StepId>, seconds: std::ops::Range<u32>) -> Slice {
+        let mut sum = Slice::default();
+        for (key, series) in &self.series {
+            if key.kind == kind && (step.is_none() || key.step == step) {
+                for slice in series.measured.range(seconds.clone()).map(|(_, slice)| slice) {
+                    sum.merge(slice);
+                }
+            }
+        }
+        sum
+    }
+
+    /// The whole measured part of a kind, over all steps or for one.
+    pub fn total(&self, kind: SeriesKind, step: Option<StepId>) -> Slice {
+        self.sum(kind, step, 0..u32::MAX)
+    }
+
+    /// The steps for which a kind has samples, measured or warm-up.
+    pub fn steps_of(&self, kind: SeriesKind) -> impl Iterator<Item = StepId> + '_ {
+        self.series
+            .keys()
+            .filter(move |key| key.kind == kind)
+            .filter_map(|key| key.step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(intended_ms: u64, response_ms: u64, outcome: Outcome, warm_up: bool) -> Sample {
+        let at = |ms: u64| Moment::from_nanos(ms * 1_000_000);
+        Sample::Request(RequestSample {
+            step: StepId(0),
+            ticket: 7,
+            warm_up,
+            intended: at(intended_ms),
+            dispatched: at(intended_ms),
+            sent: at(intended_ms + 1),
+            done: at(intended_ms + response_ms),
+            outcome,
+        })
+    }
+
+    #[test]
+    fn samples_belong_to_the_second_they_were_intended_for() {
+        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::default());
+        measurements.record(&request(900, 2_000, Outcome::Ok, false));
+        measurements.record(&request(1_100, 10, Outcome::Status(500), false));
+        measurements.record(&request(100, 10, Outcome::Ok, true));
+        let first = measurements.sum(SeriesKind::Response, None, 0..1);
+        assert_eq!((first.total, first.bad), (1, 0), "warm-up is kept apart");
+        assert_eq!(first.quantile_ms(0.5), Some(2_000.0));
+        let second = measurements.sum(SeriesKind::Response, Some(StepId(0)), 1..2);
+        assert_eq!((second.total, second.bad), (1, 1));
+        let tally = &measurements.errors[&(StepId(0), Outcome::Status(500))];
+        assert_eq!(
+            (tally.count, tally.example_tickets.as_slice()),
+            (1, [7].as_slice())
+        );
+    }
+
+    #[test]
+    fn out_of_range_values_are_cut_and_counted() {
+        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::default());
+        measurements.add_many(SeriesKind::Realtime, None, false, 0, Some(-5), 2);
+        measurements.add_many(SeriesKind::Realtime, None, false, 0, Some(i64::MAX), 1);
+        assert_eq!((measurements.negative, measurements.clamped), (2, 1));
+        assert_eq!(measurements.total(SeriesKind::Realtime, None).total, 3);
+    }
+
+    #[test]
+    fn values_keep_three_significant_digits() {
+        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::default());
+        for micros in [1_234, 56_789, 123_456, 98_765_432] {
+            measurements.add_many(SeriesKind::Service, None, false, 0, Some(micros * 1_000), 1);
+        }
+        for (value, bucket) in [1_234_u32, 56_789, 123_456, 98_765_432]
+            .iter()
+            .zip(measurements.total(SeriesKind::Service, None).values.keys())
+        {
+            let error = f64::from(value - bucket) / f64::from(*value);
+            assert!((0.0..0.001).contains(&error), "{value} in bucket {bucket}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What was measured: samples as workers record them, slices per second as everything else reads them.
+
+mod evidence;
+mod measurements;
+mod sample;
+mod slice;
+
+pub use evidence::{
+    Audit, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations, MockHealth,
+    Timeline, Violation, ViolationKind, WorkerHealth,
+};
+pub use measurements::{ErrorTally, Measurements, Series, SeriesKey, SeriesKind, Thresholds};
+pub use sample::{EventSample, Outcome, RequestSample, Sample};
+pub use slice::Slice;

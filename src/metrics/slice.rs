@@ -1,0 +1,202 @@
+//! The samples of one series in one second, in a form that can be merged and judged again.
+//!
+//! Values are kept as counts per HdrHistogram bucket (3 significant digits, 1 µs to 1 h), sparsely: a second rarely
+//! fills more than a few hundred of the tens of thousands of buckets. Bad events and events beyond the scenario's own
+//! thresholds are counted exactly, because a histogram cannot split a bucket.
+
+use std::collections::BTreeMap;
+
+/// Mergeable counts of a stretch of time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// All events, good and bad.
+    pub total: u64,
+    /// Events without a value: failed, lost, never sent. They stand above every value.
+    pub bad: u64,
+    /// Per threshold of the series (see [`super::Thresholds`]): events with a value above it. Without the bad ones.
+    pub above: Vec<u64>,
+    /// Count per bucket; the key is the bucket's lowest value in microseconds.
+    pub values: BTreeMap<u32, u64>,
+    /// Sum of the values in microseconds, for the mean.
+    pub sum_us: u64,
+    /// Largest value in microseconds, exact; 0 without values.
+    pub max_us: u32,
+    /// Smallest value in microseconds, exact; 0 without values.
+    pub min_us: u32,
+}
+
+impl Slice {
+    /// Adds `count` events of `value_us`, whose bucket begins at `bucket_us`.
+    pub fn add_value(&mut self, value_us: u32, bucket_us: u32, count: u64, thresholds_us: &[u32]) {
+        self.reserve(thresholds_us.len());
+        for (above, threshold) in self.above.iter_mut().zip(thresholds_us) {
+            if value_us > *threshold {
+                *above += count;
+            }
+        }
+        self.min_us = if self.good() == 0 {
+            value_us
+        } else {
+            self.min_us.min(value_us)
+        };
+        self.max_us = self.max_us.max(value_us);
+        self.total += count;
+        self.sum_us += u64::from(value_us) * count;
+        *self.values.entry(bucket_us).or_default() += count;
+    }
+
+    /// Adds `count` events without a value.
+    pub fn add_bad(&mut self, count: u64) {
+        self.total += count;
+        self.bad += count;
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Slice) {
+        self.reserve(other.above.len());
+        for (mine, theirs) in self.above.iter_mut().zip(&other.above) {
+            *mine += theirs;
+        }
+        if other.good() > 0 {
+            self.min_us = if self.good() == 0 {
+                other.min_us
+            } else {
+                self.min_us.min(other.min_us)
+            };
+            self.max_us = self.max_us.max(other.max_us);
+        }
+        self.total += other.total;
+        self.bad += other.bad;
+        self.sum_us += other.sum_us;
+        for (bucket, count) in &other.values {
+            *self.values.entry(*bucket).or_default() += count;
+        }
+    }
+
+    /// Events with a value.
+    pub fn good(&self) -> u64 {
+        self.total - self.bad
+    }
+
+    /// Share of bad events; `None` without events.
+    pub fn bad_share(&self) -> Option<f64> {
+        (self.total > 0).then(|| self.bad as f64 / self.total as f64)
+    }
+
+    /// Events that are bad or above `threshold_us`, by the exact counter when the threshold has one, else by buckets
+    /// (3 significant digits).
+    pub fn bad_or_above(&self, threshold_us: u32, thresholds_us: &[u32]) -> u64 {
+        let exact = thresholds_us
+            .iter()
+            .position(|threshold| *threshold == threshold_us);
+        let above = match exact.and_then(|index| self.above.get(index)) {
+            Some(count) => *count,
+            None => self
+                .values
+                .range(threshold_us.saturating_add(1)..)
+                .map(|(_, count)| count)
+                .sum(),
+        };
+        self.bad + above
+    }
+
+    /// The value at `quantile` in milliseconds over all events, bad ones standing at infinity; `None` without events.
+    pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {
+        if self.total == 0 {
+            return None;
+        }
+        let rank = ((quantile * self.total as f64).ceil() as u64).clamp(1, self.total);
+        let mut seen = 0;
+        for (bucket, count) in &self.values {
+            seen += count;
+            if seen >= rank {
+                return Some(f64::from((*bucket).max(self.min_us).min(self.max_us)) / 1e3);
+            }
+        }
+        Some(f64::INFINITY)
+    }
+
+    /// Mean of the values in milliseconds; `None` without values.
+    pub fn mean_ms(&self) -> Option<f64> {
+        (self.good() > 0).then(|| self.sum_us as f64 / self.good() as f64 / 1e3)
+    }
+
+    /// Largest value in milliseconds; infinity when an event was bad, `None` without events.
+    pub fn max_ms(&self) -> Option<f64> {
+        match (self.total, self.bad) {
+            (0, _) => None,
+            (_, 0) => Some(f64::from(self.max_us) / 1e3),
+            _ => Some(f64::INFINITY),
+        }
+    }
+
+    /// Smallest value in milliseconds; `None` without values.
+    pub fn min_ms(&self) -> Option<f64> {
+        (self.good() > 0).then(|| f64::from(self.min_us) / 1e3)
+    }
+
+    fn reserve(&mut self, thresholds: usize) {
+        if self.above.len() < thresholds {
+            self.above.resize(thresholds, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slice_of(values: &[u32], bad: u64) -> Slice {
+        let mut slice = Slice::default();
+        for value in values {
+            slice.add_value(*value, *value, 1, &[150_000]);
+        }
+        slice.add_bad(bad);
+        slice
+    }
+
+    #[test]
+    fn bad_events_stand_above_every_value() {
+        let slice = slice_of(&[10_000; 94], 6);
+        assert_eq!(slice.quantile_ms(0.94), Some(10.0));
+        assert_eq!(slice.quantile_ms(0.95), Some(f64::INFINITY));
+        assert_eq!(slice.max_ms(), Some(f64::INFINITY));
+        assert_eq!(slice.mean_ms(), Some(10.0));
+        assert_eq!(slice.bad_or_above(150_000, &[150_000]), 6);
+    }
+
+    #[test]
+    fn no_events_give_no_value() {
+        let slice = Slice::default();
+        assert_eq!(
+            (slice.quantile_ms(0.5), slice.mean_ms(), slice.bad_share()),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_threshold_without_a_counter_is_read_from_the_buckets() {
+        let slice = slice_of(&[100, 200, 300], 0);
+        assert_eq!(slice.bad_or_above(150, &[150_000]), 2);
+        assert_eq!(slice.bad_or_above(200, &[150_000]), 1);
+    }
+
+    proptest! {
+        /// Splitting samples over recorders and merging gives the same as one recorder, in any order.
+        #[test]
+        fn merging_equals_recording_together(
+            left in proptest::collection::vec(1_u32..400_000, 0..50),
+            right in proptest::collection::vec(1_u32..400_000, 0..50),
+            bad in 0_u64..5,
+        ) {
+            let together = slice_of(&[left.clone(), right.clone()].concat(), bad);
+            let mut merged = slice_of(&left, bad);
+            merged.merge(&slice_of(&right, 0));
+            prop_assert_eq!(&merged, &together);
+            let mut reversed = slice_of(&right, 0);
+            reversed.merge(&slice_of(&left, bad));
+            prop_assert_eq!(&reversed, &together);
+        }
+    }
+}

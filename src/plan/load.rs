@@ -1,0 +1,140 @@
+//! How many users come, and when.
+
+use std::time::Duration;
+
+use crate::units::Rate;
+
+/// The load of a run.
+#[derive(Debug, Clone)]
+pub struct Load {
+    pub executor: Executor,
+    /// Most virtual users at once; an arrival that finds none free is dropped and counted.
+    pub max_vus: u32,
+    pub connections: Connections,
+    /// Tickets scheduled before this offset are warm-up: shown, not judged.
+    pub warm_up: Duration,
+    /// After the last ticket: how long iterations under way, and the results they wait for, may take to end.
+    pub drain: Duration,
+    /// Threads that drive virtual users; at least 1.
+    pub workers: u16,
+}
+
+/// Whether a connection lasts for one iteration or for the life of a virtual user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connections {
+    /// Each iteration is a new user with a connection of its own.
+    PerIteration,
+    /// A virtual user keeps its connection from iteration to iteration.
+    PerVirtualUser,
+}
+
+/// How arrivals are spaced at a given rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spacing {
+    /// Equal gaps.
+    Even,
+    /// Exponential gaps: independent users.
+    Poisson,
+}
+
+/// What drives iterations. Open models schedule arrivals whether the target keeps up or not; closed models keep a
+/// number of users busy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Executor {
+    ConstantArrivalRate {
+        rate: Rate,
+        duration: Duration,
+        spacing: Spacing,
+    },
+    RampingArrivalRate {
+        start_rate: Rate,
+        stages: Vec<Stage<Rate>>,
+        spacing: Spacing,
+    },
+    ConstantVus {
+        vus: u32,
+        duration: Duration,
+    },
+    RampingVus {
+        start_vus: u32,
+        stages: Vec<Stage<u32>>,
+    },
+}
+
+/// A straight line from the value before to `target`, over `duration`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage<T> {
+    pub target: T,
+    pub duration: Duration,
+}
+
+impl Executor {
+    /// The executor's name, as in the scenario file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Executor::ConstantArrivalRate { .. } => "constant-arrival-rate",
+            Executor::RampingArrivalRate { .. } => "ramping-arrival-rate",
+            Executor::ConstantVus { .. } => "constant-vus",
+            Executor::RampingVus { .. } => "ramping-vus",
+        }
+    }
+
+    /// How long tickets are issued.
+    pub fn duration(&self) -> Duration {
+        match self {
+            Executor::ConstantArrivalRate { duration, .. } | Executor::ConstantVus { duration, .. } => {
+                *duration
+            }
+            Executor::RampingArrivalRate { stages, .. } => stages.iter().map(|stage| stage.duration).sum(),
+            Executor::RampingVus { stages, .. } => stages.iter().map(|stage| stage.duration).sum(),
+        }
+    }
+
+    /// Whether arrivals are scheduled independently of the target (open model).
+    pub fn is_open(&self) -> bool {
+        match self {
+            Executor::ConstantArrivalRate { .. } | Executor::RampingArrivalRate { .. } => true,
+            Executor::ConstantVus { .. } | Executor::RampingVus { .. } => false,
+        }
+    }
+}
+
+/// A distribution of durations.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DurationDistribution {
+    Fixed(Duration),
+    /// `min <= max`.
+    Uniform {
+        min: Duration,
+        max: Duration,
+    },
+    /// `0 < median <= p99`; values above `max` are cut to it.
+    LogNormal {
+        median: Duration,
+        p99: Duration,
+        max: Option<Duration>,
+    },
+}
+
+impl DurationDistribution {
+    /// The expected value; of a lognormal without its cut at `max`.
+    pub fn mean(&self) -> Duration {
+        match self {
+            DurationDistribution::Fixed(value) => *value,
+            DurationDistribution::Uniform { min, max } => (*min + *max) / 2,
+            DurationDistribution::LogNormal { median, p99, .. } => {
+                let sigma = (p99.as_secs_f64() / median.as_secs_f64()).ln() / 2.326_347_874_040_841;
+                median.mul_f64((sigma * sigma / 2.0).exp())
+            }
+        }
+    }
+
+    /// The longest value that the distribution gives, or `None` when it has no end.
+    pub fn longest(&self) -> Option<Duration> {
+        match self {
+            DurationDistribution::Fixed(value) => Some(*value),
+            DurationDistribution::Uniform { max, .. } => Some(*max),
+            DurationDistribution::LogNormal { max, .. } => *max,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The plan: a scenario as it is meant, with every default resolved and every value checked.
+//!
+//! It is data only. [`crate::scenario`] makes it from a file, everything else reads it, nothing changes it.
+
+mod criteria;
+mod journey;
+mod load;
+mod metric;
+mod target;
+mod template;
+
+pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
+pub use journey::{
+    AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,
+    Method, RequestStep, Step, StepId, StepInfo, StepKind, Submission, SubscribeStep, ThinkStep,
+};
+pub use load::{Connections, DurationDistribution, Executor, Load, Spacing, Stage};
+pub use metric::{Metric, Unit};
+pub use target::{
+    Architecture, ClassConnect, Database, ReferenceServer, RemoteTarget, Target, TargetKind, Tokens,
+};
+pub use template::{Encoding, Piece, Template, VariableId, Variables};
+
+/// Everything a run needs to know.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub name: String,
+    pub description: String,
+    /// The seed of all chance in the run; `--seed` overrides the scenario's.
+    pub seed: u64,
+    pub target: Target,
+    /// The mock of ClassConnect; `None` when the target brings its own.
+    pub classconnect: Option<ClassConnect>,
+    pub load: Load,
+    /// At least one; the weights decide which journey a ticket takes.
+    pub journeys: Vec<Journey>,
+    /// Every step that is measured, over all journeys, indexed by [`StepId`].
+    pub steps: Vec<StepInfo>,
+    /// The names behind [`VariableId`]s.
+    pub variables: Variables,
+    /// Targets, alerts and rollback thresholds.
+    pub criteria: Criteria,
+}
+
+impl Plan {
+    /// The name of a measured step.
+    pub fn step_name(&self, id: StepId) -> &str {
+        self.steps
+            .get(id.index())
+            .map_or("unknown", |info| info.name.as_str())
+    }
+}

@@ -1,0 +1,108 @@
+//! What is tested: the reference server and the mock that the run starts, or a deployment of the user's own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::units::Ratio;
+
+/// The system under test.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub kind: TargetKind,
+    /// The version named in the report.
+    pub version: String,
+    /// Hosts that may be sent load besides loopback.
+    pub allow_hosts: Vec<String>,
+    /// Time-out for opening a connection.
+    pub connect_timeout: Duration,
+}
+
+/// Who runs the target.
+#[derive(Debug, Clone)]
+pub enum TargetKind {
+    /// The run starts the reference practice server and stops it afterwards.
+    Reference(ReferenceServer),
+    /// A deployment that exists already.
+    Remote(RemoteTarget),
+}
+
+/// Settings of the reference server. The faults are plain settings, so that a drill is a scenario like any other.
+#[derive(Debug, Clone)]
+pub struct ReferenceServer {
+    pub database: Database,
+    pub architecture: Architecture,
+    /// Every answer of the practice API is this much later.
+    pub answer_delay: Duration,
+    /// This share of the practice API's requests is answered with 500.
+    pub error_rate: Ratio,
+    /// Whether the server asks ClassConnect for results whose webhook never came.
+    pub poll_classconnect: bool,
+}
+
+/// Where the reference server keeps its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// SQLite, embedded; a temporary file.
+    Sqlite,
+}
+
+/// Which of the two architectures the reference server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// Direct service calls with two database updates.
+    Direct,
+}
+
+/// A deployment of the user's own.
+#[derive(Clone)]
+pub struct RemoteTarget {
+    /// `http://host[:port]`, without a trailing slash.
+    pub base_url: String,
+    /// `ws://host[:port]/…` of the realtime endpoint; derived from `base_url` when the scenario does not say.
+    pub realtime_url: String,
+    pub api_key: Option<String>,
+    pub tokens: Tokens,
+    /// Path that answers 2xx when the target is up; asked before the load starts.
+    pub health_path: Option<String>,
+}
+
+impl std::fmt::Debug for RemoteTarget {
+    /// Leaves the key out: it must not reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteTarget")
+            .field("base_url", &self.base_url)
+            .field("realtime_url", &self.realtime_url)
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How virtual users prove who they are.
+#[derive(Clone)]
+pub enum Tokens {
+    /// No `Authorization` header.
+    None,
+    /// Tokens are signed by the run with this HS256 secret, one user each.
+    Signed { jwt_secret: String },
+    /// One token a line; users take them in turn.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Tokens::None => f.write_str("None"),
+            Tokens::Signed { .. } => f.write_str("Signed"),
+            Tokens::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+/// The mock of ClassConnect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassConnect {
+    /// The mock's delivery plan, in the form that the mock takes: delays, retry schedule, faults.
+    pub plan: serde_json::Value,
+    /// The longest time from acceptance to the last delivery attempt; `None` when a delay has no upper end.
+    pub longest_delivery: Option<Duration>,
+}
