@@ -5,6 +5,12 @@
 
 pub mod chance;
 pub mod clock;
+pub mod executor;
+pub mod identity;
 pub mod metrics;
 pub mod plan;
+pub mod protocol;
+pub mod schedule;
+pub mod step;
 pub mod units;
+pub mod vu;
