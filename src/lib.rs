@@ -3,6 +3,7 @@
 //! The layers, lowest first: words ([`units`], [`clock`], [`chance`]), data ([`plan`]), pure logic, effects, the run,
 //! the shell. Imports point downwards only; `tests/it/tidy.rs` checks it.
 
+pub mod audit;
 pub mod chance;
 pub mod clock;
 pub mod executor;
@@ -12,5 +13,6 @@ pub mod plan;
 pub mod protocol;
 pub mod schedule;
 pub mod step;
+pub mod target;
 pub mod units;
 pub mod vu;
