@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod plan;
 pub mod protocol;
 pub mod schedule;
+pub mod sla;
 pub mod step;
 pub mod target;
 pub mod units;

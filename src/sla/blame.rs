@@ -1,0 +1,200 @@
+//! Whose fault a bad result is: the target's, or that of the generator and the mock.
+//!
+//! A late generator makes a target look slower than it is. It explains a bad result when the result is good once the
+//! lateness is taken out: either by leaving out the seconds in which the generator was late, or, when it was late all
+//! the time, by judging the time since the request was really sent. In the second case the lag must also be large
+//! enough to matter, because a request that waits for a busy target before it is sent waits through the target's
+//! fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::availability;
+use super::finding::{Finding, Status, Subject};
+use super::measure::{Measure, Reading};
+use super::validity::lag_limit_ms;
+use super::wording::quantity;
+use crate::metrics::{Evidence, Incident, Measurements, SeriesKind, Slice};
+use crate::plan::{Condition, Criteria, Limit, Metric, StepInfo, Unit};
+
+/// The lag must make up this part of the excess over the limit to explain it on its own.
+const MATERIAL_PART: f64 = 0.5;
+
+/// Explains bad results by trouble of the generator or the mock.
+pub(crate) struct Blame<'a> {
+    criteria: &'a Criteria,
+    steps: &'a [StepInfo],
+    evidence: &'a Evidence,
+    lag_limit_ms: f64,
+}
+
+impl<'a> Blame<'a> {
+    pub(crate) fn new(criteria: &'a Criteria, evidence: &'a Evidence, steps: &'a [StepInfo]) -> Self {
+        Self {
+            criteria,
+            steps,
+            evidence,
+            lag_limit_ms: lag_limit_ms(criteria),
+        }
+    }
+
+    /// The sentence that explains a missed target, or `None` when it is the target's own doing.
+    pub(crate) fn explains_failure(&self, finding: &Finding) -> Option<String> {
+        let Subject::Target(condition) = &finding.subject else {
+            return None;
+        };
+        if finding.status != Status::Fail {
+            return None;
+        }
+        if condition.metric == Metric::Availability {
+            return self.late_generator_in_slots(condition);
+        }
+        self.late_generator(condition, 0..u32::MAX, |reading| reading.satisfies(condition))
+            .or_else(|| self.late_mock(condition, finding.value?))
+    }
+
+    /// The sentence that explains a tripped rollback threshold, or `None` when it is the target's own doing.
+    pub(crate) fn explains_incident(&self, incident: &Incident) -> Option<String> {
+        let condition = &incident.condition;
+        let seconds = incident.window_from_s as u32..incident.detected_at_s as u32;
+        self.late_generator(condition, seconds, |reading| !reading.satisfies(condition))
+            .or_else(|| self.late_mock(condition, incident.value))
+    }
+
+    fn late_generator(
+        &self,
+        condition: &Condition,
+        seconds: Range<u32>,
+        good: impl Fn(&Reading) -> bool,
+    ) -> Option<String> {
+        let measurements = &self.evidence.measurements;
+        let measure = Measure::of(condition, self.steps).ok()?;
+        let late = self.late_seconds(seconds.clone());
+        if late.is_empty() {
+            return None;
+        }
+        let mut rest = Slice::default();
+        let mut rest_seconds = 0_u32;
+        for (second, slice) in measure.by_second(measurements, seconds.clone()) {
+            if !late.contains(&second) {
+                rest.merge(&slice);
+                rest_seconds += 1;
+            }
+        }
+        let lag = measurements.sum(SeriesKind::SchedulingLag, None, seconds.clone());
+        let lag_p99 = lag.quantile_ms(0.99)?;
+        let how_late = format!(
+            "The generator was up to {} late (p99; {} is acceptable)",
+            quantity(lag_p99, Unit::Time),
+            quantity(self.lag_limit_ms, Unit::Time)
+        );
+        if measure
+            .read_slice(&rest, measurements, f64::from(rest_seconds))
+            .is_some_and(|reading| good(&reading))
+        {
+            return Some(format!(
+                "{how_late}; without the {} in which it was, {} would be good.",
+                super::wording::counted(late.len() as u64, "second"),
+                subject(condition)
+            ));
+        }
+        let in_time = self.as_sent(&measure, measurements, seconds)?;
+        let excess = self.excess_ms(condition, &measure)?;
+        (good(&in_time) && lag_p99 > self.lag_limit_ms && lag_p99 >= MATERIAL_PART * excess).then(|| {
+            format!(
+                "{how_late}; counted from the moment requests were really sent, {} would be good.",
+                subject(condition)
+            )
+        })
+    }
+
+    /// Availability again, without the late seconds, or counted from the moment requests were really sent.
+    fn late_generator_in_slots(&self, condition: &Condition) -> Option<String> {
+        let measurements = &self.evidence.measurements;
+        let late = self.late_seconds(0..u32::MAX);
+        if late.is_empty() {
+            return None;
+        }
+        let good = |responses: &BTreeMap<u32, Slice>| {
+            availability::slots(self.criteria, self.steps, measurements, responses)
+                .ok()
+                .and_then(|slots| slots.share())
+                .is_some_and(|share| condition.comparator.holds(share, condition.limit.as_number()))
+        };
+        let responses = availability::responses(measurements);
+        let mut sent = availability::by_second(measurements, SeriesKind::Service);
+        for (second, response) in &responses {
+            let slice = sent.entry(*second).or_default();
+            slice.add_bad(response.total.saturating_sub(slice.total));
+        }
+        let mut rest = responses;
+        rest.retain(|second, _| !late.contains(second));
+        (good(&rest) || good(&sent)).then(|| {
+            format!(
+                "The generator was late in {}; without that, availability would be good.",
+                super::wording::counted(late.len() as u64, "second"),
+            )
+        })
+    }
+
+    /// The seconds in which the generator was later than it may be.
+    fn late_seconds(&self, seconds: Range<u32>) -> BTreeSet<u32> {
+        availability::by_second(&self.evidence.measurements, SeriesKind::SchedulingLag)
+            .into_iter()
+            .filter(|(second, _)| seconds.contains(second))
+            .filter(|(_, slice)| slice.quantile_ms(0.99).is_some_and(|p99| p99 > self.lag_limit_ms))
+            .map(|(second, _)| second)
+            .collect()
+    }
+
+    /// Response times counted from the moment of sending. Requests that were never sent stay bad.
+    fn as_sent(
+        &self,
+        measure: &Measure,
+        measurements: &Measurements,
+        seconds: Range<u32>,
+    ) -> Option<Reading> {
+        if measure.kind != SeriesKind::Response {
+            return None;
+        }
+        let response = measure.slice(measurements, seconds.clone());
+        let service = measure.on(SeriesKind::Service);
+        let mut sent = service.slice(measurements, seconds.clone());
+        sent.add_bad(response.total.saturating_sub(sent.total));
+        let span = f64::from(seconds.end.saturating_sub(seconds.start));
+        service.read_slice(&sent, measurements, span)
+    }
+
+    /// By how much the quantile exceeds its limit over the whole judged part, in milliseconds.
+    fn excess_ms(&self, condition: &Condition, measure: &Measure) -> Option<f64> {
+        let Limit::Time(limit) = condition.limit else {
+            return None;
+        };
+        let reading = measure.read(&self.evidence.measurements, 0..u32::MAX)?;
+        Some(reading.value - limit.as_secs_f64() * 1e3)
+    }
+
+    /// A late mock delays results, and nothing else.
+    fn late_mock(&self, condition: &Condition, value: f64) -> Option<String> {
+        let lateness = self.evidence.mock.as_ref()?.lateness_p99_ms?;
+        let Limit::Time(limit) = condition.limit else {
+            return None;
+        };
+        let excess = value - limit.as_secs_f64() * 1e3;
+        (condition.metric == Metric::ResultTurnaround && lateness > self.lag_limit_ms && lateness >= excess).then(|| {
+            format!(
+                "The mock sent its webhooks up to {} late (p99), which is more than the {} by which {} missed its limit.",
+                quantity(lateness, Unit::Time),
+                quantity(excess, Unit::Time),
+                subject(condition)
+            )
+        })
+    }
+}
+
+fn subject(condition: &Condition) -> String {
+    match &condition.step {
+        Some(step) => format!("{} of {step}", condition.metric.title().to_lowercase()),
+        None => condition.metric.title().to_lowercase(),
+    }
+}

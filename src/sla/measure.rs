@@ -1,0 +1,316 @@
+//! From a condition to a number: which series it reads, and what it says over a stretch of time.
+//!
+//! Quantiles are decided by counting. `p95 <= 150 ms` is the same as "at most 5 % of the events were bad or took
+//! longer than 150 ms", and that count is exact, while a quantile read from a histogram is rounded to its bucket.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::interval::Second;
+use crate::metrics::{Measurements, SeriesKey, SeriesKind, Slice};
+use crate::plan::{Condition, Limit, Metric, Statistic, StepId, StepInfo};
+
+/// How a condition is computed from the series.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measure {
+    pub(crate) kind: SeriesKind,
+    /// The steps it is about; `None` = all.
+    steps: Option<Vec<StepId>>,
+    form: Form,
+    limit: f64,
+}
+
+/// The forms of computation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Form {
+    /// A quantile of a time against a limit, decided by the share of events above it.
+    Quantile {
+        quantile: f64,
+        limit_us: u32,
+    },
+    /// The largest time: no event may be above the limit.
+    Max {
+        limit_us: u32,
+    },
+    Mean,
+    BadShare,
+    GoodShare,
+    /// Good events per second.
+    PerSecond,
+}
+
+/// What a measure says over a stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Reading {
+    /// In the metric's unit; infinite when a quantile falls on a failed event.
+    pub(crate) value: f64,
+    pub(crate) samples: u64,
+    /// Events that count against the condition's limit.
+    pub(crate) bad: u64,
+    /// Whether the value lies on the far (high) side of the limit.
+    pub(crate) above: bool,
+    /// Whether the value is exactly the limit.
+    equal: bool,
+}
+
+impl Reading {
+    /// Whether the condition, as it is written, holds for this reading.
+    pub(crate) fn satisfies(&self, condition: &Condition) -> bool {
+        let side = match (self.equal, self.above) {
+            (true, _) => 0.0,
+            (false, true) => 1.0,
+            (false, false) => -1.0,
+        };
+        condition.comparator.holds(side, 0.0)
+    }
+}
+
+impl Measure {
+    /// The measure of a condition.
+    ///
+    /// # Errors
+    /// A sentence, when the condition names a step that is not measured or asks for something that its metric does
+    /// not have.
+    pub(crate) fn of(condition: &Condition, steps: &[StepInfo]) -> Result<Self, String> {
+        let unanswerable = || format!("{condition} cannot be computed: the metric has no such statistic");
+        let kind = SeriesKind::of_metric(condition.metric).ok_or_else(unanswerable)?;
+        let form = match (condition.metric, condition.statistic, condition.limit) {
+            (_, Statistic::Quantile(quantile), Limit::Time(_)) => Form::Quantile {
+                quantile: quantile.get(),
+                limit_us: limit_us(condition.limit),
+            },
+            (_, Statistic::Max, Limit::Time(_)) => Form::Max {
+                limit_us: limit_us(condition.limit),
+            },
+            (_, Statistic::Mean, Limit::Time(_)) => Form::Mean,
+            (
+                Metric::ErrorRate | Metric::RealtimeFailures | Metric::WebhookFailures,
+                Statistic::Share,
+                Limit::Ratio(_),
+            ) => Form::BadShare,
+            (Metric::WebhookSuccess, Statistic::Share, Limit::Ratio(_)) => Form::GoodShare,
+            (Metric::Throughput, Statistic::PerSecond, Limit::PerSecond(_)) => Form::PerSecond,
+            _ => return Err(unanswerable()),
+        };
+        Ok(Self {
+            kind,
+            steps: select(condition, steps)?,
+            form,
+            limit: condition.limit.as_number(),
+        })
+    }
+
+    /// What the measure says over `seconds`; `None` without samples.
+    pub(crate) fn read(&self, measurements: &Measurements, seconds: Range<u32>) -> Option<Reading> {
+        let span = f64::from(seconds.end.saturating_sub(seconds.start));
+        self.read_slice(&self.slice(measurements, seconds), measurements, span)
+    }
+
+    /// What the measure says of one slice that stands for `span` seconds.
+    pub(crate) fn read_slice(
+        &self,
+        slice: &Slice,
+        measurements: &Measurements,
+        span: f64,
+    ) -> Option<Reading> {
+        if slice.total == 0 {
+            return None;
+        }
+        let bad = self.bad_of(slice, measurements);
+        let (value, above, equal) = match self.form {
+            Form::Quantile { quantile, limit_us } => {
+                let above = bad > bad_allowed(slice.total, quantile);
+                let read = slice.quantile_ms(quantile)?;
+                (on_its_side(read, limit_us, above), above, false)
+            }
+            Form::Max { limit_us } => {
+                let above = bad > 0;
+                (on_its_side(slice.max_ms()?, limit_us, above), above, false)
+            }
+            Form::Mean => self.plain(slice.mean_ms()?),
+            Form::BadShare => self.plain(slice.bad_share()?),
+            Form::GoodShare => self.plain(slice.good() as f64 / slice.total as f64),
+            Form::PerSecond => self.plain(slice.good() as f64 / span.max(1.0)),
+        };
+        Some(Reading {
+            value,
+            samples: slice.total,
+            bad,
+            above,
+            equal,
+        })
+    }
+
+    fn plain(&self, value: f64) -> (f64, bool, bool) {
+        (value, value > self.limit, value == self.limit)
+    }
+
+    /// Events of `slice` that count against the limit.
+    fn bad_of(&self, slice: &Slice, measurements: &Measurements) -> u64 {
+        match self.form {
+            Form::Quantile { limit_us, .. } | Form::Max { limit_us } => {
+                slice.bad_or_above(limit_us, measurements.thresholds.of_kind(self.kind))
+            }
+            Form::Mean | Form::BadShare | Form::GoodShare | Form::PerSecond => slice.bad,
+        }
+    }
+
+    /// The share of bad events that the limit allows; `None` when the measure is no share of events.
+    pub(crate) fn budget(&self) -> Option<f64> {
+        match self.form {
+            Form::Quantile { quantile, .. } => Some(1.0 - quantile),
+            Form::Max { .. } => Some(0.0),
+            Form::BadShare => Some(self.limit),
+            Form::GoodShare => Some(1.0 - self.limit),
+            Form::Mean | Form::PerSecond => None,
+        }
+    }
+
+    /// Whether the measure is events per second, and so needs to know of which seconds.
+    pub(crate) fn is_rate(&self) -> bool {
+        self.form == Form::PerSecond
+    }
+
+    /// The quantile, when the measure is one.
+    pub(crate) fn quantile(&self) -> Option<f64> {
+        match self.form {
+            Form::Quantile { quantile, .. } => Some(quantile),
+            Form::Max { .. } | Form::Mean | Form::BadShare | Form::GoodShare | Form::PerSecond => None,
+        }
+    }
+
+    /// Bounds of the bad share turned into bounds of the value, for measures whose value is a share.
+    pub(crate) fn share_as_value(&self, lower: f64, upper: f64) -> Option<(f64, f64)> {
+        match self.form {
+            Form::BadShare => Some((lower, upper)),
+            Form::GoodShare => Some((1.0 - upper, 1.0 - lower)),
+            Form::Quantile { .. } | Form::Max { .. } | Form::Mean | Form::PerSecond => None,
+        }
+    }
+
+    /// The same measure on another series: response times seen as service times, to find whose delay it was.
+    pub(crate) fn on(&self, kind: SeriesKind) -> Self {
+        Self { kind, ..self.clone() }
+    }
+
+    /// All samples of `seconds` together.
+    pub(crate) fn slice(&self, measurements: &Measurements, seconds: Range<u32>) -> Slice {
+        let mut sum = Slice::default();
+        for series in self.matching(measurements) {
+            for slice in series.measured.range(seconds.clone()).map(|(_, slice)| slice) {
+                sum.merge(slice);
+            }
+        }
+        sum
+    }
+
+    /// The samples second by second.
+    pub(crate) fn by_second(&self, measurements: &Measurements, seconds: Range<u32>) -> BTreeMap<u32, Slice> {
+        let mut sums: BTreeMap<u32, Slice> = BTreeMap::new();
+        for series in self.matching(measurements) {
+            for (second, slice) in series.measured.range(seconds.clone()) {
+                sums.entry(*second).or_default().merge(slice);
+            }
+        }
+        sums
+    }
+
+    /// What each second adds to the measure, without gaps: neighbours must stay neighbours for the batches.
+    pub(crate) fn seconds(&self, slices: &BTreeMap<u32, Slice>, measurements: &Measurements) -> Vec<Second> {
+        let (Some(first), Some(last)) = (slices.keys().next(), slices.keys().next_back()) else {
+            return Vec::new();
+        };
+        (*first..=*last)
+            .map(|second| {
+                slices
+                    .get(&second)
+                    .map_or_else(|| self.empty_second(), |slice| self.second(slice, measurements))
+            })
+            .collect()
+    }
+
+    fn empty_second(&self) -> Second {
+        let events = if self.form == Form::PerSecond { 1.0 } else { 0.0 };
+        Second { events, bad: 0.0 }
+    }
+
+    fn second(&self, slice: &Slice, measurements: &Measurements) -> Second {
+        match self.form {
+            Form::Mean => Second {
+                events: slice.good() as f64,
+                bad: slice.sum_us as f64 / 1e3,
+            },
+            Form::PerSecond => Second {
+                events: 1.0,
+                bad: slice.good() as f64,
+            },
+            Form::Quantile { .. } | Form::Max { .. } | Form::BadShare | Form::GoodShare => Second {
+                events: slice.total as f64,
+                bad: self.bad_of(slice, measurements) as f64,
+            },
+        }
+    }
+
+    fn matching<'a>(
+        &'a self,
+        measurements: &'a Measurements,
+    ) -> impl Iterator<Item = &'a crate::metrics::Series> {
+        measurements
+            .series
+            .iter()
+            .filter(|(key, _)| self.covers(**key))
+            .map(|(_, series)| series)
+    }
+
+    fn covers(&self, key: SeriesKey) -> bool {
+        key.kind == self.kind
+            && self
+                .steps
+                .as_ref()
+                .is_none_or(|steps| key.step.is_some_and(|step| steps.contains(&step)))
+    }
+}
+
+/// How many of `total` events may lie beyond the limit while the quantile does not: the quantile is the value at rank
+/// ⌈q·n⌉.
+fn bad_allowed(total: u64, quantile: f64) -> u64 {
+    // The subtraction keeps 0.95 × 100 = 95.00000000000001 from being rounded up to 96.
+    let rank = (quantile * total as f64 - 1e-9).ceil().max(1.0) as u64;
+    total.saturating_sub(rank)
+}
+
+/// A value read from a histogram is its bucket's lower edge; the exact count says on which side of the limit the true
+/// value lies, and the reading must not contradict it.
+fn on_its_side(value_ms: f64, limit_us: u32, above: bool) -> f64 {
+    if above {
+        value_ms.max((f64::from(limit_us) + 1.0) / 1e3)
+    } else {
+        value_ms.min(f64::from(limit_us) / 1e3)
+    }
+}
+
+/// The limit in whole microseconds, as thresholds are counted.
+fn limit_us(limit: Limit) -> u32 {
+    match limit {
+        Limit::Time(duration) => u32::try_from(duration.as_micros()).unwrap_or(u32::MAX),
+        Limit::Ratio(_) | Limit::PerSecond(_) => u32::MAX,
+    }
+}
+
+/// The steps that a condition names. One name can stand in several journeys.
+fn select(condition: &Condition, steps: &[StepInfo]) -> Result<Option<Vec<StepId>>, String> {
+    let Some(name) = &condition.step else {
+        return Ok(None);
+    };
+    let ids: Vec<StepId> = (0_u16..)
+        .zip(steps)
+        .filter(|(_, info)| info.name == *name)
+        .map(|(index, _)| StepId(index))
+        .collect();
+    if ids.is_empty() {
+        return Err(format!(
+            "{condition} names the step \"{name}\", which no journey has"
+        ));
+    }
+    Ok(Some(ids))
+}

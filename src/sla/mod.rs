@@ -1,0 +1,30 @@
+//! From measurements to a decision. Pure: no clock, no chance, no input or output.
+//!
+//! Three questions are kept apart. Were the targets met ([`Finding`]s, one per target, with an interval)? Did a window
+//! policy fire ([`WindowWatch`], while the run goes on)? Can the run prove anything at all ([`Validity`])? [`judge`]
+//! weighs the three and ends in one [`Verdict`] with its reasons.
+
+mod availability;
+mod blame;
+mod context;
+mod distribution;
+mod finding;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod interval;
+mod judge;
+mod measure;
+mod target;
+#[cfg(test)]
+mod tests;
+mod validity;
+mod verdict;
+mod window;
+pub mod wording;
+
+pub use context::Context;
+pub use finding::{Finding, Status, Subject};
+pub use judge::{Judgement, judge};
+pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
+pub use verdict::{ExitCode, Verdict};
+pub use window::{Change, WindowWatch, onset_s, replay};

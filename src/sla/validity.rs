@@ -1,0 +1,494 @@
+//! Whether the run can prove anything: was the plan delivered, and did the generator and the mock keep up?
+//!
+//! Undelivered load and lost records always invalidate, because they make results look better. Everything else here
+//! can only make results look worse, so it is a warning, and [`super::blame`] decides whether it explains a bad
+//! result.
+
+use std::time::Duration;
+
+use super::context::Context;
+use super::wording::{count, counted, quantity};
+use crate::metrics::{Evidence, IncidentKind, SeriesKind};
+use crate::plan::{Criteria, Limit, Metric, Unit};
+
+/// Share of the planned arrivals below which the plan counts as not delivered.
+const DELIVERED_INVALID: f64 = 0.99;
+/// Share of the planned arrivals below which there is a warning.
+const DELIVERED_WARNING: f64 = 0.995;
+/// Scheduling lag and lateness of the mock may take this part of the tightest limit on a time.
+const LAG_PART_OF_LIMIT: f64 = 0.10;
+/// A shared machine wakes sleepers some milliseconds late at p99 even when it is healthy.
+const LAG_LIMIT_MIN_MS: f64 = 10.0;
+/// No lag beyond this is healthy, whatever the limits are.
+const LAG_LIMIT_MAX_MS: f64 = 50.0;
+/// A worker's event loop that was blocked for longer than this is worth a warning.
+const HICCUP_WARNING: Duration = Duration::from_millis(100);
+/// A worker thread busier than this has no reserve for bursts.
+const WORKER_CPU_WARNING: f64 = 0.80;
+/// Share of values below zero or beyond an hour that is worth a warning.
+const ODD_VALUES_WARNING: f64 = 0.001;
+
+/// The answer, check by check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validity {
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Check {
+    pub name: CheckName,
+    pub severity: Severity,
+    pub sentence: String,
+}
+
+/// How bad a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    Ok,
+    Warning,
+    /// The run cannot be judged.
+    Invalid,
+}
+
+/// The checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CheckName {
+    Conservation,
+    PlanDelivered,
+    DroppedArrivals,
+    SamplesTaken,
+    SchedulingLag,
+    WorkerHiccups,
+    WorkerCpu,
+    MockLateness,
+    LedgerComplete,
+    QueueWaits,
+    EventsDiscarded,
+    NegativeLatencies,
+    ClampedValues,
+    UnfinishedIterations,
+    /// Trouble of the generator or the mock explains a bad result.
+    ResultExplained,
+}
+
+impl CheckName {
+    /// All checks, in the order of reports.
+    pub const ALL: [CheckName; 15] = [
+        CheckName::Conservation,
+        CheckName::PlanDelivered,
+        CheckName::DroppedArrivals,
+        CheckName::SamplesTaken,
+        CheckName::SchedulingLag,
+        CheckName::WorkerHiccups,
+        CheckName::WorkerCpu,
+        CheckName::MockLateness,
+        CheckName::LedgerComplete,
+        CheckName::QueueWaits,
+        CheckName::EventsDiscarded,
+        CheckName::NegativeLatencies,
+        CheckName::ClampedValues,
+        CheckName::UnfinishedIterations,
+        CheckName::ResultExplained,
+    ];
+
+    /// The name in `run.json`.
+    pub fn key(self) -> &'static str {
+        match self {
+            CheckName::Conservation => "conservation",
+            CheckName::PlanDelivered => "plan_delivered",
+            CheckName::DroppedArrivals => "dropped_arrivals",
+            CheckName::SamplesTaken => "samples_taken",
+            CheckName::SchedulingLag => "scheduling_lag",
+            CheckName::WorkerHiccups => "worker_hiccups",
+            CheckName::WorkerCpu => "worker_cpu",
+            CheckName::MockLateness => "mock_lateness",
+            CheckName::LedgerComplete => "ledger_complete",
+            CheckName::QueueWaits => "queue_waits",
+            CheckName::EventsDiscarded => "events_discarded",
+            CheckName::NegativeLatencies => "negative_latencies",
+            CheckName::ClampedValues => "clamped_values",
+            CheckName::UnfinishedIterations => "unfinished_iterations",
+            CheckName::ResultExplained => "result_explained",
+        }
+    }
+}
+
+impl Severity {
+    /// The severity as `run.json` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Ok => "ok",
+            Severity::Warning => "warning",
+            Severity::Invalid => "invalid",
+        }
+    }
+}
+
+impl Validity {
+    /// Whether no check invalidates the run.
+    pub fn valid(&self) -> bool {
+        self.checks
+            .iter()
+            .all(|check| check.severity != Severity::Invalid)
+    }
+
+    /// The sentences of the checks that came out with this severity.
+    pub fn sentences(&self, severity: Severity) -> impl Iterator<Item = &str> {
+        self.checks
+            .iter()
+            .filter(move |check| check.severity == severity)
+            .map(|check| check.sentence.as_str())
+    }
+}
+
+/// The scheduling lag (p99, milliseconds) that a run may have: a tenth of the tightest limit on a response time,
+/// but between 10 ms and 50 ms. The lag is part of every response time that begins with an arrival.
+pub fn lag_limit_ms(criteria: &Criteria) -> f64 {
+    criteria
+        .targets
+        .iter()
+        .filter(|target| target.metric == Metric::ResponseTime)
+        .filter_map(|target| match target.limit {
+            Limit::Time(limit) => Some(limit.as_secs_f64() * 1e3 * LAG_PART_OF_LIMIT),
+            Limit::Ratio(_) | Limit::PerSecond(_) => None,
+        })
+        .fold(LAG_LIMIT_MAX_MS, f64::min)
+        .max(LAG_LIMIT_MIN_MS)
+}
+
+/// All checks but [`CheckName::ResultExplained`], which needs the findings.
+pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context) -> Vec<Check> {
+    let mut checks = vec![
+        conservation(evidence),
+        plan_delivered(criteria, evidence, context),
+    ];
+    checks.extend(dropped_arrivals(evidence, context));
+    checks.push(samples_taken(evidence));
+    checks.push(scheduling_lag(criteria, evidence));
+    checks.extend(workers(evidence));
+    checks.extend(mock(criteria, evidence));
+    checks.extend(recording(evidence));
+    checks.push(unfinished(evidence));
+    checks
+}
+
+fn check(name: CheckName, severity: Severity, sentence: String) -> Check {
+    Check {
+        name,
+        severity,
+        sentence,
+    }
+}
+
+/// A warning when `wrong`, else fine.
+fn warn_if(wrong: bool) -> Severity {
+    if wrong { Severity::Warning } else { Severity::Ok }
+}
+
+fn conservation(evidence: &Evidence) -> Check {
+    let all = &evidence.iterations;
+    let numbers = format!(
+        "{} due = {} started + {} dropped; started = {} succeeded + {} failed + {} unfinished",
+        all.due, all.started, all.dropped, all.succeeded, all.failed, all.unfinished
+    );
+    if all.conserved() {
+        check(
+            CheckName::Conservation,
+            Severity::Ok,
+            format!("Every iteration is accounted for: {numbers}."),
+        )
+    } else {
+        check(
+            CheckName::Conservation,
+            Severity::Invalid,
+            format!(
+                "Iterations are missing from the count: {numbers} does not add up. This is a fault of the tool."
+            ),
+        )
+    }
+}
+
+/// Whether the load was cut for a reason that leaves the rest judgeable.
+fn stopped_on_purpose(criteria: &Criteria, evidence: &Evidence) -> bool {
+    let rolled_back = evidence
+        .incidents
+        .iter()
+        .any(|incident| incident.kind == IncidentKind::Rollback);
+    evidence.interruption.is_some()
+        || rolled_back
+            && criteria
+                .rollback
+                .as_ref()
+                .is_some_and(|rollback| rollback.stop_load)
+}
+
+fn plan_delivered(criteria: &Criteria, evidence: &Evidence, context: &Context) -> Check {
+    let name = CheckName::PlanDelivered;
+    let timeline = &evidence.timeline;
+    if timeline.load_ended_s + 1.0 < timeline.load_planned_s && !stopped_on_purpose(criteria, evidence) {
+        return check(
+            name,
+            Severity::Invalid,
+            format!(
+                "The load ended after {:.0} s of {:.0} s, and neither a rollback nor the user stopped it.",
+                timeline.load_ended_s, timeline.load_planned_s
+            ),
+        );
+    }
+    let due = evidence.iterations.due;
+    let Some(planned) = context.arrivals_planned.filter(|planned| *planned > 0) else {
+        return check(
+            name,
+            if due == 0 { Severity::Invalid } else { Severity::Ok },
+            format!(
+                "{} began; this load model plans no arrivals.",
+                counted(due, "iteration")
+            ),
+        );
+    };
+    let share = due as f64 / planned as f64;
+    let severity = if share < DELIVERED_INVALID {
+        Severity::Invalid
+    } else {
+        warn_if(share < DELIVERED_WARNING)
+    };
+    check(
+        name,
+        severity,
+        format!(
+            "{} of {} fell due ({}).",
+            count(due),
+            counted(planned, "planned arrival"),
+            quantity(share, Unit::Ratio)
+        ),
+    )
+}
+
+/// Whether arrivals were dropped because users waited on the target. Then the drops are the target's doing.
+pub(crate) fn dropped_by_target(evidence: &Evidence, context: &Context) -> bool {
+    dropped_share(evidence) > 1.0 - DELIVERED_INVALID && pool_suffices(evidence, context)
+}
+
+fn dropped_share(evidence: &Evidence) -> f64 {
+    evidence.iterations.dropped as f64 / (evidence.iterations.due.max(1)) as f64
+}
+
+fn pool_suffices(evidence: &Evidence, context: &Context) -> bool {
+    f64::from(evidence.generator.vus_max) >= context.pool_needed(evidence)
+}
+
+fn dropped_arrivals(evidence: &Evidence, context: &Context) -> Option<Check> {
+    context.arrivals_planned?;
+    let name = CheckName::DroppedArrivals;
+    let dropped = evidence.iterations.dropped;
+    if dropped == 0 {
+        return Some(check(name, Severity::Ok, "No arrival was dropped.".to_owned()));
+    }
+    let what = format!(
+        "{} ({}) found no free virtual user",
+        counted(dropped, "arrival"),
+        quantity(dropped_share(evidence), Unit::Ratio)
+    );
+    let pool = evidence.generator.vus_max;
+    let needed = context.pool_needed(evidence).ceil();
+    Some(if pool_suffices(evidence, context) {
+        check(
+            name,
+            Severity::Warning,
+            format!(
+                "{what}. The pool of {pool} suffices for this plan on a healthy target (about {needed:.0}), so users \
+                 were kept waiting by the target."
+            ),
+        )
+    } else {
+        let severity = if dropped_share(evidence) > 1.0 - DELIVERED_INVALID {
+            Severity::Invalid
+        } else {
+            Severity::Warning
+        };
+        check(
+            name,
+            severity,
+            format!(
+                "{what}. The pool of {pool} is too small for this plan even on a healthy target: raise max_vus to \
+                 {needed:.0} or more."
+            ),
+        )
+    })
+}
+
+fn samples_taken(evidence: &Evidence) -> Check {
+    let samples = evidence.measurements.total(SeriesKind::Response, None).total;
+    let severity = if samples == 0 && evidence.interruption.is_none() {
+        Severity::Invalid
+    } else {
+        Severity::Ok
+    };
+    let sentence = if samples == 0 {
+        "No request was measured after the warm-up.".to_owned()
+    } else {
+        format!("{} were measured after the warm-up.", counted(samples, "request"))
+    };
+    check(CheckName::SamplesTaken, severity, sentence)
+}
+
+fn scheduling_lag(criteria: &Criteria, evidence: &Evidence) -> Check {
+    let limit = lag_limit_ms(criteria);
+    let lag = evidence.measurements.total(SeriesKind::SchedulingLag, None);
+    match lag.quantile_ms(0.99) {
+        None => check(
+            CheckName::SchedulingLag,
+            Severity::Ok,
+            "No scheduling lag was recorded.".to_owned(),
+        ),
+        Some(p99) => check(
+            CheckName::SchedulingLag,
+            warn_if(p99 > limit),
+            format!(
+                "The generator was at most {} late for 99 % of what it had to do; {} is acceptable.",
+                quantity(p99, Unit::Time),
+                quantity(limit, Unit::Time)
+            ),
+        ),
+    }
+}
+
+fn workers(evidence: &Evidence) -> Vec<Check> {
+    let workers = &evidence.generator.workers;
+    let hiccup = workers
+        .iter()
+        .map(|worker| worker.longest_hiccup)
+        .max()
+        .unwrap_or_default();
+    let busiest = workers
+        .iter()
+        .filter(|worker| !worker.wall.is_zero())
+        .map(|worker| worker.cpu.as_secs_f64() / worker.wall.as_secs_f64())
+        .fold(0.0, f64::max);
+    vec![
+        check(
+            CheckName::WorkerHiccups,
+            warn_if(hiccup > HICCUP_WARNING),
+            format!(
+                "No worker was blocked for longer than {}.",
+                quantity(hiccup.as_secs_f64() * 1e3, Unit::Time)
+            ),
+        ),
+        check(
+            CheckName::WorkerCpu,
+            warn_if(busiest > WORKER_CPU_WARNING),
+            format!(
+                "The busiest of {} used {} of a core; above {} there is no reserve for bursts.",
+                counted(workers.len() as u64, "worker"),
+                quantity(busiest, Unit::Ratio),
+                quantity(WORKER_CPU_WARNING, Unit::Ratio)
+            ),
+        ),
+    ]
+}
+
+fn mock(criteria: &Criteria, evidence: &Evidence) -> Vec<Check> {
+    let Some(mock) = &evidence.mock else {
+        return Vec::new();
+    };
+    let limit = lag_limit_ms(criteria);
+    let late = match mock.lateness_p99_ms {
+        None => check(
+            CheckName::MockLateness,
+            Severity::Ok,
+            "The mock had nothing to send.".to_owned(),
+        ),
+        Some(p99) => check(
+            CheckName::MockLateness,
+            warn_if(p99 > limit),
+            format!(
+                "The mock sent 99 % of its webhooks at most {} late; {} is acceptable.",
+                quantity(p99, Unit::Time),
+                quantity(limit, Unit::Time)
+            ),
+        ),
+    };
+    let missing = mock.ledger_records_missing;
+    let ledger = if missing == 0 {
+        check(
+            CheckName::LedgerComplete,
+            Severity::Ok,
+            format!(
+                "The mock's ledger is complete: {} accepted.",
+                counted(mock.accepted, "job")
+            ),
+        )
+    } else {
+        check(
+            CheckName::LedgerComplete,
+            Severity::Invalid,
+            format!(
+                "{} of the mock's ledger could not be fetched, so a lost result could not be seen.",
+                counted(missing, "record")
+            ),
+        )
+    };
+    vec![late, ledger]
+}
+
+fn recording(evidence: &Evidence) -> Vec<Check> {
+    let generator = &evidence.generator;
+    let measurements = &evidence.measurements;
+    let values: u64 = measurements
+        .series
+        .values()
+        .flat_map(|series| series.warm_up.values().chain(series.measured.values()))
+        .map(|slice| slice.total)
+        .sum();
+    let odd = |number: u64| warn_if(number as f64 > ODD_VALUES_WARNING * values as f64);
+    vec![
+        check(
+            CheckName::QueueWaits,
+            warn_if(generator.queue_waits > 0),
+            format!(
+                "Batches of samples that had to wait for room in a queue: {}. None was thrown away.",
+                count(generator.queue_waits)
+            ),
+        ),
+        check(
+            CheckName::EventsDiscarded,
+            warn_if(generator.events_discarded > 0),
+            format!(
+                "{} left a user's full store before a step asked for them.",
+                counted(generator.events_discarded, "realtime event")
+            ),
+        ),
+        check(
+            CheckName::NegativeLatencies,
+            odd(measurements.negative),
+            format!(
+                "{} of {} were below zero and count as zero.",
+                counted(measurements.negative, "value"),
+                count(values)
+            ),
+        ),
+        check(
+            CheckName::ClampedValues,
+            odd(measurements.clamped),
+            format!(
+                "{} of {} were longer than an hour and count as an hour.",
+                counted(measurements.clamped, "value"),
+                count(values)
+            ),
+        ),
+    ]
+}
+
+fn unfinished(evidence: &Evidence) -> Check {
+    let unfinished = evidence.iterations.unfinished;
+    check(
+        CheckName::UnfinishedIterations,
+        warn_if(unfinished > 0),
+        format!(
+            "{} of {} started were not finished when the drain ended; their open requests count as failed.",
+            counted(unfinished, "iteration"),
+            count(evidence.iterations.started)
+        ),
+    )
+}

@@ -1,0 +1,92 @@
+//! Quantities as people read them in sentences, tables and charts: four significant digits and a unit.
+
+use crate::plan::Unit;
+
+/// A value with its unit: `152.4 ms`, `1.3 s`, `0.42 %`, `40 /s`. Infinity is `∞`.
+pub fn quantity(value: f64, unit: Unit) -> String {
+    if value.is_infinite() {
+        return "∞".to_owned();
+    }
+    match unit {
+        Unit::Time if value.abs() >= 1e3 => format!("{} s", significant(value / 1e3)),
+        Unit::Time => format!("{} ms", significant(value)),
+        Unit::Ratio => format!("{} %", percent(value)),
+        Unit::PerSecond => format!("{} /s", significant(value)),
+    }
+}
+
+/// A ratio as a percentage without its sign. Near 100 % the distance from it counts: 99.98, not 100.
+fn percent(ratio: f64) -> String {
+    let percentage = ratio * 100.0;
+    if percentage >= 99.0 {
+        trim(&format!("{percentage:.3}"))
+    } else {
+        significant(percentage)
+    }
+}
+
+/// Four significant digits, without trailing zeros.
+fn significant(value: f64) -> String {
+    let magnitude = value.abs();
+    let digits = if magnitude >= 1e3 {
+        0
+    } else if magnitude >= 100.0 {
+        1
+    } else if magnitude >= 10.0 {
+        2
+    } else {
+        3
+    };
+    trim(&format!("{value:.digits$}"))
+}
+
+fn trim(text: &str) -> String {
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A count with thin groups of three: `98 212`.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push('\u{202f}');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `1 request`, `2 requests`.
+pub fn counted(value: u64, noun: &str) -> String {
+    let plural = if value == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_keep_four_digits_and_their_unit() {
+        for (value, unit, text) in [
+            (150.42, Unit::Time, "150.4 ms"),
+            (0.5, Unit::Time, "0.5 ms"),
+            (1_250.0, Unit::Time, "1.25 s"),
+            (f64::INFINITY, Unit::Time, "∞"),
+            (0.0042, Unit::Ratio, "0.42 %"),
+            (0.999_8, Unit::Ratio, "99.98 %"),
+            (1.0, Unit::Ratio, "100 %"),
+            (0.0, Unit::Ratio, "0 %"),
+            (40.0, Unit::PerSecond, "40 /s"),
+        ] {
+            assert_eq!(quantity(value, unit), text);
+        }
+        assert_eq!(counted(1_234_567, "request"), "1\u{202f}234\u{202f}567 requests");
+        assert_eq!(counted(1, "request"), "1 request");
+    }
+}
