@@ -50,6 +50,10 @@ pub struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 256 * 1024)]
     pub body_bytes_max: usize,
 
+    /// How many connections are served at once; further ones wait to be accepted.
+    #[arg(long, value_name = "N", default_value_t = 4_096)]
+    pub connections_max: usize,
+
     /// How many delivery attempts may be under way at once.
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub in_flight_max: usize,

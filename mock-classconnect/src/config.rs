@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use classconnect_api::WebhookSecret;
+use tokio::sync::Semaphore;
 
 use crate::args::Args;
 use crate::error::ConfigError;
@@ -23,6 +24,7 @@ pub struct Config {
     /// In lower case.
     pub(crate) allowed_webhook_hosts: Vec<String>,
     pub(crate) body_bytes_max: usize,
+    pub(crate) connections_max: usize,
     pub(crate) in_flight_max: usize,
     pub(crate) pending_jobs_max: usize,
     pub(crate) jobs_max: usize,
@@ -67,6 +69,7 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, ConfigError> {
         for (name, value) in [
             ("body-bytes-max", args.body_bytes_max),
+            ("connections-max", args.connections_max),
             ("in-flight-max", args.in_flight_max),
             ("pending-jobs-max", args.pending_jobs_max),
             ("ledger-records-max", args.ledger_records_max),
@@ -96,6 +99,7 @@ impl TryFrom<Args> for Config {
                 .map(|host| host.to_ascii_lowercase())
                 .collect(),
             body_bytes_max: args.body_bytes_max,
+            connections_max: args.connections_max.min(Semaphore::MAX_PERMITS),
             in_flight_max: args.in_flight_max,
             pending_jobs_max: args.pending_jobs_max,
             jobs_max: args.jobs_max,

@@ -120,6 +120,12 @@ mod tests {
     }
 
     #[test]
+    fn the_hash_is_the_one_that_recorded_runs_were_made_with() {
+        let draws = Draws::new(42, KIND, "https://audio/1.webm");
+        assert_eq!(draws.uniform(Purpose::Delay, 0), 0.881_135_520_846_176_2);
+    }
+
+    #[test]
     fn draws_are_uniform_over_submissions() {
         let draws: Vec<f64> = (0..20_000)
             .map(|n| Draws::new(1, KIND, &format!("k{n}")).uniform(Purpose::Drop, 0))

@@ -110,3 +110,93 @@ pub(crate) fn signs_wrongly(plan: &Plan, draws: Draws, attempt: u32) -> bool {
         plan.faults().wrong_signature.get(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use classconnect_api::{AttemptType, RecordingAnalysisRequest, SubmissionKind};
+
+    use super::*;
+
+    fn decide(plan: &Plan, n: u32) -> (Draws, Fate) {
+        let input = JobInput::Recording(RecordingAnalysisRequest {
+            client_reference_id: "ref".to_owned(),
+            webhook_url: String::new(),
+            attempt_type: AttemptType::Sentence,
+            expected_text: "Hi.".to_owned(),
+            sentence_index: None,
+            word_context: None,
+            audio_url: format!("https://audio/{n}"),
+            language: "en-US".to_owned(),
+        });
+        let draws = Draws::new(5, SubmissionKind::RecordingAnalyses, input.submission_key());
+        (draws, Fate::decide(plan, draws, &input))
+    }
+
+    #[test]
+    fn each_fault_befalls_the_share_that_was_asked_for() {
+        let faults = r#"{"faults":{"drop":0.1,"duplicate":0.2,"reject_submit":0.3,"wrong_signature":0.15,
+                         "fail_analysis":0.05,"soft_error":0.25}}"#;
+        let plan = Plan::parse(faults.as_bytes()).unwrap();
+        let fates: Vec<_> = (0..20_000).map(|n| decide(&plan, n)).collect();
+        let share = |holds: &dyn Fn(&(Draws, Fate)) -> bool| {
+            fates.iter().filter(|decided| holds(decided)).count() as f64 / 20_000.0
+        };
+        let table = [
+            ("drop", share(&|(_, fate)| fate.is_dropped), 0.1),
+            // A webhook that is dropped has no duplicate, and an analysis that failed has no soft error.
+            (
+                "duplicate",
+                share(&|(_, fate)| fate.duplicate_after.is_some()),
+                0.9 * 0.2,
+            ),
+            (
+                "fail_analysis",
+                share(&|(_, fate)| matches!(fate.outcome, Outcome::Failed(_))),
+                0.05,
+            ),
+            (
+                "soft_error",
+                share(&|(_, fate)| fate.outcome == Outcome::SoftError),
+                0.95 * 0.25,
+            ),
+            (
+                "reject_submit",
+                share(&|(draws, _)| rejects_submit(&plan, *draws, 0)),
+                0.3,
+            ),
+            (
+                "second try",
+                share(&|(draws, _)| rejects_submit(&plan, *draws, 1)),
+                0.3,
+            ),
+            (
+                "wrong_signature",
+                share(&|(draws, _)| signs_wrongly(&plan, *draws, 1)),
+                0.15,
+            ),
+            (
+                "twice in a row",
+                share(&|(draws, _)| signs_wrongly(&plan, *draws, 1) && signs_wrongly(&plan, *draws, 2)),
+                0.15 * 0.15,
+            ),
+        ];
+        for (fault, observed, expected) in table {
+            // Four standard deviations of a share of 20000.
+            let tolerance = 4.0 * (expected * (1.0 - expected) / 20_000.0_f64).sqrt();
+            assert!(
+                (observed - expected).abs() < tolerance,
+                "{fault}: {observed} instead of {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_plan_no_faults() {
+        let plan = Plan::default();
+        for n in 0..1_000 {
+            let (draws, fate) = decide(&plan, n);
+            assert_eq!(fate.fault_names(), Vec::<&str>::new());
+            assert!(!rejects_submit(&plan, draws, 0) && !signs_wrongly(&plan, draws, 1));
+        }
+    }
+}

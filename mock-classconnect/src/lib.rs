@@ -17,6 +17,7 @@ mod error;
 mod fate;
 mod job;
 mod ledger;
+mod listen;
 mod metrics;
 pub mod plan;
 mod results;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use classconnect_api::SubmissionKind;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -39,7 +39,7 @@ pub(crate) struct Metrics {
 }
 
 /// How a delivery attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AttemptOutcome {
     /// Answered 2xx.
     Acknowledged,
@@ -49,28 +49,49 @@ pub(crate) enum AttemptOutcome {
     Error,
 }
 
+impl AttemptOutcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Refused => "refused",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// A limit that was reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bound {
+    /// A connection had to wait until another one ended.
+    Connections,
+    /// A submission was refused because too many jobs were pending.
     PendingJobs,
+    /// An old job was forgotten.
     Jobs,
+    /// An old record left memory.
     LedgerRecords,
+    /// A delivery that was due had to wait for a sender.
     Senders,
+    /// A refused try could not be remembered.
     RefusedSubmissions,
+}
+
+impl Bound {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::PendingJobs => "pending_jobs",
+            Self::Jobs => "jobs",
+            Self::LedgerRecords => "ledger_records",
+            Self::Senders => "senders",
+            Self::RefusedSubmissions => "refused_submissions",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SubmissionLabel {
-    submission: Submission,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Submission(SubmissionKind);
-
-impl EncodeLabelValue for Submission {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        EncodeLabelValue::encode(&self.0.as_str(), encoder)
-    }
+    submission: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -80,12 +101,12 @@ struct ReasonLabel {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
-    outcome: AttemptOutcome,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BoundLabel {
-    bound: Bound,
+    bound: &'static str,
 }
 
 impl Metrics {
@@ -177,7 +198,7 @@ impl Metrics {
     pub(crate) fn count_job(&self, kind: SubmissionKind) {
         self.jobs
             .get_or_create(&SubmissionLabel {
-                submission: Submission(kind),
+                submission: kind.as_str(),
             })
             .inc();
     }
@@ -187,12 +208,20 @@ impl Metrics {
     }
 
     pub(crate) fn count_attempt(&self, outcome: AttemptOutcome) {
-        self.attempts.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.attempts
+            .get_or_create(&OutcomeLabel {
+                outcome: outcome.as_str(),
+            })
+            .inc();
     }
 
     pub(crate) fn count_bound_hit(&self, bound: Bound, times: u64) {
         if times > 0 {
-            self.bounds_hit.get_or_create(&BoundLabel { bound }).inc_by(times);
+            self.bounds_hit
+                .get_or_create(&BoundLabel {
+                    bound: bound.as_str(),
+                })
+                .inc_by(times);
         }
     }
 

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -17,6 +16,7 @@ use crate::config::Config;
 use crate::delivery::Sender;
 use crate::error::Error;
 use crate::ledger::Ledger;
+use crate::listen::BoundedListener;
 use crate::metrics::Metrics;
 use crate::schedule::Schedule;
 use crate::stop::asked_to_stop;
@@ -78,18 +78,13 @@ pub async fn serve(
         store: Store::new(config.jobs_max),
         schedule: Arc::clone(&schedule),
         ledger,
-        metrics,
+        metrics: Arc::clone(&metrics),
     });
 
     let (stop, stopped) = watch::channel(false);
     let deliveries = tokio::spawn(sender.run(stopped.clone()));
     let mut stopped_serving = stopped;
-    let listener = listener.tap_io(|stream| {
-        // Small answers must not wait for the acknowledgement of earlier ones.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot switch off Nagle's algorithm");
-        }
-    });
+    let listener = BoundedListener::new(listener, config.connections_max, metrics);
     let server = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
         // An error means that the sending half is gone, which is a reason to stop as well.
         let _ = stopped_serving.wait_for(|is_stopped| *is_stopped).await;

@@ -36,6 +36,8 @@ struct State {
     recent: VecDeque<Entry>,
     last_seq: u64,
     file: Option<File>,
+    /// Up to the end of the last whole record.
+    file_bytes: u64,
 }
 
 /// Answer to `GET /_mock/ledger`.
@@ -63,6 +65,7 @@ impl Ledger {
             recent: VecDeque::new(),
             last_seq: 0,
             file,
+            file_bytes: 0,
         };
         Ok(Self {
             state: Mutex::new(state),
@@ -71,39 +74,57 @@ impl Ledger {
         })
     }
 
-    /// Appends records in one write.
+    /// Appends records in one write, or none of them.
     ///
     /// # Errors
-    /// When the file cannot be written. The records are kept in memory all the same: what they say has happened.
+    /// When the file cannot be written.
     pub(crate) fn append(&self, entries: impl IntoIterator<Item = Entry>) -> io::Result<()> {
         let mut state = self.lock();
-        let mut lines = Vec::new();
-        for mut entry in entries {
-            state.last_seq += 1;
-            entry.seq = state.last_seq;
-            if state.file.is_some() {
-                serde_json::to_writer(&mut lines, &entry.render())?;
-                lines.push(b'\n');
+        let (entries, lines) = number(&state, entries)?;
+        self.write(&mut state, &lines)?;
+        self.keep(&mut state, entries);
+        Ok(())
+    }
+
+    /// Appends a record of something that has happened and cannot be taken back, so it stays in memory even if the
+    /// file cannot be written; that is counted and logged.
+    pub(crate) fn note(&self, entry: Entry) {
+        let mut state = self.lock();
+        match number(&state, [entry]) {
+            Ok((entries, lines)) => {
+                // The failure is counted and logged where it occurs.
+                let _ = self.write(&mut state, &lines);
+                self.keep(&mut state, entries);
             }
-            state.recent.push_back(entry);
-            if state.recent.len() > self.records_max {
-                state.recent.pop_front();
-                self.metrics.count_bound_hit(Bound::LedgerRecords, 1);
-            }
+            Err(error) => tracing::error!(%error, "cannot write a ledger record as JSON"),
         }
-        let written = state.file.as_mut().map_or(Ok(()), |file| file.write_all(&lines));
-        if let Err(error) = &written {
-            self.metrics.ledger_write_failures.inc();
-            tracing::error!(%error, "cannot write the ledger file");
+    }
+
+    fn write(&self, state: &mut State, lines: &[u8]) -> io::Result<()> {
+        let Some(file) = &mut state.file else {
+            return Ok(());
+        };
+        let written = file.write_all(lines);
+        match &written {
+            Ok(()) => state.file_bytes += lines.len() as u64,
+            Err(error) => {
+                self.metrics.ledger_write_failures.inc();
+                tracing::error!(%error, "cannot write the ledger file");
+                // Half a line would spoil the next one.
+                if let Err(error) = file.set_len(state.file_bytes) {
+                    tracing::error!(%error, "cannot cut the ledger file to its last whole record");
+                }
+            }
         }
         written
     }
 
-    /// Appends a record of something that has happened and cannot be taken back. A failure to write the file is
-    /// counted and logged.
-    pub(crate) fn note(&self, entry: Entry) {
-        // `append` counts and logs; nothing is left to decide here.
-        let _ = self.append([entry]);
+    fn keep(&self, state: &mut State, entries: Vec<Entry>) {
+        state.last_seq += entries.len() as u64;
+        state.recent.extend(entries);
+        let excess = state.recent.len().saturating_sub(self.records_max);
+        state.recent.drain(..excess);
+        self.metrics.count_bound_hit(Bound::LedgerRecords, excess as u64);
     }
 
     /// The records that follow `after`, oldest first. A page may be shorter than `limit`; it is empty only when
@@ -146,6 +167,21 @@ impl Ledger {
     }
 }
 
+/// Numbers the entries and, if there is a file, renders them as its next lines.
+fn number(state: &State, entries: impl IntoIterator<Item = Entry>) -> io::Result<(Vec<Entry>, Vec<u8>)> {
+    let mut lines = Vec::new();
+    let mut numbered = Vec::new();
+    for (mut entry, seq) in entries.into_iter().zip(state.last_seq + 1..) {
+        entry.seq = seq;
+        if state.file.is_some() {
+            serde_json::to_writer(&mut lines, &entry.render())?;
+            lines.push(b'\n');
+        }
+        numbered.push(entry);
+    }
+    Ok((numbered, lines))
+}
+
 fn open_empty(path: &Path) -> Result<File, Error> {
     let failed = |source| Error::OpenLedger {
         path: path.to_owned(),
@@ -168,6 +204,7 @@ fn open_empty(path: &Path) -> Result<File, Error> {
 mod tests {
     use super::*;
     use crate::clock::Moment;
+    use crate::schedule::Pending;
 
     fn entry(reference: &str) -> Entry {
         Entry::new(
@@ -237,6 +274,20 @@ mod tests {
             })
             .collect();
         assert_eq!(seqs, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_accepted_but_what_happened_is_kept() {
+        let ledger = open(Some(Path::new("/dev/full")), 10).unwrap();
+        assert!(ledger.append([entry("a"), entry("b")]).is_err());
+        assert_eq!(references(&ledger.page(0, 10).unwrap()), Vec::<String>::new());
+        ledger.note(entry("c"));
+        assert_eq!(references(&ledger.page(0, 10).unwrap()), ["1c"]);
+        let metrics = ledger.metrics.render(Pending::default()).unwrap();
+        assert!(
+            metrics.contains("mock_classconnect_ledger_write_failures_total 2"),
+            "{metrics}"
+        );
     }
 
     #[test]

@@ -106,14 +106,11 @@ impl Delay {
             Shape::Fixed { value } => value.get(),
             Shape::Uniform { min, max } => (min.get() + max.get()) / 2,
             Shape::Lognormal { median, .. } => median.get(),
-            Shape::Empirical { values } => {
-                let mut sorted = values.clone();
-                sorted.sort_unstable();
-                sorted
-                    .get(sorted.len() / 2)
-                    .copied()
-                    .map_or(Duration::ZERO, PlanDuration::get)
-            }
+            // The values were sorted when the distribution was read.
+            Shape::Empirical { values } => values
+                .get(values.len() / 2)
+                .copied()
+                .map_or(Duration::ZERO, PlanDuration::get),
         }
     }
 }
@@ -132,14 +129,14 @@ impl Default for Delay {
 impl TryFrom<Shape> for Delay {
     type Error = DelayError;
 
-    fn try_from(shape: Shape) -> Result<Self, DelayError> {
-        match &shape {
-            &Shape::Lognormal { median, p99, max } => {
+    fn try_from(mut shape: Shape) -> Result<Self, DelayError> {
+        match &mut shape {
+            &mut Shape::Lognormal { median, p99, max } => {
                 if median.get().is_zero() || median > p99 || p99 > max {
                     return Err(DelayError::Lognormal { median, p99, max });
                 }
             }
-            &Shape::Uniform { min, max } => {
+            &mut Shape::Uniform { min, max } => {
                 if min > max {
                     return Err(DelayError::Uniform { min, max });
                 }
@@ -148,6 +145,7 @@ impl TryFrom<Shape> for Delay {
                 if values.is_empty() || values.len() > EMPIRICAL_VALUES_MAX {
                     return Err(DelayError::Empirical(values.len()));
                 }
+                values.sort_unstable();
             }
             Shape::Fixed { .. } => {}
         }

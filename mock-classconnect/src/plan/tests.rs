@@ -186,9 +186,10 @@ fn uniform_and_empirical_delays_stay_within_what_was_given() {
     assert!((delays[5_000].as_secs_f64() - 2.0).abs() < 0.05);
 
     let (delays, _) = sample_many(
-        &delay(json!({ "distribution": "empirical", "values": ["1s", "2s", "9s"] })),
+        &delay(json!({ "distribution": "empirical", "values": ["9s", "1s", "2s"] })),
         3_000,
     );
+    assert_eq!(delays[1_500], Duration::from_secs(2));
     let nines = delays
         .iter()
         .filter(|delay| **delay == Duration::from_secs(9))

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::mock::{Mock, QUICK, RECORDINGS, recording};
-use crate::receiver::Receiver;
+use crate::receiver::{PATIENCE, Receiver};
 
 const SLOW: &str = r#"{"analysis_delay":{"distribution":"fixed","value":"1h"}}"#;
 const HOOK: &str = "http://127.0.0.1:9/hook";
@@ -115,8 +117,8 @@ async fn metrics_count_what_happened() {
     let metrics = mock.metrics().await;
     for line in [
         r#"mock_classconnect_jobs_total{submission="recording-analyses"} 1"#,
-        r#"mock_classconnect_delivery_attempts_total{outcome="Acknowledged"} 1"#,
-        r#"mock_classconnect_delivery_attempts_total{outcome="Refused"} 1"#,
+        r#"mock_classconnect_delivery_attempts_total{outcome="acknowledged"} 1"#,
+        r#"mock_classconnect_delivery_attempts_total{outcome="refused"} 1"#,
         "mock_classconnect_retries_total 1",
         "mock_classconnect_webhooks_acknowledged_total 1",
         "mock_classconnect_delivery_lateness_seconds_count 2",
@@ -168,4 +170,38 @@ async fn the_order_of_submissions_does_not_change_their_fate() {
             "{fault} is planned for none of 50"
         );
     }
+}
+
+/// Asks for the metrics on a connection that stays open.
+async fn metrics_over(connection: &mut TcpStream) -> String {
+    connection
+        .write_all(b"GET /_mock/metrics HTTP/1.1\r\nhost: mock\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"# EOF\n") {
+        assert_ne!(
+            connection.read_buf(&mut answer).await.unwrap(),
+            0,
+            "the connection was closed"
+        );
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_beyond_the_bound_waits_for_a_place() {
+    let mock = Mock::start_with(&["--connections-max", "1"]).await;
+    let address = mock.url.trim_start_matches("http://");
+    let mut served = TcpStream::connect(address).await.unwrap();
+    let line = r#"mock_classconnect_bounds_hit_total{bound="connections"} 1"#;
+    assert!(!metrics_over(&mut served).await.contains(line));
+
+    let mut waiting = TcpStream::connect(address).await.unwrap();
+    let counted = async { while !metrics_over(&mut served).await.contains(line) {} };
+    tokio::time::timeout(PATIENCE, counted)
+        .await
+        .expect("the waiting connection was not counted");
+    drop(served);
+    assert!(metrics_over(&mut waiting).await.contains(line));
 }

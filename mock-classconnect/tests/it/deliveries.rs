@@ -5,7 +5,7 @@ use classconnect_api::signature::VerifyError;
 use serde_json::{Value, json};
 
 use crate::mock::{EXTRACTIONS, IMPROVEMENTS, Mock, QUICK, RECORDINGS, recording, transcript};
-use crate::receiver::Receiver;
+use crate::receiver::{PATIENCE, Receiver};
 
 #[tokio::test]
 async fn a_result_is_delivered_signed_and_told_by_the_ledger_in_order() {
@@ -295,7 +295,7 @@ async fn a_receiver_that_does_not_answer_times_out() {
 }
 
 #[tokio::test]
-async fn one_sender_delivers_everything_and_says_that_it_was_too_few() {
+async fn one_sender_delivers_everything() {
     let mut receiver = Receiver::start(&[200]).await;
     let plan = format!("{{{QUICK}}}");
     let mock = Mock::start_with(&["--plan", &plan, "--in-flight-max", "1"]).await;
@@ -305,4 +305,28 @@ async fn one_sender_delivers_everything_and_says_that_it_was_too_few() {
     }
     assert_eq!(mock.drain().await["drained"], true);
     assert_eq!(receiver.rest().len(), 40);
+}
+
+#[tokio::test]
+async fn a_delivery_that_waits_for_a_sender_is_counted() {
+    // Accepts connections into its backlog and never answers, so the only sender stays busy.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let plan = r#"{"analysis_delay":{"distribution":"fixed","value":"0s"},"delivery_timeout":"1h"}"#;
+    let mock = Mock::start_with(&["--plan", plan, "--in-flight-max", "1"]).await;
+    for n in 0..2 {
+        let body = recording(&url, &format!("https://audio/{n}"));
+        mock.submit_accepted(RECORDINGS, &format!("k{n}"), &body).await;
+    }
+    let line = r#"mock_classconnect_bounds_hit_total{bound="senders"} 1"#;
+    let counted = async { while !mock.metrics().await.contains(line) {} };
+    tokio::time::timeout(PATIENCE, counted)
+        .await
+        .expect("the waiting delivery was not counted");
+    let drained = mock.post("/_mock/drain?timeout_ms=0").send().await.unwrap();
+    let drained: Value = drained.json().await.unwrap();
+    assert_eq!(
+        (&drained["drained"], &drained["pending_deliveries"]),
+        (&json!(false), &json!(2))
+    );
 }

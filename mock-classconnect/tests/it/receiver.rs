@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::mock::SECRET;
 
 /// Keeps a test that waits for something that never comes from waiting for ever.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Receiver {
     pub(crate) url: String,

@@ -204,7 +204,7 @@ async fn more_pending_jobs_than_allowed_are_refused_and_counted() {
     assert!(refused.headers().contains_key(RETRY_AFTER));
     let metrics = mock.metrics().await;
     assert!(
-        metrics.contains(r#"mock_classconnect_bounds_hit_total{bound="PendingJobs"} 1"#),
+        metrics.contains(r#"mock_classconnect_bounds_hit_total{bound="pending_jobs"} 1"#),
         "{metrics}"
     );
     assert!(
