@@ -49,7 +49,10 @@ impl Collector {
             measurements: Measurements::new(epoch, Thresholds::of(&plan.criteria)),
             iterations: Iterations::default(),
             ledger: Ledger::default(),
-            health: GeneratorHealth { vus_max: plan.load.max_vus, ..GeneratorHealth::default() },
+            health: GeneratorHealth {
+                vus_max: plan.load.max_vus,
+                ..GeneratorHealth::default()
+            },
             failures: Vec::new(),
             has_mock,
             clock,
@@ -109,10 +112,13 @@ impl Collector {
                 let (second, warm_up) = (self.measurements.second_of(now), now < self.warm_up_ends);
                 for (edge_us, count) in queries {
                     let value_ns = edge_us.map(|edge| edge as i64 * 1_000);
-                    self.measurements.add_many(SeriesKind::DbQuery, None, warm_up, second, value_ns, count);
+                    self.measurements
+                        .add_many(SeriesKind::DbQuery, None, warm_up, second, value_ns, count);
                 }
             }
-            Observation::LedgerUnreadable(reason) => tracing::warn!(reason, "the mock's ledger could not be read"),
+            Observation::LedgerUnreadable(reason) => {
+                tracing::warn!(reason, "the mock's ledger could not be read")
+            }
         }
     }
 
@@ -139,12 +145,22 @@ impl Collector {
 
     fn webhook(&mut self, kind: SeriesKind, at: Moment, value_ns: Option<i64>) {
         let warm_up = at < self.warm_up_ends;
-        self.measurements.record(&Sample::Event(EventSample { kind, step: None, warm_up, at, value_ns }));
+        self.measurements.record(&Sample::Event(EventSample {
+            kind,
+            step: None,
+            warm_up,
+            at,
+            value_ns,
+        }));
     }
 
     /// After the drain: webhooks whose retries are not finished were due and did not make it.
     pub(super) fn close_ledger(&mut self) {
-        let open: Vec<Moment> = self.ledger.unacknowledged().filter_map(|job| job.first_sent.or(job.accepted)).collect();
+        let open: Vec<Moment> = self
+            .ledger
+            .unacknowledged()
+            .filter_map(|job| job.first_sent.or(job.accepted))
+            .collect();
         for at in open {
             self.webhook(SeriesKind::WebhookProcessing, at, None);
         }

@@ -26,10 +26,20 @@ pub(super) enum Observation {
 }
 
 /// Observes until the stop says "now" or nobody listens any more.
-pub(super) fn start(mock: Option<MockControl>, probe: TargetProbe, mut stop: StopSignal) -> mpsc::Receiver<Observation> {
+pub(super) fn start(
+    mock: Option<MockControl>,
+    probe: TargetProbe,
+    mut stop: StopSignal,
+) -> mpsc::Receiver<Observation> {
     let (observations, receiver) = mpsc::channel(WAITING_MAX);
     tokio::spawn(async move {
-        let mut observer = Observer { mock, probe, observations, last_seq: 0, queries: None };
+        let mut observer = Observer {
+            mock,
+            probe,
+            observations,
+            last_seq: 0,
+            queries: None,
+        };
         observer.begin().await;
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -69,14 +79,20 @@ impl Observer {
                         let newest = page.records.last().and_then(|record| record["seq"].as_u64());
                         self.last_seq = newest.unwrap_or(self.last_seq);
                         if !page.records.is_empty() {
-                            self.observations.send(Observation::Ledger(page.records)).await.ok()?;
+                            self.observations
+                                .send(Observation::Ledger(page.records))
+                                .await
+                                .ok()?;
                         }
                         if !page.is_full {
                             break;
                         }
                     }
                     Err(error) => {
-                        self.observations.send(Observation::LedgerUnreadable(error.to_string())).await.ok()?;
+                        self.observations
+                            .send(Observation::LedgerUnreadable(error.to_string()))
+                            .await
+                            .ok()?;
                         break;
                     }
                 }

@@ -23,7 +23,11 @@ pub enum ProgressMode {
 impl ProgressMode {
     /// Live on a terminal, plain elsewhere.
     pub fn automatic() -> Self {
-        if std::io::stderr().is_terminal() { ProgressMode::Live } else { ProgressMode::Plain }
+        if std::io::stderr().is_terminal() {
+            ProgressMode::Live
+        } else {
+            ProgressMode::Plain
+        }
     }
 }
 
@@ -70,7 +74,9 @@ impl Reading {
             requests_per_s: slice.total as f64 / f64::from(ended + 1 - from),
             p95_ms: slice.quantile_ms(0.95),
             failed_share: slice.bad_share(),
-            users: iterations.started.saturating_sub(iterations.succeeded + iterations.failed + iterations.unfinished),
+            users: iterations
+                .started
+                .saturating_sub(iterations.succeeded + iterations.failed + iterations.unfinished),
             dropped: iterations.dropped,
         }
     }
@@ -81,8 +87,14 @@ impl Reading {
             Some(ms) if ms.is_finite() => format!("{ms:.1} ms"),
             Some(_) => "failed".to_owned(),
         };
-        let failed = self.failed_share.map_or("no data".to_owned(), |share| format!("{:.2}%", share * 100.0));
-        let dropped = if self.dropped > 0 { format!(" · {} arrivals dropped", self.dropped) } else { String::new() };
+        let failed = self
+            .failed_share
+            .map_or("no data".to_owned(), |share| format!("{:.2}%", share * 100.0));
+        let dropped = if self.dropped > 0 {
+            format!(" · {} arrivals dropped", self.dropped)
+        } else {
+            String::new()
+        };
         format!(
             "{:02}:{:02} {:<9} {:>7.1} requests/s · p95 {p95} · errors {failed} · {} users{dropped}",
             self.second / 60,
@@ -104,7 +116,11 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(mode: ProgressMode) -> Self {
-        Self { mode, line_is_open: false, said: Vec::new() }
+        Self {
+            mode,
+            line_is_open: false,
+            said: Vec::new(),
+        }
     }
 
     /// Shows the figures of a second.
@@ -171,7 +187,12 @@ mod tests {
             reading.line(),
             "01:15 measuring   201.2 requests/s · p95 34.2 ms · errors 0.10% · 412 users · 3 arrivals dropped"
         );
-        let silent = Reading { p95_ms: None, failed_share: None, dropped: 0, ..reading };
+        let silent = Reading {
+            p95_ms: None,
+            failed_share: None,
+            dropped: 0,
+            ..reading
+        };
         assert!(silent.line().contains("p95 no data · errors no data · 412 users"));
     }
 }

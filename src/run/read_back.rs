@@ -55,7 +55,10 @@ impl ReadBack<'_> {
         for record in read_history(history)? {
             match record? {
                 HistoryRecord::Result(result) => {
-                    let key = JobKey { kind: result.kind, reference: result.reference };
+                    let key = JobKey {
+                        kind: result.kind,
+                        reference: result.reference,
+                    };
                     results.insert(key, Moment::from_nanos(result.received_ns));
                 }
                 HistoryRecord::Sighting(sighting) => reconciler.take_sighting(&sighting),
@@ -71,11 +74,16 @@ impl ReadBack<'_> {
                 chunk.push(record);
             }
             if chunk.len() >= CHUNK {
-                self.read_chunk(&submissions, std::mem::take(&mut chunk), &mut reconciler).await;
+                self.read_chunk(&submissions, std::mem::take(&mut chunk), &mut reconciler)
+                    .await;
             }
         }
         self.read_chunk(&submissions, chunk, &mut reconciler).await;
-        let watched = self.plan.steps.iter().any(|step| step.kind == crate::plan::StepKind::Subscribe);
+        let watched = self
+            .plan
+            .steps
+            .iter()
+            .any(|step| step.kind == crate::plan::StepKind::Subscribe);
         Ok((reconciler.finish(self.ledger, watched), waterfall.finish()))
     }
 
@@ -87,8 +95,13 @@ impl ReadBack<'_> {
         waterfall: &mut Waterfall,
         measurements: &mut Measurements,
     ) {
-        let Some(reference) = &record.reference else { return };
-        let key = JobKey { kind: record.kind.clone(), reference: reference.clone() };
+        let Some(reference) = &record.reference else {
+            return;
+        };
+        let key = JobKey {
+            kind: record.kind.clone(),
+            reference: reference.clone(),
+        };
         let job = self.ledger.and_then(|ledger| ledger.jobs_of(&key).next());
         let received = results.get(&key).copied();
         let own = waterfall.take(record, job, received);
@@ -97,7 +110,9 @@ impl ReadBack<'_> {
         if job.is_some_and(|job| job.first_sent.is_some()) {
             measurements.record(&Sample::Event(EventSample {
                 kind: SeriesKind::ServerTime,
-                step: step.and_then(|index| u16::try_from(index).ok()).map(crate::plan::StepId),
+                step: step
+                    .and_then(|index| u16::try_from(index).ok())
+                    .map(crate::plan::StepId),
                 warm_up: record.warm_up,
                 at: Moment::from_nanos(record.intended_ns),
                 value_ns: own.map(|own| own.as_nanos() as i64),
@@ -137,14 +152,23 @@ impl ReadBack<'_> {
         }
     }
 
-    async fn read(&self, submissions: &HashMap<String, &Submission>, record: &SubmissionRecord) -> RowVerdict {
-        let (Some(submission), Some(path), Some(reference)) =
-            (submissions.get(&record.step), &record.read_back, &record.reference)
-        else {
+    async fn read(
+        &self,
+        submissions: &HashMap<String, &Submission>,
+        record: &SubmissionRecord,
+    ) -> RowVerdict {
+        let (Some(submission), Some(path), Some(reference)) = (
+            submissions.get(&record.step),
+            &record.read_back,
+            &record.reference,
+        ) else {
             return RowVerdict::Unknown("the history does not say where to look".to_owned());
         };
         let state = self.probe.read_row(path, record.ticket).await;
-        let key = JobKey { kind: record.kind.clone(), reference: reference.clone() };
+        let key = JobKey {
+            kind: record.kind.clone(),
+            reference: reference.clone(),
+        };
         match self.ledger {
             Some(ledger) => judge_row(submission, &state, ledger.jobs_of(&key)),
             None => judge_row(submission, &state, std::iter::empty()),

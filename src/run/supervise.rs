@@ -58,13 +58,22 @@ impl<'a> Supervisor<'a> {
         progress: &'a mut Progress,
     ) -> Self {
         let measured_from_s = plan.load.warm_up.as_secs_f64();
-        let watch = |kind, policy: &WindowPolicy| WindowWatch::new(kind, policy, &plan.steps, measured_from_s);
+        let watch =
+            |kind, policy: &WindowPolicy| WindowWatch::new(kind, policy, &plan.steps, measured_from_s);
         Self {
             clock,
             epoch,
             stop,
-            alerts: plan.criteria.alerts.as_ref().map(|policy| watch(IncidentKind::Alert, policy)),
-            rollback: plan.criteria.rollback.as_ref().map(|rollback| watch(IncidentKind::Rollback, &rollback.policy)),
+            alerts: plan
+                .criteria
+                .alerts
+                .as_ref()
+                .map(|policy| watch(IncidentKind::Alert, policy)),
+            rollback: plan
+                .criteria
+                .rollback
+                .as_ref()
+                .map(|rollback| watch(IncidentKind::Rollback, &rollback.policy)),
             due: DueArrivals::of(plan),
             load_ended: None,
             interruption: None,
@@ -88,7 +97,9 @@ impl<'a> Supervisor<'a> {
         let mut interrupts = Interrupts::listen()?;
         let mut observing = true;
         loop {
-            let next_tick = self.epoch.plus(Duration::from_secs(u64::from(self.next_second) + 1) + SETTLING);
+            let next_tick = self
+                .epoch
+                .plus(Duration::from_secs(u64::from(self.next_second) + 1) + SETTLING);
             tokio::select! {
                 biased;
                 () = interrupts.next() => self.interrupt(),
@@ -110,7 +121,9 @@ impl<'a> Supervisor<'a> {
     fn finish(self) -> Supervision {
         let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end());
         let watches = self.alerts.iter().chain(&self.rollback);
-        let mut incidents: Vec<Incident> = watches.flat_map(|watch| watch.incidents().iter().cloned()).collect();
+        let mut incidents: Vec<Incident> = watches
+            .flat_map(|watch| watch.incidents().iter().cloned())
+            .collect();
         incidents.sort_by(|first, second| first.detected_at_s.total_cmp(&second.detected_at_s));
         Supervision {
             load_ended,
@@ -140,7 +153,9 @@ impl<'a> Supervisor<'a> {
     fn interrupt(&mut self) {
         if self.interruption.is_none() {
             self.interruption = Some(Interruption::Drained);
-            self.progress.note("stopping: no new users; waiting for those under way (press Ctrl-C again to cut them off)");
+            self.progress.note(
+                "stopping: no new users; waiting for those under way (press Ctrl-C again to cut them off)",
+            );
             self.stop_load();
         } else {
             self.interruption = Some(Interruption::Cut);
@@ -186,9 +201,17 @@ impl<'a> Supervisor<'a> {
                 IncidentKind::Alert => "alert",
                 IncidentKind::Rollback => "rollback threshold",
             };
-            self.progress.note(&format!("{policy} {verb}: {}", incident.condition));
+            self.progress
+                .note(&format!("{policy} {verb}: {}", incident.condition));
             let tripped = matches!(change, Change::Opened(_)) && incident.kind == IncidentKind::Rollback;
-            if tripped && self.plan.criteria.rollback.as_ref().is_some_and(|rollback| rollback.stop_load) {
+            if tripped
+                && self
+                    .plan
+                    .criteria
+                    .rollback
+                    .as_ref()
+                    .is_some_and(|rollback| rollback.stop_load)
+            {
                 self.stop_load();
             }
         }
@@ -218,7 +241,11 @@ impl DueArrivals {
             }
             seconds
         });
-        Self { by_second, chance, plan_executor: plan.load.executor.clone() }
+        Self {
+            by_second,
+            chance,
+            plan_executor: plan.load.executor.clone(),
+        }
     }
 
     /// Arrivals due in the window of `window_s` seconds that ends with second `ended`.
@@ -244,7 +271,10 @@ struct Interrupts {
 
 impl Interrupts {
     fn listen() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     async fn next(&mut self) {

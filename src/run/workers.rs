@@ -57,39 +57,62 @@ pub(super) struct WorkerPlan {
 ///
 /// # Errors
 /// When a thread cannot be started.
-pub(super) fn start(shared: &WorkerPlan, stop: &StopSignal) -> std::io::Result<mpsc::Receiver<WorkerMessage>> {
+pub(super) fn start(
+    shared: &WorkerPlan,
+    stop: &StopSignal,
+) -> std::io::Result<mpsc::Receiver<WorkerMessage>> {
     let (messages, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
     let of = shared.plan.load.workers;
     for index in 0..of {
         let (shared, stop, messages) = (shared.clone(), stop.clone(), messages.clone());
-        std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            match runtime {
-                Ok(runtime) => LocalSet::new().block_on(&runtime, work(shared, Partition { index, of }, stop, messages)),
-                Err(error) => {
-                    let end = WorkerEnd::failed(index, format!("cannot start a runtime: {error}"));
-                    // The receiver lives until every worker has ended.
-                    let _ = messages.blocking_send(WorkerMessage::Ended(end));
+        std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                match runtime {
+                    Ok(runtime) => LocalSet::new()
+                        .block_on(&runtime, work(shared, Partition { index, of }, stop, messages)),
+                    Err(error) => {
+                        let end = WorkerEnd::failed(index, format!("cannot start a runtime: {error}"));
+                        // The receiver lives until every worker has ended.
+                        let _ = messages.blocking_send(WorkerMessage::Ended(end));
+                    }
                 }
-            }
-        })?;
+            })?;
     }
     Ok(receiver)
 }
 
 impl WorkerEnd {
     fn failed(index: u16, reason: String) -> Self {
-        let health = WorkerHealth { index, ..WorkerHealth::default() };
-        Self { health, vus_peak: 0, queue_waits: 0, failure: Some(reason) }
+        let health = WorkerHealth {
+            index,
+            ..WorkerHealth::default()
+        };
+        Self {
+            health,
+            vus_peak: 0,
+            queue_waits: 0,
+            failure: Some(reason),
+        }
     }
 }
 
-async fn work(shared: WorkerPlan, partition: Partition, stop: StopSignal, messages: mpsc::Sender<WorkerMessage>) {
+async fn work(
+    shared: WorkerPlan,
+    partition: Partition,
+    stop: StopSignal,
+    messages: mpsc::Sender<WorkerMessage>,
+) {
     let started = shared.clock.now();
     let recorder = Recorder::default();
     let hiccups = Rc::new(Cell::new(Duration::ZERO));
     tokio::task::spawn_local(watch_hiccups(shared.clock, Rc::clone(&hiccups)));
-    let hand_over = HandOver { recorder: recorder.clone(), messages: messages.clone(), waits: Rc::default() };
+    let hand_over = HandOver {
+        recorder: recorder.clone(),
+        messages: messages.clone(),
+        waits: Rc::default(),
+    };
     let regular = tokio::task::spawn_local(hand_over.clone().keep_going());
     let end = match context(&shared, recorder).await {
         Ok(context) => {
@@ -100,7 +123,12 @@ async fn work(shared: WorkerPlan, partition: Partition, stop: StopSignal, messag
                 wall: shared.clock.now().since(started),
                 longest_hiccup: hiccups.get(),
             };
-            WorkerEnd { health, vus_peak: report.vus_peak, queue_waits: hand_over.waits.get(), failure: None }
+            WorkerEnd {
+                health,
+                vus_peak: report.vus_peak,
+                queue_waits: hand_over.waits.get(),
+                failure: None,
+            }
         }
         Err(error) => WorkerEnd::failed(partition.index, error),
     };
@@ -158,7 +186,11 @@ fn thread_cpu_time() -> Duration {
 
 async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, String> {
     let timeout = shared.plan.target.connect_timeout;
-    let resolve = async |authority: &str| Connector::resolve(authority, timeout).await.map_err(|error| error.to_string());
+    let resolve = async |authority: &str| {
+        Connector::resolve(authority, timeout)
+            .await
+            .map_err(|error| error.to_string())
+    };
     Ok(Context {
         plan: Arc::clone(&shared.plan),
         clock: shared.clock,

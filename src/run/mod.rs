@@ -1,0 +1,256 @@
+//! A run from start to end: [`run`] reads from top to bottom as the run happens.
+
+mod collect;
+mod folder;
+mod observe;
+mod progress;
+mod read_back;
+mod supervise;
+mod workers;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Moment, RunClock, wall_clock_now};
+use crate::executor::{Stop, StopSwitch};
+use crate::metrics::{Evidence, Interruption, Timeline};
+use crate::plan::Plan;
+use crate::sla::{self, Judgement};
+use crate::target::{self, ControlError, StartError, Started};
+use collect::Collector;
+pub use folder::{FolderError, RunFolder};
+use progress::Progress;
+pub use progress::ProgressMode;
+use read_back::ReadBack;
+use supervise::{Supervision, Supervisor};
+use workers::WorkerPlan;
+
+/// Time between "all is ready" and the first ticket: workers resolve names and start their runtimes in it.
+const LEAD: Duration = Duration::from_millis(300);
+/// How long the audit may wait for unfinished rows when the drain is over already.
+const AUDIT_GRACE: Duration = Duration::from_secs(2);
+
+/// How a run is to be done, besides its plan.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The executable that is started for the reference server and the mock: this one.
+    pub executable: PathBuf,
+    pub progress: ProgressMode,
+}
+
+/// What a run leaves.
+#[derive(Debug)]
+pub struct RunResult {
+    pub evidence: Evidence,
+    pub judgement: Judgement,
+    pub context: sla::Context,
+    /// What was tested, in words.
+    pub target: String,
+    pub started_at: jiff::Timestamp,
+}
+
+/// Why there is no result: nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("the target could not be started")]
+    Start(#[from] StartError),
+    #[error("the target is not up")]
+    Preflight(#[source] ControlError),
+    #[error("the load generator could not start: {0}")]
+    Generator(String),
+    #[error("the client history cannot be written to {}", .path.display())]
+    History {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the run's own machinery failed")]
+    Internal(#[source] std::io::Error),
+}
+
+impl RunError {
+    /// Whether the fault lies in this program and not in what it was asked to test.
+    pub fn is_internal(&self) -> bool {
+        matches!(self, RunError::Internal(_))
+    }
+}
+
+/// Runs a plan: target up, load, drain, audit, verdict, target down.
+///
+/// # Errors
+/// When nothing could be measured. A missed target is a result, not an error.
+pub async fn run(plan: Plan, options: &RunOptions, folder: &RunFolder) -> Result<RunResult, RunError> {
+    let plan = Arc::new(plan);
+    let started_at = wall_clock_now();
+    let mut progress = Progress::new(options.progress);
+
+    progress.note(&format!("{}: starting the target", plan.name));
+    let mut started = target::start(&plan, &options.executable, folder.path()).await?;
+    preflight(&started).await?;
+
+    let clock = RunClock::start();
+    let epoch = clock.now().plus(LEAD);
+    progress.note(&format!("load on {}", started.endpoints.description));
+    let (mut collector, supervision) = load(&plan, clock, epoch, &mut started, folder, &mut progress).await?;
+    progress.end_line();
+
+    progress.note("auditing what was accepted");
+    let evidence = conclude(&plan, clock, epoch, &started, &mut collector, &supervision).await?;
+    let context = sla::Context::of(&plan, supervision.arrivals_planned);
+    let judgement = sla::judge(&plan.criteria, &evidence, &context);
+
+    let target = started.endpoints.description;
+    for child in started.children {
+        child.stop().await;
+    }
+    Ok(RunResult {
+        evidence,
+        judgement,
+        context,
+        target,
+        started_at,
+    })
+}
+
+/// Makes sure that the target is up before any load is sent.
+async fn preflight(started: &Started) -> Result<(), RunError> {
+    if let Some(path) = &started.health_path {
+        started
+            .probe
+            .check_health(path)
+            .await
+            .map_err(RunError::Preflight)?;
+    }
+    Ok(())
+}
+
+/// Drives the load and collects all it gives, until the last user is done or cut off.
+async fn load(
+    plan: &Arc<Plan>,
+    clock: RunClock,
+    epoch: Moment,
+    started: &mut Started,
+    folder: &RunFolder,
+    progress: &mut Progress,
+) -> Result<(Collector, Supervision), RunError> {
+    let history = folder.file("history.jsonl");
+    let mut collector =
+        Collector::new(plan, clock, epoch, started.mock.is_some(), history.clone()).map_err(|source| {
+            RunError::History {
+                path: history,
+                source,
+            }
+        })?;
+    let (switch, signal) = StopSwitch::new();
+    let shared = WorkerPlan {
+        plan: Arc::clone(plan),
+        endpoints: started.endpoints.clone(),
+        clock,
+        epoch,
+    };
+    let batches = workers::start(&shared, &signal).map_err(|error| RunError::Generator(error.to_string()))?;
+    let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
+    let supervisor = Supervisor::new(plan, clock, epoch, switch.clone(), progress);
+    let supervision = supervisor
+        .run(&mut collector, batches, &mut observations, &mut started.children)
+        .await
+        .map_err(RunError::Internal)?;
+    switch.stop(Stop::Now);
+    // What the observer had under way when it was stopped is still in its queue.
+    while let Some(observation) = observations.recv().await {
+        collector.take_observation(observation);
+    }
+    if let Some(reason) = collector.failures.first() {
+        return Err(RunError::Generator(reason.clone()));
+    }
+    Ok((collector, supervision))
+}
+
+/// After the load: the mock's last deliveries, the rest of its ledger, and the audit.
+async fn conclude(
+    plan: &Plan,
+    clock: RunClock,
+    epoch: Moment,
+    started: &Started,
+    collector: &mut Collector,
+    supervision: &Supervision,
+) -> Result<Evidence, RunError> {
+    let drained = supervision.interruption != Some(Interruption::Cut);
+    let deadline = supervision
+        .load_ended
+        .plus(plan.load.drain)
+        .max(clock.now().plus(AUDIT_GRACE));
+    if let Some(mock) = &started.mock {
+        if drained && let Err(error) = mock.drain(deadline.since(clock.now())).await {
+            tracing::warn!(%error, "the mock could not be drained");
+        }
+        fetch_rest_of_ledger(mock, collector).await;
+    }
+    collector.close_ledger();
+    collector.finish_history();
+    if let Some(source) = collector.history_error.take() {
+        return Err(RunError::History {
+            path: collector.history_path.clone(),
+            source,
+        });
+    }
+    let audited = match drained {
+        true => {
+            let history = collector.history_path.clone();
+            let ledger = started.mock.is_some().then_some(&collector.ledger);
+            let read_back = ReadBack {
+                plan,
+                clock,
+                probe: &started.probe,
+                ledger,
+                deadline,
+                drained,
+            };
+            Some(
+                read_back
+                    .run(&history, &mut collector.measurements)
+                    .await
+                    .map_err(RunError::Internal)?,
+            )
+        }
+        // Stopped twice: the report comes from what is there.
+        false => None,
+    };
+    let (audit, hops) = audited.unzip();
+    let seconds = |moment: Moment| moment.since(epoch).as_secs_f64();
+    Ok(Evidence {
+        timeline: Timeline {
+            measured_from_s: plan.load.warm_up.as_secs_f64(),
+            load_ended_s: seconds(supervision.load_ended),
+            load_planned_s: plan.load.executor.duration().as_secs_f64(),
+            drained_s: seconds(supervision.drained),
+        },
+        iterations: collector.iterations,
+        generator: collector.health.clone(),
+        mock: collector.mock_health(),
+        audit,
+        hops: hops.unwrap_or_default(),
+        incidents: supervision.incidents.clone(),
+        interruption: supervision.interruption,
+        measurements: collector.measurements.clone(),
+    })
+}
+
+async fn fetch_rest_of_ledger(mock: &target::MockControl, collector: &mut Collector) {
+    loop {
+        match mock.ledger_after(collector.ledger.last_seq()).await {
+            Ok(page) => {
+                collector.take_ledger(&page.records);
+                if !page.is_full {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the end of the mock's ledger could not be read");
+                collector.ledger.note_missing(1);
+                return;
+            }
+        }
+    }
+}
