@@ -7,5 +7,6 @@ pub mod chance;
 pub mod clock;
 pub mod metrics;
 pub mod plan;
+pub mod report;
 pub mod sla;
 pub mod units;
