@@ -11,6 +11,7 @@ pub mod identity;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;
+pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod sla;

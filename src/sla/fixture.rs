@@ -59,7 +59,7 @@ pub(crate) fn slow() -> Run {
 
 pub(crate) fn failing() -> Run {
     run(Trouble {
-        fails_every: 12,
+        fails_every: 11,
         ..Trouble::default()
     })
 }

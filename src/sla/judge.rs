@@ -257,11 +257,15 @@ fn incident_sentence(incident: &Incident) -> String {
             incident.condition, incident.detected_at_s
         );
     }
+    let value = if incident.value.is_finite() {
+        format!("at {}", quantity(incident.value, incident.condition.limit.unit()))
+    } else {
+        "because it fell on failed requests,".to_owned()
+    };
     format!(
-        "The rollback threshold {} tripped {:.0} s into the run, at {} over {}.",
+        "The rollback threshold {} tripped {:.0} s into the run, {value} over {}.",
         incident.condition,
         incident.detected_at_s,
-        quantity(incident.value, incident.condition.limit.unit()),
         counted(incident.samples, "sample"),
     )
 }

@@ -1,15 +1,12 @@
-//! Whether the run can prove anything: was the plan delivered, and did the generator and the mock keep up?
-//!
-//! Undelivered load and lost records always invalidate, because they make results look better. Everything else here
-//! can only make results look worse, so it is a warning, and [`super::blame`] decides whether it explains a bad
-//! result.
+//! The checks, one function each.
 
 use std::time::Duration;
 
-use super::context::Context;
-use super::wording::{count, counted, quantity};
+use super::{Check, CheckName, Severity};
 use crate::metrics::{Evidence, IncidentKind, SeriesKind};
 use crate::plan::{Criteria, Limit, Metric, Unit};
+use crate::sla::context::Context;
+use crate::sla::wording::{count, counted, quantity};
 
 /// Share of the planned arrivals below which the plan counts as not delivered.
 const DELIVERED_INVALID: f64 = 0.99;
@@ -27,120 +24,6 @@ const HICCUP_WARNING: Duration = Duration::from_millis(100);
 const WORKER_CPU_WARNING: f64 = 0.80;
 /// Share of values below zero or beyond an hour that is worth a warning.
 const ODD_VALUES_WARNING: f64 = 0.001;
-
-/// The answer, check by check.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Validity {
-    pub checks: Vec<Check>,
-}
-
-/// One check.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Check {
-    pub name: CheckName,
-    pub severity: Severity,
-    pub sentence: String,
-}
-
-/// How bad a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    Ok,
-    Warning,
-    /// The run cannot be judged.
-    Invalid,
-}
-
-/// The checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CheckName {
-    Conservation,
-    PlanDelivered,
-    DroppedArrivals,
-    SamplesTaken,
-    SchedulingLag,
-    WorkerHiccups,
-    WorkerCpu,
-    MockLateness,
-    LedgerComplete,
-    QueueWaits,
-    EventsDiscarded,
-    NegativeLatencies,
-    ClampedValues,
-    UnfinishedIterations,
-    /// Trouble of the generator or the mock explains a bad result.
-    ResultExplained,
-}
-
-impl CheckName {
-    /// All checks, in the order of reports.
-    pub const ALL: [CheckName; 15] = [
-        CheckName::Conservation,
-        CheckName::PlanDelivered,
-        CheckName::DroppedArrivals,
-        CheckName::SamplesTaken,
-        CheckName::SchedulingLag,
-        CheckName::WorkerHiccups,
-        CheckName::WorkerCpu,
-        CheckName::MockLateness,
-        CheckName::LedgerComplete,
-        CheckName::QueueWaits,
-        CheckName::EventsDiscarded,
-        CheckName::NegativeLatencies,
-        CheckName::ClampedValues,
-        CheckName::UnfinishedIterations,
-        CheckName::ResultExplained,
-    ];
-
-    /// The name in `run.json`.
-    pub fn key(self) -> &'static str {
-        match self {
-            CheckName::Conservation => "conservation",
-            CheckName::PlanDelivered => "plan_delivered",
-            CheckName::DroppedArrivals => "dropped_arrivals",
-            CheckName::SamplesTaken => "samples_taken",
-            CheckName::SchedulingLag => "scheduling_lag",
-            CheckName::WorkerHiccups => "worker_hiccups",
-            CheckName::WorkerCpu => "worker_cpu",
-            CheckName::MockLateness => "mock_lateness",
-            CheckName::LedgerComplete => "ledger_complete",
-            CheckName::QueueWaits => "queue_waits",
-            CheckName::EventsDiscarded => "events_discarded",
-            CheckName::NegativeLatencies => "negative_latencies",
-            CheckName::ClampedValues => "clamped_values",
-            CheckName::UnfinishedIterations => "unfinished_iterations",
-            CheckName::ResultExplained => "result_explained",
-        }
-    }
-}
-
-impl Severity {
-    /// The severity as `run.json` writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Severity::Ok => "ok",
-            Severity::Warning => "warning",
-            Severity::Invalid => "invalid",
-        }
-    }
-}
-
-impl Validity {
-    /// Whether no check invalidates the run.
-    pub fn valid(&self) -> bool {
-        self.checks
-            .iter()
-            .all(|check| check.severity != Severity::Invalid)
-    }
-
-    /// The sentences of the checks that came out with this severity.
-    pub fn sentences(&self, severity: Severity) -> impl Iterator<Item = &str> {
-        self.checks
-            .iter()
-            .filter(move |check| check.severity == severity)
-            .map(|check| check.sentence.as_str())
-    }
-}
 
 /// The scheduling lag (p99, milliseconds) that a run may have: a tenth of the tightest limit on a response time,
 /// but between 10 ms and 50 ms. The lag is part of every response time that begins with an arrival.

@@ -1,0 +1,315 @@
+//! `report.md`: GitHub-flavoured Markdown for pull requests and job summaries. The verdict comes first.
+
+use std::fmt::Write;
+
+use super::model::{IncidentRecord, RunRecord};
+use super::view;
+use crate::plan::Unit;
+use crate::sla::wording::{count, quantity};
+
+/// Renders the report.
+pub(super) fn render(record: &RunRecord) -> String {
+    let mut text = String::new();
+    head(&mut text, record);
+    targets(&mut text, record);
+    windows(&mut text, record);
+    audit(&mut text, record);
+    hops(&mut text, record);
+    steps(&mut text, record);
+    failures(&mut text, record);
+    validity(&mut text, record);
+    configuration(&mut text, record);
+    text
+}
+
+/// Makes text of others harmless inside a table cell or a paragraph.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\n' | '\r' => escaped.push(' '),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' | '|' | '`' | '*' | '[' | ']' | '_' => {
+                escaped.push('\\');
+                escaped.push(letter);
+            }
+            _ => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+fn line(text: &mut String, content: &str) {
+    text.push_str(content);
+    text.push('\n');
+}
+
+fn table(text: &mut String, head: &[&str], rows: &[Vec<String>]) {
+    line(text, &format!("| {} |", head.join(" | ")));
+    line(text, &format!("|{}", " --- |".repeat(head.len())));
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| escape(cell)).collect();
+        line(text, &format!("| {} |", cells.join(" | ")));
+    }
+    text.push('\n');
+}
+
+/// A sign for each status: colour is not the only signal, and Markdown has none.
+fn sign(status: &str) -> &'static str {
+    match status {
+        "PASS" | "GO" => "✅",
+        "FAIL" | "NO-GO" | "ROLLBACK" => "❌",
+        "NOT_MEASURED" => "➖",
+        _ => "⚠️",
+    }
+}
+
+fn head(text: &mut String, record: &RunRecord) {
+    line(
+        text,
+        &format!(
+            "### {} {}: {}",
+            sign(&record.verdict),
+            view::banner(record),
+            escape(&record.scenario.name)
+        ),
+    );
+    text.push('\n');
+    for reason in &record.reasons {
+        line(text, &format!("- {}", escape(reason)));
+    }
+    text.push('\n');
+    if !record.scenario.description.is_empty() {
+        line(text, &escape(&record.scenario.description));
+        text.push('\n');
+    }
+    line(text, &format!("**Tested:** {}  ", escape(&view::target(record))));
+    line(text, &format!("**Extent:** {}  ", view::extent(record)));
+    line(
+        text,
+        &format!(
+            "**Started:** {}, seed {}, run {}",
+            view::started(record),
+            record.seed,
+            escape(&record.run_id)
+        ),
+    );
+    text.push('\n');
+    if let Some(note) = view::built_in_note(record) {
+        line(text, &format!("> {note}"));
+        text.push('\n');
+    }
+}
+
+fn targets(text: &mut String, record: &RunRecord) {
+    line(text, "#### Targets\n");
+    let rows: Vec<Vec<String>> = view::targets(record)
+        .into_iter()
+        .map(|row| {
+            vec![
+                format!("{} {}", sign(&row.status), row.status),
+                row.name,
+                if row.step.is_empty() {
+                    "all".to_owned()
+                } else {
+                    row.step
+                },
+                row.target,
+                row.value,
+                row.interval,
+                row.margin,
+                row.samples,
+            ]
+        })
+        .collect();
+    let head = [
+        "Status",
+        "Target",
+        "Step",
+        "Limit",
+        "Measured",
+        "95 % interval",
+        "Margin",
+        "Samples",
+    ];
+    table(text, &head, &rows);
+}
+
+fn windows(text: &mut String, record: &RunRecord) {
+    line(text, "#### Alerts and rollback\n");
+    let mut list = |label: &str, none: &str, watched: bool, incidents: &[IncidentRecord]| {
+        if watched && incidents.is_empty() {
+            line(text, &format!("- {none}"));
+        }
+        for incident in incidents {
+            line(
+                text,
+                &format!("- **{label}** {}", escape(&view::incident(incident))),
+            );
+        }
+    };
+    let (alerts, rollback) = (
+        record.criteria.alerts.is_some(),
+        record.criteria.rollback.is_some(),
+    );
+    list("Alert", "No alert fired.", alerts, &record.alerts);
+    list(
+        "Rollback",
+        "No rollback threshold tripped.",
+        rollback,
+        &record.rollback,
+    );
+    if !alerts && !rollback {
+        line(text, "- The scenario sets no alerts and no rollback thresholds.");
+    }
+    text.push('\n');
+}
+
+fn audit(text: &mut String, record: &RunRecord) {
+    line(text, "#### Audit\n");
+    line(text, &view::audit(record));
+    text.push('\n');
+    let violations: Vec<Vec<String>> = record
+        .audit
+        .iter()
+        .flat_map(|audit| &audit.violations)
+        .map(|found| {
+            vec![
+                found.kind.clone(),
+                found.reference.clone(),
+                found.ticket.to_string(),
+                found.detail.clone(),
+            ]
+        })
+        .collect();
+    if !violations.is_empty() {
+        table(
+            text,
+            &["Violation", "Reference", "Ticket", "What is wrong"],
+            &violations,
+        );
+    }
+}
+
+fn hops(text: &mut String, record: &RunRecord) {
+    if record.hops.is_empty() {
+        return;
+    }
+    line(text, "#### The way of a submission, hop by hop\n");
+    let rows: Vec<Vec<String>> = record
+        .hops
+        .iter()
+        .map(|hop| {
+            let name = if hop.injected {
+                format!("{} (injected by the mock)", hop.name)
+            } else {
+                hop.name.clone()
+            };
+            std::iter::once(name)
+                .chain(view::hop(hop))
+                .chain([count(hop.count)])
+                .collect()
+        })
+        .collect();
+    table(text, &["Hop", "p50", "p95", "p99", "max", "Samples"], &rows);
+}
+
+fn steps(text: &mut String, record: &RunRecord) {
+    let Some(metric) = record.metrics.get("response_time") else {
+        return;
+    };
+    line(text, "#### Response time by step\n");
+    let time = |value: Option<f64>| quantity(value.unwrap_or(f64::INFINITY), Unit::Time);
+    let rows: Vec<Vec<String>> = metric
+        .by_step
+        .iter()
+        .map(|(name, step)| (name.as_str(), step))
+        .chain([("all", &metric.summary)])
+        .map(|(name, step)| {
+            vec![
+                name.to_owned(),
+                count(step.count),
+                count(step.failed),
+                time(step.p50),
+                time(step.p95),
+                time(step.p99),
+                time(step.max),
+            ]
+        })
+        .collect();
+    table(
+        text,
+        &["Step", "Requests", "Failed", "p50", "p95", "p99", "max"],
+        &rows,
+    );
+}
+
+fn failures(text: &mut String, record: &RunRecord) {
+    if record.failures.is_empty() {
+        return;
+    }
+    line(text, "#### Failures\n");
+    let rows: Vec<Vec<String>> = record
+        .failures
+        .iter()
+        .map(|failure| {
+            let tickets: Vec<String> = failure.example_tickets.iter().map(u64::to_string).collect();
+            vec![
+                failure.step_name.clone(),
+                failure.description.clone(),
+                count(failure.count),
+                tickets.join(", "),
+            ]
+        })
+        .collect();
+    table(text, &["Step", "Failure", "Requests", "Example tickets"], &rows);
+}
+
+fn validity(text: &mut String, record: &RunRecord) {
+    line(text, "#### Validity of the run\n");
+    let rows: Vec<Vec<String>> = record
+        .validity
+        .checks
+        .iter()
+        .map(|check| {
+            vec![
+                check.severity.clone(),
+                check.name.replace('_', " "),
+                check.sentence.clone(),
+            ]
+        })
+        .collect();
+    table(text, &["", "Check", "Finding"], &rows);
+}
+
+fn configuration(text: &mut String, record: &RunRecord) {
+    let environment = &record.environment;
+    let _ = writeln!(
+        text,
+        "<details><summary>Configuration</summary>\n\nloadtest {} on {} ({}), {} cores: `{}`\n",
+        escape(&environment.tool_version),
+        escape(&environment.os),
+        escape(&environment.kernel),
+        environment.host_cores,
+        environment.command_line.join(" ").replace(['`', '\n'], " "),
+    );
+    fenced(text, &record.scenario.text);
+    for file in &record.scenario.files {
+        let _ = writeln!(text, "`{}`\n", file.path.replace(['`', '\n'], " "));
+        fenced(text, &file.text);
+    }
+    line(text, "</details>");
+}
+
+/// A code block whose fence is longer than any run of backticks inside.
+fn fenced(text: &mut String, code: &str) {
+    let longest = code
+        .split(|letter| letter != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let _ = writeln!(text, "{fence}toml\n{}\n{fence}\n", code.trim_end());
+}

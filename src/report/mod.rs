@@ -1,0 +1,104 @@
+//! What a run leaves behind for people and for scripts.
+//!
+//! [`RunRecord`] is `run.json`; every other format is rendered from it alone, so that a stored run can be shown again.
+
+mod markdown;
+pub mod model;
+mod terminal;
+mod view;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use model::{RunFacts, RunRecord};
+
+/// The formats of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// `run.json`: everything.
+    Json,
+    /// `report.md`: for pull requests and job summaries.
+    Markdown,
+    /// Plain text for the terminal; the verdict stands last.
+    Text,
+}
+
+/// Why a report could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error("the file is not a readable run: {0}")]
+    NotJson(#[source] serde_json::Error),
+    #[error(
+        "the file has no \"schema_version\", so it is not a run of this tool; give the run.json that a run wrote"
+    )]
+    NotARun,
+    #[error(
+        "the run was written in layout {found}, and this version reads layout {}; use the version of the tool that \
+         wrote it",
+        model::SCHEMA_VERSION
+    )]
+    Version { found: u32 },
+    #[error("the run file is broken: {0}")]
+    Invalid(String),
+}
+
+impl ReportError {
+    fn invalid(what: String) -> Self {
+        ReportError::Invalid(what)
+    }
+}
+
+/// Renders a stored run.
+///
+/// # Errors
+/// When the record's series are broken, or a template fails.
+pub fn render(format: Format, record: &RunRecord) -> Result<String, ReportError> {
+    match format {
+        Format::Json => serde_json::to_string(record).map_err(ReportError::NotJson),
+        Format::Markdown => Ok(markdown::render(record)),
+        Format::Text => Ok(terminal::render(record)),
+    }
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Format; 3] = [Format::Json, Format::Markdown, Format::Text];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::Markdown => "markdown",
+            Format::Text => "text",
+        }
+    }
+
+    /// The file that a run writes; `None` for what goes to the terminal only.
+    pub fn file_name(self) -> Option<&'static str> {
+        match self {
+            Format::Json => Some("run.json"),
+            Format::Markdown => Some("report.md"),
+            Format::Text => None,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name() == text)
+            .ok_or_else(|| format!("\"{text}\" is not a format; write json, markdown or text"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

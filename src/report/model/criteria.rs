@@ -1,0 +1,210 @@
+//! The criteria as `run.json` holds them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::ReportError;
+use crate::plan::{
+    Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, Statistic, Unit, WindowPolicy,
+};
+use crate::units::{Quantile, Rate, Ratio};
+
+/// All that the run was judged by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CriteriaRecord {
+    /// `observed` or `certified`.
+    pub mode: String,
+    pub targets: Vec<ConditionRecord>,
+    pub not_measured: Vec<String>,
+    pub alerts: Option<WindowPolicyRecord>,
+    pub rollback: Option<RollbackRecord>,
+}
+
+/// One condition. `limit` is in `unit`; `text` is the whole condition as a person reads it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConditionRecord {
+    pub metric: String,
+    pub step: Option<String>,
+    /// `p95`, `mean`, `max`, `share` or `per_second`.
+    pub stat: String,
+    /// The quantile as a number, when the statistic is one.
+    pub quantile: Option<f64>,
+    pub comparator: String,
+    pub limit: f64,
+    /// `ms`, `ratio` or `per_s`.
+    pub unit: String,
+    pub text: String,
+}
+
+/// A window policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowPolicyRecord {
+    pub window_s: u64,
+    pub samples_min: u64,
+    pub conditions: Vec<ConditionRecord>,
+}
+
+/// The rollback policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RollbackRecord {
+    #[serde(flatten)]
+    pub policy: WindowPolicyRecord,
+    pub stop_load: bool,
+}
+
+/// The unit as `run.json` writes it.
+pub(super) fn unit_key(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Time => "ms",
+        Unit::Ratio => "ratio",
+        Unit::PerSecond => "per_s",
+    }
+}
+
+/// The mode as `run.json` writes it.
+pub(super) fn mode_key(mode: JudgeMode) -> &'static str {
+    match mode {
+        JudgeMode::Observed => "observed",
+        JudgeMode::Certified => "certified",
+    }
+}
+
+/// The metric with this key.
+pub(super) fn metric(key: &str) -> Result<Metric, ReportError> {
+    Metric::from_key(key).ok_or_else(|| ReportError::invalid(format!("\"{key}\" is not a metric")))
+}
+
+impl CriteriaRecord {
+    pub(super) fn of(criteria: &Criteria) -> Self {
+        Self {
+            mode: mode_key(criteria.mode).to_owned(),
+            targets: criteria.targets.iter().map(ConditionRecord::of).collect(),
+            not_measured: criteria
+                .not_measured
+                .iter()
+                .map(|metric| metric.key().to_owned())
+                .collect(),
+            alerts: criteria.alerts.as_ref().map(WindowPolicyRecord::of),
+            rollback: criteria.rollback.as_ref().map(|rollback| RollbackRecord {
+                policy: WindowPolicyRecord::of(&rollback.policy),
+                stop_load: rollback.stop_load,
+            }),
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<Criteria, ReportError> {
+        let mode = match self.mode.as_str() {
+            "observed" => JudgeMode::Observed,
+            "certified" => JudgeMode::Certified,
+            other => {
+                return Err(ReportError::invalid(format!(
+                    "\"{other}\" is not a mode of judging"
+                )));
+            }
+        };
+        Ok(Criteria {
+            mode,
+            targets: self
+                .targets
+                .iter()
+                .map(ConditionRecord::read)
+                .collect::<Result<_, _>>()?,
+            not_measured: self
+                .not_measured
+                .iter()
+                .map(|key| metric(key))
+                .collect::<Result<_, _>>()?,
+            alerts: self.alerts.as_ref().map(WindowPolicyRecord::read).transpose()?,
+            rollback: self
+                .rollback
+                .as_ref()
+                .map(|rollback| {
+                    rollback.policy.read().map(|policy| Rollback {
+                        policy,
+                        stop_load: rollback.stop_load,
+                    })
+                })
+                .transpose()?,
+        })
+    }
+}
+
+impl WindowPolicyRecord {
+    fn of(policy: &WindowPolicy) -> Self {
+        Self {
+            window_s: policy.window.as_secs(),
+            samples_min: policy.samples_min,
+            conditions: policy.conditions.iter().map(ConditionRecord::of).collect(),
+        }
+    }
+
+    fn read(&self) -> Result<WindowPolicy, ReportError> {
+        Ok(WindowPolicy {
+            window: Duration::from_secs(self.window_s),
+            samples_min: self.samples_min,
+            conditions: self
+                .conditions
+                .iter()
+                .map(ConditionRecord::read)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl ConditionRecord {
+    pub(super) fn of(condition: &Condition) -> Self {
+        Self {
+            metric: condition.metric.key().to_owned(),
+            step: condition.step.clone(),
+            stat: condition.statistic.to_string(),
+            quantile: match condition.statistic {
+                Statistic::Quantile(quantile) => Some(quantile.get()),
+                Statistic::Mean | Statistic::Max | Statistic::Share | Statistic::PerSecond => None,
+            },
+            comparator: condition.comparator.to_string(),
+            limit: condition.limit.as_number(),
+            unit: unit_key(condition.limit.unit()).to_owned(),
+            text: condition.to_string(),
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<Condition, ReportError> {
+        let wrong =
+            |what: String| ReportError::invalid(format!("the condition \"{}\" is broken: {what}", self.text));
+        let statistic = match (self.stat.as_str(), self.quantile) {
+            (_, Some(quantile)) => {
+                Statistic::Quantile(Quantile::new(quantile).map_err(|error| wrong(error.to_string()))?)
+            }
+            ("mean", None) => Statistic::Mean,
+            ("max", None) => Statistic::Max,
+            ("share", None) => Statistic::Share,
+            ("per_second", None) => Statistic::PerSecond,
+            (other, None) => return Err(wrong(format!("\"{other}\" is not a statistic"))),
+        };
+        let comparator = match self.comparator.as_str() {
+            "<" => Comparator::Less,
+            "<=" => Comparator::LessOrEqual,
+            ">" => Comparator::Greater,
+            ">=" => Comparator::GreaterOrEqual,
+            other => return Err(wrong(format!("\"{other}\" is not a comparison"))),
+        };
+        let limit = match self.unit.as_str() {
+            "ms" => Duration::try_from_secs_f64((self.limit * 1e6).round() / 1e9)
+                .map(Limit::Time)
+                .map_err(|error| wrong(error.to_string()))?,
+            "ratio" => Limit::Ratio(Ratio::new(self.limit).map_err(|error| wrong(error.to_string()))?),
+            "per_s" => {
+                Limit::PerSecond(Rate::per_second(self.limit).map_err(|error| wrong(error.to_string()))?)
+            }
+            other => return Err(wrong(format!("\"{other}\" is not a unit"))),
+        };
+        Ok(Condition {
+            metric: metric(&self.metric)?,
+            step: self.step.clone(),
+            statistic,
+            comparator,
+            limit,
+        })
+    }
+}

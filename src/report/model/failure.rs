@@ -1,0 +1,78 @@
+//! How requests failed.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::ReportError;
+use crate::metrics::{Evidence, Outcome};
+use crate::plan::StepInfo;
+
+/// How often a step ended in one way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureRecord {
+    /// Index into `plan.steps`.
+    pub step: u16,
+    pub step_name: String,
+    /// `timeout`, `connect`, `reset`, `status`, `protocol`, `check`, `dropped` or `unfinished`.
+    pub outcome: String,
+    /// The status, when that was what was wrong.
+    pub status: Option<u16>,
+    pub description: String,
+    pub count: u64,
+    pub example_tickets: Vec<u64>,
+}
+
+/// The failures of a run, the most frequent first.
+pub(super) fn failures(evidence: &Evidence, steps: &[StepInfo]) -> Vec<FailureRecord> {
+    let mut failures: Vec<FailureRecord> = evidence
+        .measurements
+        .errors
+        .iter()
+        .filter_map(|((step, outcome), tally)| {
+            let (key, status) = outcome_key(*outcome)?;
+            Some(FailureRecord {
+                step: step.0,
+                step_name: steps
+                    .get(step.index())
+                    .map_or_else(|| "unknown".to_owned(), |info| info.name.clone()),
+                outcome: key.to_owned(),
+                status,
+                description: outcome.describe(),
+                count: tally.count,
+                example_tickets: tally.example_tickets.clone(),
+            })
+        })
+        .collect();
+    failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
+    failures
+}
+
+/// The outcome's key and status; `None` for a request that did not fail.
+fn outcome_key(outcome: Outcome) -> Option<(&'static str, Option<u16>)> {
+    Some(match outcome {
+        Outcome::Ok => return None,
+        Outcome::Timeout => ("timeout", None),
+        Outcome::Connect => ("connect", None),
+        Outcome::Reset => ("reset", None),
+        Outcome::Status(code) => ("status", Some(code)),
+        Outcome::Protocol => ("protocol", None),
+        Outcome::Check => ("check", None),
+        Outcome::Dropped => ("dropped", None),
+        Outcome::Unfinished => ("unfinished", None),
+    })
+}
+
+impl FailureRecord {
+    pub(super) fn outcome(&self) -> Result<Outcome, ReportError> {
+        Ok(match (self.outcome.as_str(), self.status) {
+            ("timeout", _) => Outcome::Timeout,
+            ("connect", _) => Outcome::Connect,
+            ("reset", _) => Outcome::Reset,
+            ("status", Some(code)) => Outcome::Status(code),
+            ("protocol", _) => Outcome::Protocol,
+            ("check", _) => Outcome::Check,
+            ("dropped", _) => Outcome::Dropped,
+            ("unfinished", _) => Outcome::Unfinished,
+            (other, _) => return Err(ReportError::invalid(format!("\"{other}\" is not an outcome"))),
+        })
+    }
+}

@@ -1,0 +1,347 @@
+//! `run.json`: everything about a run, enough to render it and to judge it again.
+//!
+//! The only place besides the scenario parser where types are written to and read from files. The records mirror the
+//! domain's types on purpose: the file's keys are a public contract, and must not change when a field is renamed.
+
+mod criteria;
+mod failure;
+mod health;
+mod plan;
+mod series;
+mod summary;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
+pub use failure::FailureRecord;
+pub use health::{
+    AuditRecord, GeneratorRecord, HopRecord, IncidentRecord, IterationsRecord, MockRecord, TimelineRecord,
+    ViolationRecord, WorkerRecord,
+};
+pub use plan::{PlanRecord, StepRecord};
+pub use series::{SeriesRecord, SeriesSet};
+pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+
+use super::ReportError;
+use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
+use crate::plan::{Criteria, StepId};
+use crate::sla::{Context, Judgement, judge, replay};
+
+/// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
+/// keys alone do not change it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What a run knows about itself that is neither measured nor judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunFacts {
+    /// Names the run, such as `peak-20260102T030405Z`.
+    pub run_id: String,
+    pub started_at: Timestamp,
+    pub seed: u64,
+    pub scenario: ScenarioRecord,
+    pub target: TargetRecord,
+    pub environment: EnvironmentRecord,
+}
+
+/// The scenario as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScenarioRecord {
+    pub name: String,
+    pub description: String,
+    /// The scenario file, with `${VAR}` unexpanded: secrets stay in the environment.
+    pub text: String,
+    /// The files that it names (journeys, targets), unexpanded too.
+    pub files: Vec<ScenarioFileRecord>,
+}
+
+/// A file that the scenario names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScenarioFileRecord {
+    pub path: String,
+    pub text: String,
+}
+
+/// What was tested.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// One line: `reference practice server, SQLite, direct architecture`, or the base URL.
+    pub description: String,
+    pub version: String,
+    /// Whether it was the reference server that comes with the tool: then the verdict says nothing about any
+    /// deployment of the reader's own.
+    pub built_in: bool,
+}
+
+/// Where the load came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentRecord {
+    pub host_cores: u32,
+    pub os: String,
+    pub kernel: String,
+    pub tool_version: String,
+    pub command_line: Vec<String>,
+}
+
+/// The file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    pub schema_version: u32,
+    pub run_id: String,
+    pub verdict: String,
+    pub exit_code: u8,
+    /// `observed` or `certified`.
+    pub evidence: String,
+    /// Why, in sentences, the weightiest first.
+    pub reasons: Vec<String>,
+    pub scenario: ScenarioRecord,
+    pub target: TargetRecord,
+    pub seed: u64,
+    pub started_at: String,
+    pub duration_s: f64,
+    pub environment: EnvironmentRecord,
+    pub sla: Vec<SlaRecord>,
+    pub alerts: Vec<IncidentRecord>,
+    pub rollback: Vec<IncidentRecord>,
+    pub validity: ValidityRecord,
+    pub audit: Option<AuditRecord>,
+    pub requests: RequestsRecord,
+    pub iterations: IterationsRecord,
+    pub metrics: BTreeMap<String, MetricRecord>,
+    /// How requests failed, by step and outcome.
+    pub failures: Vec<FailureRecord>,
+    pub hops: Vec<HopRecord>,
+    pub timeline: TimelineRecord,
+    pub generator: GeneratorRecord,
+    pub mock: Option<MockRecord>,
+    /// `drained` or `cut` when the user stopped the run.
+    pub interruption: Option<String>,
+    pub plan: PlanRecord,
+    pub criteria: CriteriaRecord,
+    /// Values beyond an hour, and below zero.
+    pub values_clamped: u64,
+    pub values_negative: u64,
+    pub series: SeriesSet,
+}
+
+impl RunRecord {
+    /// The record of a run.
+    ///
+    /// # Errors
+    /// When a histogram cannot be written.
+    pub fn new(
+        facts: RunFacts,
+        criteria: &Criteria,
+        context: &Context,
+        evidence: &Evidence,
+        judgement: &Judgement,
+    ) -> Result<Self, ReportError> {
+        let measurements = &evidence.measurements;
+        let incidents = |kind: IncidentKind| {
+            evidence
+                .incidents
+                .iter()
+                .filter(|incident| incident.kind == kind)
+                .map(|incident| IncidentRecord::of(incident, measurements, &context.steps))
+                .collect()
+        };
+        Ok(Self {
+            schema_version: SCHEMA_VERSION,
+            run_id: facts.run_id,
+            verdict: judgement.verdict.name().to_owned(),
+            exit_code: judgement.verdict.exit_code().code(),
+            evidence: criteria::mode_key(judgement.mode).to_owned(),
+            reasons: judgement.reasons.clone(),
+            scenario: facts.scenario,
+            target: facts.target,
+            seed: facts.seed,
+            started_at: facts.started_at.to_string(),
+            duration_s: evidence.timeline.drained_s,
+            environment: facts.environment,
+            sla: judgement.findings.iter().map(SlaRecord::from).collect(),
+            alerts: incidents(IncidentKind::Alert),
+            rollback: incidents(IncidentKind::Rollback),
+            validity: ValidityRecord::from(&judgement.validity),
+            audit: evidence.audit.as_ref().map(AuditRecord::from),
+            requests: requests(evidence),
+            iterations: IterationsRecord::from(&evidence.iterations),
+            metrics: summary::metrics(measurements, &context.steps)?,
+            failures: failure::failures(evidence, &context.steps),
+            hops: evidence.hops.iter().map(HopRecord::from).collect(),
+            timeline: TimelineRecord::from(&evidence.timeline),
+            generator: GeneratorRecord::from(&evidence.generator),
+            mock: evidence.mock.as_ref().map(MockRecord::from),
+            interruption: evidence.interruption.map(|how| interruption_key(how).to_owned()),
+            plan: PlanRecord::of(context),
+            criteria: CriteriaRecord::of(criteria),
+            values_clamped: measurements.clamped,
+            values_negative: measurements.negative,
+            series: SeriesSet::of(measurements)?,
+        })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When the text is not a run file, is broken, or was written by a newer version.
+    pub fn from_json(text: &str) -> Result<Self, ReportError> {
+        #[derive(Deserialize)]
+        struct Version {
+            schema_version: Option<u32>,
+        }
+        let version: Version = serde_json::from_str(text).map_err(ReportError::NotJson)?;
+        match version.schema_version {
+            None => return Err(ReportError::NotARun),
+            Some(SCHEMA_VERSION) => {}
+            Some(other) => return Err(ReportError::Version { found: other }),
+        }
+        serde_json::from_str(text).map_err(ReportError::NotJson)
+    }
+
+    /// The facts that the record was made with.
+    ///
+    /// # Errors
+    /// When the start is not a timestamp.
+    pub fn facts(&self) -> Result<RunFacts, ReportError> {
+        Ok(RunFacts {
+            run_id: self.run_id.clone(),
+            started_at: self.started()?,
+            seed: self.seed,
+            scenario: self.scenario.clone(),
+            target: self.target.clone(),
+            environment: self.environment.clone(),
+        })
+    }
+
+    /// When the run started.
+    ///
+    /// # Errors
+    /// When the file holds no timestamp there.
+    pub fn started(&self) -> Result<Timestamp, ReportError> {
+        self.started_at
+            .parse()
+            .map_err(|_| ReportError::invalid(format!("\"{}\" is not a timestamp", self.started_at)))
+    }
+
+    /// The criteria that the run was judged by.
+    ///
+    /// # Errors
+    /// When a stored condition is broken.
+    pub fn criteria(&self) -> Result<Criteria, ReportError> {
+        self.criteria.read()
+    }
+
+    /// What the judge must know of the plan.
+    ///
+    /// # Errors
+    /// When a stored step is broken.
+    pub fn context(&self) -> Result<Context, ReportError> {
+        self.plan.read()
+    }
+
+    /// Everything that was measured.
+    ///
+    /// # Errors
+    /// When a stored series, incident or count is broken.
+    pub fn evidence(&self) -> Result<Evidence, ReportError> {
+        let mut measurements = self.series.read()?;
+        measurements.clamped = self.values_clamped;
+        measurements.negative = self.values_negative;
+        for failure in &self.failures {
+            let tally = ErrorTally {
+                count: failure.count,
+                example_tickets: failure.example_tickets.clone(),
+            };
+            measurements
+                .errors
+                .insert((StepId(failure.step), failure.outcome()?), tally);
+        }
+        let mut incidents = Vec::new();
+        for (kind, records) in [
+            (IncidentKind::Alert, &self.alerts),
+            (IncidentKind::Rollback, &self.rollback),
+        ] {
+            for record in records {
+                incidents.push(record.read(kind)?);
+            }
+        }
+        incidents.sort_by(|left, right| left.detected_at_s.total_cmp(&right.detected_at_s));
+        Ok(Evidence {
+            measurements,
+            timeline: (&self.timeline).into(),
+            iterations: (&self.iterations).into(),
+            generator: (&self.generator).into(),
+            mock: self.mock.as_ref().map(Into::into),
+            audit: self.audit.as_ref().map(AuditRecord::read).transpose()?,
+            hops: self.hops.iter().map(Into::into).collect(),
+            incidents,
+            interruption: match self.interruption.as_deref() {
+                None => None,
+                Some("drained") => Some(Interruption::Drained),
+                Some("cut") => Some(Interruption::Cut),
+                Some(other) => {
+                    return Err(ReportError::invalid(format!(
+                        "\"{other}\" is not a kind of interruption"
+                    )));
+                }
+            },
+        })
+    }
+
+    /// Judges the stored run by other criteria. A window policy that differs from the stored one is replayed over the
+    /// series; one that is the same keeps what it found while the run went on.
+    ///
+    /// # Errors
+    /// When the stored run is broken.
+    pub fn judged_again(&self, criteria: &Criteria) -> Result<Self, ReportError> {
+        let stored = self.criteria()?;
+        let context = self.context()?;
+        let mut evidence = self.evidence()?;
+        let policies = [
+            (
+                IncidentKind::Alert,
+                stored.alerts.as_ref(),
+                criteria.alerts.as_ref(),
+            ),
+            (
+                IncidentKind::Rollback,
+                stored.rollback.as_ref().map(|rollback| &rollback.policy),
+                criteria.rollback.as_ref().map(|rollback| &rollback.policy),
+            ),
+        ];
+        for (kind, before, now) in policies {
+            if before != now {
+                evidence.incidents.retain(|incident| incident.kind != kind);
+                if let Some(policy) = now {
+                    let found = replay(kind, policy, &evidence, &context);
+                    evidence.incidents.extend(found);
+                }
+            }
+        }
+        let judgement = judge(criteria, &evidence, &context);
+        Self::new(self.facts()?, criteria, &context, &evidence, &judgement)
+    }
+}
+
+fn requests(evidence: &Evidence) -> RequestsRecord {
+    let total = evidence.measurements.total(SeriesKind::Response, None);
+    let seconds = evidence.timeline.load_ended_s - evidence.timeline.measured_from_s;
+    RequestsRecord {
+        total: total.total,
+        failed: total.bad,
+        rate_per_s: if seconds > 0.0 {
+            total.total as f64 / seconds
+        } else {
+            0.0
+        },
+    }
+}
+
+fn interruption_key(interruption: Interruption) -> &'static str {
+    match interruption {
+        Interruption::Drained => "drained",
+        Interruption::Cut => "cut",
+    }
+}

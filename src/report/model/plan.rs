@@ -1,0 +1,92 @@
+//! What the judge must know of the plan, as `run.json` holds it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::ReportError;
+use crate::plan::{StepInfo, StepKind};
+use crate::sla::Context;
+
+/// What the judge needs to know of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanRecord {
+    pub steps: Vec<StepRecord>,
+    pub arrivals_planned: Option<u64>,
+    pub peak_rate_per_s: f64,
+    pub iteration_healthy_ms: f64,
+    pub awaits: f64,
+    pub await_longest_ms: f64,
+    pub submissions: bool,
+    pub realtime_is_upper_bound: bool,
+}
+
+/// A measured step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRecord {
+    pub name: String,
+    /// `request`, `subscribe` or `await`.
+    pub kind: String,
+    pub journey: String,
+    pub first_request: bool,
+}
+
+fn step_kind_key(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Request => "request",
+        StepKind::Subscribe => "subscribe",
+        StepKind::Await => "await",
+    }
+}
+
+impl PlanRecord {
+    pub(super) fn of(context: &Context) -> Self {
+        Self {
+            steps: context
+                .steps
+                .iter()
+                .map(|step| StepRecord {
+                    name: step.name.clone(),
+                    kind: step_kind_key(step.kind).to_owned(),
+                    journey: step.journey.clone(),
+                    first_request: step.first_request,
+                })
+                .collect(),
+            arrivals_planned: context.arrivals_planned,
+            peak_rate_per_s: context.peak_rate,
+            iteration_healthy_ms: context.iteration_healthy.as_micros() as f64 / 1e3,
+            awaits: context.awaits,
+            await_longest_ms: context.await_longest.as_micros() as f64 / 1e3,
+            submissions: context.submissions,
+            realtime_is_upper_bound: context.realtime_is_upper_bound,
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<Context, ReportError> {
+        let mut steps = Vec::new();
+        for step in &self.steps {
+            let kinds = [StepKind::Request, StepKind::Subscribe, StepKind::Await];
+            let kind = kinds.into_iter().find(|kind| step_kind_key(*kind) == step.kind);
+            steps.push(StepInfo {
+                name: step.name.clone(),
+                kind: kind.ok_or_else(|| {
+                    ReportError::invalid(format!("\"{}\" is not a kind of step", step.kind))
+                })?,
+                journey: step.journey.clone(),
+                first_request: step.first_request,
+            });
+        }
+        let duration =
+            |milliseconds: f64| Duration::from_micros((milliseconds * 1e3).round().max(0.0) as u64);
+        Ok(Context {
+            steps,
+            arrivals_planned: self.arrivals_planned,
+            peak_rate: self.peak_rate_per_s,
+            iteration_healthy: duration(self.iteration_healthy_ms),
+            awaits: self.awaits,
+            await_longest: duration(self.await_longest_ms),
+            submissions: self.submissions,
+            realtime_is_upper_bound: self.realtime_is_upper_bound,
+        })
+    }
+}

@@ -1,0 +1,286 @@
+//! The series per second, compressed.
+//!
+//! Counts stand in plain columns, one entry per second. The histograms of all seconds of a series are one block: for
+//! each second the number of filled buckets, then for each bucket the distance to the bucket before and the count,
+//! all as LEB128 variable-length integers; DEFLATE; base64. A bucket is named by its lowest value in microseconds, in
+//! the layout of an HdrHistogram with three significant digits.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::super::ReportError;
+use crate::clock::Moment;
+use crate::metrics::{Measurements, Series, SeriesKey, SeriesKind, Slice, Thresholds};
+use crate::plan::StepId;
+
+/// Largest unpacked block that is accepted: a file must not be able to fill the memory.
+const BLOCK_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// All series with the thresholds that they count exactly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeriesSet {
+    /// How `values` is packed.
+    pub encoding: String,
+    /// Per kind: the thresholds in microseconds, in the order of `above`.
+    pub thresholds_us: BTreeMap<String, Vec<u32>>,
+    pub data: Vec<SeriesRecord>,
+}
+
+/// One series in one phase, as columns: the n-th entry of each belongs to the n-th second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeriesRecord {
+    pub kind: String,
+    /// Index into `steps`.
+    pub step: Option<u16>,
+    pub warm_up: bool,
+    /// Seconds of the run.
+    pub second: Vec<u32>,
+    /// Events, good and bad.
+    pub total: Vec<u64>,
+    pub bad: Vec<u64>,
+    /// Per second: good events above each threshold.
+    pub above: Vec<Vec<u64>>,
+    pub sum_us: Vec<u64>,
+    pub min_us: Vec<u32>,
+    pub max_us: Vec<u32>,
+    /// The packed histograms.
+    pub values: String,
+}
+
+/// The name of the packing.
+const ENCODING: &str = "leb128(bucket distance, count)+deflate+base64";
+
+impl SeriesSet {
+    pub(super) fn of(measurements: &Measurements) -> Result<Self, ReportError> {
+        let mut data = Vec::new();
+        for (key, series) in &measurements.series {
+            for (warm_up, slices) in [(true, &series.warm_up), (false, &series.measured)] {
+                if !slices.is_empty() {
+                    data.push(SeriesRecord::of(*key, warm_up, slices)?);
+                }
+            }
+        }
+        Ok(Self {
+            encoding: ENCODING.to_owned(),
+            thresholds_us: measurements
+                .thresholds
+                .iter()
+                .map(|(kind, list)| (kind.key().to_owned(), list.to_vec()))
+                .collect(),
+            data,
+        })
+    }
+
+    pub(super) fn read(&self) -> Result<Measurements, ReportError> {
+        if self.encoding != ENCODING {
+            return Err(ReportError::invalid(format!(
+                "the series are packed as \"{}\", which this version does not know",
+                self.encoding
+            )));
+        }
+        let mut thresholds = BTreeMap::new();
+        for (key, list) in &self.thresholds_us {
+            thresholds.insert(kind(key)?, list.clone());
+        }
+        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::from_stored(thresholds));
+        for record in &self.data {
+            let key = SeriesKey {
+                kind: kind(&record.kind)?,
+                step: record.step.map(StepId),
+            };
+            let series: &mut Series = measurements.series.entry(key).or_default();
+            let slices = record.read()?;
+            if record.warm_up {
+                series.warm_up = slices;
+            } else {
+                series.measured = slices;
+            }
+        }
+        Ok(measurements)
+    }
+}
+
+fn kind(key: &str) -> Result<SeriesKind, ReportError> {
+    SeriesKind::from_key(key)
+        .ok_or_else(|| ReportError::invalid(format!("\"{key}\" is not a kind of series")))
+}
+
+impl SeriesRecord {
+    fn of(key: SeriesKey, warm_up: bool, slices: &BTreeMap<u32, Slice>) -> Result<Self, ReportError> {
+        let column = |read: fn(&Slice) -> u64| slices.values().map(read).collect::<Vec<u64>>();
+        Ok(Self {
+            kind: key.kind.key().to_owned(),
+            step: key.step.map(|step| step.0),
+            warm_up,
+            second: slices.keys().copied().collect(),
+            total: column(|slice| slice.total),
+            bad: column(|slice| slice.bad),
+            above: slices.values().map(|slice| slice.above.clone()).collect(),
+            sum_us: column(|slice| slice.sum_us),
+            min_us: slices.values().map(|slice| slice.min_us).collect(),
+            max_us: slices.values().map(|slice| slice.max_us).collect(),
+            values: pack(slices.values().map(|slice| &slice.values))?,
+        })
+    }
+
+    fn read(&self) -> Result<BTreeMap<u32, Slice>, ReportError> {
+        let broken =
+            |what: &str| ReportError::invalid(format!("the series \"{}\" is broken: {what}", self.kind));
+        let seconds = self.second.len();
+        let lengths = [
+            self.total.len(),
+            self.bad.len(),
+            self.above.len(),
+            self.sum_us.len(),
+            self.min_us.len(),
+            self.max_us.len(),
+        ];
+        if lengths.iter().any(|length| *length != seconds) {
+            return Err(broken("its columns have different lengths"));
+        }
+        let mut slices = BTreeMap::new();
+        for (index, values) in unpack(&self.values, seconds)?.into_iter().enumerate() {
+            let slice = Slice {
+                total: self.total[index],
+                bad: self.bad[index],
+                above: self.above[index].clone(),
+                values,
+                sum_us: self.sum_us[index],
+                max_us: self.max_us[index],
+                min_us: self.min_us[index],
+            };
+            let good = slice.total.checked_sub(slice.bad);
+            let counted = slice
+                .values
+                .values()
+                .try_fold(0_u64, |sum, count| sum.checked_add(*count));
+            if good.is_none() || good != counted {
+                return Err(broken("its counts do not agree with its histogram"));
+            }
+            slices.insert(self.second[index], slice);
+        }
+        Ok(slices)
+    }
+}
+
+fn pack<'a>(histograms: impl Iterator<Item = &'a BTreeMap<u32, u64>>) -> Result<String, ReportError> {
+    let mut plain = Vec::new();
+    for histogram in histograms {
+        write_integer(&mut plain, histogram.len() as u64);
+        let mut before = 0;
+        for (bucket, count) in histogram {
+            write_integer(&mut plain, u64::from(bucket - before));
+            write_integer(&mut plain, *count);
+            before = *bucket;
+        }
+    }
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder
+        .write_all(&plain)
+        .and_then(|()| encoder.finish())
+        .map(|packed| STANDARD.encode(packed))
+        .map_err(|error| ReportError::invalid(format!("a series could not be packed: {error}")))
+}
+
+fn unpack(text: &str, seconds: usize) -> Result<Vec<BTreeMap<u32, u64>>, ReportError> {
+    let broken = || ReportError::invalid("the packed values of a series are broken".to_owned());
+    let packed = STANDARD.decode(text).map_err(|_| broken())?;
+    let mut plain = Vec::new();
+    DeflateDecoder::new(packed.as_slice())
+        .take(BLOCK_BYTES_MAX)
+        .read_to_end(&mut plain)
+        .map_err(|_| broken())?;
+    let mut bytes = plain.iter();
+    let mut histograms = Vec::new();
+    for _ in 0..seconds {
+        let mut histogram = BTreeMap::new();
+        let mut bucket = 0_u32;
+        for _ in 0..read_integer(&mut bytes).ok_or_else(broken)? {
+            let distance = read_integer(&mut bytes).ok_or_else(broken)?;
+            bucket = u32::try_from(distance)
+                .ok()
+                .and_then(|distance| bucket.checked_add(distance))
+                .ok_or_else(broken)?;
+            histogram.insert(bucket, read_integer(&mut bytes).ok_or_else(broken)?);
+        }
+        histograms.push(histogram);
+    }
+    if bytes.next().is_some() {
+        return Err(broken());
+    }
+    Ok(histograms)
+}
+
+/// Writes an integer seven bits at a time, the lowest first; the high bit says that more follow.
+fn write_integer(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+fn read_integer<'a>(bytes: &mut impl Iterator<Item = &'a u8>) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.next()?;
+        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn packing_loses_nothing(
+            histograms in proptest::collection::vec(
+                proptest::collection::btree_map(any::<u32>(), any::<u64>(), 0..40), 0..10)
+        ) {
+            let packed = pack(histograms.iter()).unwrap();
+            prop_assert_eq!(unpack(&packed, histograms.len()).unwrap(), histograms);
+        }
+
+        /// Whatever stands in the file, reading it gives values or an error.
+        #[test]
+        fn broken_blocks_are_refused(text in "[A-Za-z0-9+/]{0,40}={0,2}", seconds in 0_usize..5) {
+            let _ = unpack(&text, seconds);
+        }
+    }
+
+    #[test]
+    fn counts_must_agree_with_the_histogram() {
+        let mut slice = Slice::default();
+        slice.add_value(1_000, 1_000, 3, &[500]);
+        slice.add_bad(1);
+        let key = SeriesKey {
+            kind: SeriesKind::Response,
+            step: Some(StepId(1)),
+        };
+        let good = SeriesRecord::of(key, false, &BTreeMap::from([(4, slice)])).unwrap();
+        assert!(good.read().is_ok());
+        for spoil in [
+            |record: &mut SeriesRecord| record.bad[0] = 9,
+            |record: &mut SeriesRecord| record.total[0] = 9,
+            |record: &mut SeriesRecord| record.sum_us.clear(),
+            |record: &mut SeriesRecord| record.values = "?".to_owned(),
+        ] {
+            let mut record = good.clone();
+            spoil(&mut record);
+            assert!(record.read().is_err());
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What people and scripts read first in `run.json`: targets, validity, metrics.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use serde::{Deserialize, Serialize};
+
+use super::super::ReportError;
+use super::criteria::unit_key;
+use crate::metrics::{Measurements, SeriesKind, Slice};
+use crate::plan::StepInfo;
+use crate::sla::{Finding, Severity, Subject, Validity};
+
+/// One target and what was found about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlaRecord {
+    pub metric: String,
+    pub step: Option<String>,
+    pub stat: Option<String>,
+    /// Comparison and limit: `<= 150ms`.
+    pub target: Option<String>,
+    /// The limit as a number in `unit`.
+    pub limit: Option<f64>,
+    /// `null` with samples = infinite: the quantile fell on a failed event.
+    pub value: Option<f64>,
+    /// `ms`, `ratio` or `per_s`.
+    pub unit: String,
+    pub ci_low: Option<f64>,
+    /// `null` with `ci_low` = infinite.
+    pub ci_high: Option<f64>,
+    pub samples: u64,
+    /// How many independent samples they are worth.
+    pub samples_effective: Option<f64>,
+    /// Events against the target.
+    pub bad: u64,
+    /// Share of events that may be bad.
+    pub budget: Option<f64>,
+    /// `PASS`, `FAIL`, `INCONCLUSIVE`, `NO_DATA` or `NOT_MEASURED`.
+    pub status: String,
+    pub reason: String,
+}
+
+/// Whether the run can prove anything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ValidityRecord {
+    pub valid: bool,
+    pub checks: Vec<CheckRecord>,
+}
+
+/// One validity check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    pub name: String,
+    pub ok: bool,
+    /// `ok`, `warning` or `invalid`.
+    pub severity: String,
+    pub sentence: String,
+}
+
+/// A series over the whole judged part of the run. Times in milliseconds. Quantiles count failed events as infinite
+/// (`null`); mean, min and max are those of the events that have a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricRecord {
+    #[serde(flatten)]
+    pub summary: MetricSummary,
+    pub by_step: BTreeMap<String, MetricSummary>,
+    /// HdrHistogram V2, DEFLATE, base64; values in microseconds, without the failed events.
+    pub histogram: String,
+}
+
+/// The numbers of one metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricSummary {
+    pub count: u64,
+    /// Events that failed, were lost, or never came.
+    pub failed: u64,
+    pub mean: Option<f64>,
+    pub min: Option<f64>,
+    pub p50: Option<f64>,
+    pub p90: Option<f64>,
+    pub p95: Option<f64>,
+    pub p99: Option<f64>,
+    pub p999: Option<f64>,
+    pub max: Option<f64>,
+}
+
+/// The measured requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestsRecord {
+    pub total: u64,
+    pub failed: u64,
+    pub rate_per_s: f64,
+}
+
+fn finite(value: Option<f64>) -> Option<f64> {
+    value.filter(|value| value.is_finite())
+}
+
+impl From<&Finding> for SlaRecord {
+    fn from(finding: &Finding) -> Self {
+        let condition = match &finding.subject {
+            Subject::Target(condition) => Some(condition),
+            Subject::NotMeasured(_) => None,
+        };
+        Self {
+            metric: finding.subject.metric().key().to_owned(),
+            step: condition.and_then(|condition| condition.step.clone()),
+            stat: condition.map(|condition| condition.statistic.to_string()),
+            target: condition.map(|condition| format!("{} {}", condition.comparator, condition.limit)),
+            limit: condition.map(|condition| condition.limit.as_number()),
+            value: finite(finding.value),
+            unit: unit_key(finding.subject.unit()).to_owned(),
+            ci_low: finite(finding.ci_low),
+            ci_high: finite(finding.ci_high),
+            samples: finding.samples,
+            samples_effective: finding.samples_effective,
+            bad: finding.bad,
+            budget: finding.budget,
+            status: finding.status.name().to_owned(),
+            reason: finding.reason.clone(),
+        }
+    }
+}
+
+impl From<&Validity> for ValidityRecord {
+    fn from(validity: &Validity) -> Self {
+        Self {
+            valid: validity.valid(),
+            checks: validity
+                .checks
+                .iter()
+                .map(|check| CheckRecord {
+                    name: check.name.key().to_owned(),
+                    ok: check.severity == Severity::Ok,
+                    severity: check.severity.name().to_owned(),
+                    sentence: check.sentence.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl MetricSummary {
+    /// The numbers of one slice.
+    pub(in crate::report) fn of(slice: &Slice) -> Self {
+        let quantile = |quantile: f64| finite(slice.quantile_ms(quantile));
+        Self {
+            count: slice.total,
+            failed: slice.bad,
+            mean: slice.mean_ms(),
+            min: slice.min_ms(),
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p95: quantile(0.95),
+            p99: quantile(0.99),
+            p999: quantile(0.999),
+            max: (slice.good() > 0).then(|| f64::from(slice.max_us) / 1e3),
+        }
+    }
+}
+
+/// Every metric that has samples.
+pub(super) fn metrics(
+    measurements: &Measurements,
+    steps: &[StepInfo],
+) -> Result<BTreeMap<String, MetricRecord>, ReportError> {
+    let mut metrics = BTreeMap::new();
+    for kind in SeriesKind::ALL {
+        let total = measurements.total(kind, None);
+        if total.total == 0 {
+            continue;
+        }
+        let mut by_step: BTreeMap<String, Slice> = BTreeMap::new();
+        for step in measurements.steps_of(kind) {
+            let name = steps
+                .get(step.index())
+                .map_or("unknown", |info| info.name.as_str());
+            by_step
+                .entry(name.to_owned())
+                .or_default()
+                .merge(&measurements.total(kind, Some(step)));
+        }
+        metrics.insert(
+            kind.key().to_owned(),
+            MetricRecord {
+                summary: MetricSummary::of(&total),
+                by_step: by_step
+                    .into_iter()
+                    .map(|(name, slice)| (name, MetricSummary::of(&slice)))
+                    .collect(),
+                histogram: histogram(&total)?,
+            },
+        );
+    }
+    Ok(metrics)
+}
+
+fn histogram(slice: &Slice) -> Result<String, ReportError> {
+    let broken = |error: String| ReportError::invalid(format!("a histogram could not be written: {error}"));
+    let mut histogram = Histogram::<u64>::new(3).map_err(|error| broken(error.to_string()))?;
+    for (bucket, count) in &slice.values {
+        histogram
+            .record_n(u64::from(*bucket), *count)
+            .map_err(|error| broken(error.to_string()))?;
+    }
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new()
+        .serialize(&histogram, &mut bytes)
+        .map_err(|error| broken(error.to_string()))?;
+    Ok(STANDARD.encode(bytes))
+}

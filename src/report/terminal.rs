@@ -1,0 +1,147 @@
+//! The summary at the end of a run, as plain text. The verdict stands last, where the eye is.
+
+use std::fmt::Write;
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::model::{IncidentRecord, RunRecord};
+use super::view;
+
+/// Renders the summary.
+pub(super) fn render(record: &RunRecord) -> String {
+    let mut text = String::new();
+    head(&mut text, record);
+    targets(&mut text, record);
+    section(&mut text, "Alerts and rollback", &windows(record));
+    section(&mut text, "Audit", &audit(record));
+    section(&mut text, "Failures", &failures(record));
+    section(&mut text, "Validity", &validity(record));
+    verdict(&mut text, record);
+    text
+}
+
+fn line(text: &mut String, content: &str) {
+    text.push_str(content.trim_end());
+    text.push('\n');
+}
+
+fn head(text: &mut String, record: &RunRecord) {
+    line(
+        text,
+        &format!("{}: {}", record.scenario.name, view::target(record)),
+    );
+    line(text, &format!("{}, seed {}", view::started(record), record.seed));
+    line(text, &view::extent(record));
+    text.push('\n');
+}
+
+fn targets(text: &mut String, record: &RunRecord) {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(["", "Target", "", "Measured", "95 % interval", "Margin", "Samples"]);
+    for row in view::targets(record) {
+        let name = if row.step.is_empty() {
+            row.name
+        } else {
+            format!("{} of {}", row.name, row.step)
+        };
+        table.add_row([
+            row.status,
+            name,
+            row.target,
+            row.value,
+            row.interval,
+            row.margin,
+            row.samples,
+        ]);
+    }
+    for content in table.to_string().lines() {
+        line(text, content);
+    }
+    text.push('\n');
+}
+
+fn section(text: &mut String, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    line(text, title);
+    for content in lines {
+        line(text, &format!("  {content}"));
+    }
+    text.push('\n');
+}
+
+fn windows(record: &RunRecord) -> Vec<String> {
+    let of = |label: &str, none: &str, incidents: &[IncidentRecord]| -> Vec<String> {
+        if incidents.is_empty() {
+            return vec![none.to_owned()];
+        }
+        incidents
+            .iter()
+            .map(|incident| format!("{label}  {}", view::incident(incident)))
+            .collect()
+    };
+    let mut lines = Vec::new();
+    if record.criteria.alerts.is_some() {
+        lines.extend(of("ALERT   ", "No alert fired.", &record.alerts));
+    }
+    if record.criteria.rollback.is_some() {
+        lines.extend(of("ROLLBACK", "No rollback threshold tripped.", &record.rollback));
+    }
+    lines
+}
+
+fn audit(record: &RunRecord) -> Vec<String> {
+    let mut lines = vec![view::audit(record)];
+    if let Some(audit) = &record.audit {
+        lines.extend(audit.violations.iter().map(|violation| {
+            format!(
+                "{} {} (ticket {}): {}",
+                violation.kind, violation.reference, violation.ticket, violation.detail
+            )
+        }));
+    }
+    lines
+}
+
+fn failures(record: &RunRecord) -> Vec<String> {
+    record
+        .failures
+        .iter()
+        .take(10)
+        .map(|failure| {
+            let tickets: Vec<String> = failure.example_tickets.iter().map(u64::to_string).collect();
+            format!(
+                "{} × {}: {} (tickets {})",
+                failure.count,
+                failure.step_name,
+                failure.description,
+                tickets.join(", ")
+            )
+        })
+        .collect()
+}
+
+fn validity(record: &RunRecord) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (severity, label) in [("invalid", "INVALID"), ("warning", "WARNING")] {
+        lines.extend(view::checks(record, severity).map(|sentence| format!("{label}  {sentence}")));
+    }
+    if lines.is_empty() {
+        lines.push(format!("All {} checks are fine.", record.validity.checks.len()));
+    }
+    lines
+}
+
+fn verdict(text: &mut String, record: &RunRecord) {
+    if let Some(note) = view::built_in_note(record) {
+        line(text, note);
+    }
+    for reason in record.reasons.iter().rev() {
+        line(text, reason);
+    }
+    let _ = writeln!(text, "{}", view::banner(record));
+}

@@ -1,0 +1,202 @@
+//! The formats, on made-up runs.
+
+use super::model::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
+use super::*;
+use crate::metrics::IncidentKind;
+use crate::sla::fixture::{self, Run};
+use crate::sla::replay;
+
+pub(crate) fn facts() -> RunFacts {
+    RunFacts {
+        run_id: "peak-20260102T030405Z".to_owned(),
+        started_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        seed: 42,
+        scenario: ScenarioRecord {
+            name: "peak".to_owned(),
+            description: "Weekday-evening peak: 20 new learners per second".to_owned(),
+            text: "name = \"peak\"\n\n[target]\nserver = \"reference\"\nversion = \"${GIT_SHA:-unknown}\"\n"
+                .to_owned(),
+            files: vec![ScenarioFileRecord {
+                path: "journeys/practice.toml".to_owned(),
+                text: "[[steps]]\nrequest = \"POST /api/v1/practice/sessions\"\n".to_owned(),
+            }],
+        },
+        target: TargetRecord {
+            description: "reference practice server, SQLite, direct architecture".to_owned(),
+            version: "4f2a9c1".to_owned(),
+            built_in: true,
+        },
+        environment: EnvironmentRecord {
+            host_cores: 2,
+            os: "Debian GNU/Linux 12".to_owned(),
+            kernel: "6.1.0".to_owned(),
+            tool_version: "0.1.0".to_owned(),
+            command_line: ["loadtest", "run", "scenarios/peak.toml"]
+                .map(str::to_owned)
+                .to_vec(),
+        },
+    }
+}
+
+/// The run with what its window policies find, as a record.
+pub(crate) fn record(mut run: Run) -> RunRecord {
+    let policies = [
+        (IncidentKind::Alert, run.criteria.alerts.clone()),
+        (
+            IncidentKind::Rollback,
+            run.criteria.rollback.clone().map(|rollback| rollback.policy),
+        ),
+    ];
+    for (kind, policy) in policies {
+        let found = replay(kind, &policy.unwrap(), &run.evidence, &run.context);
+        run.evidence.incidents.extend(found);
+    }
+    RunRecord::new(facts(), &run.criteria, &run.context, &run.evidence, &run.judge()).unwrap()
+}
+
+fn all_runs() -> [(&'static str, Run); 5] {
+    [
+        ("healthy", fixture::healthy()),
+        ("slow", fixture::slow()),
+        ("failing", fixture::failing()),
+        ("lossy", fixture::lossy()),
+        ("starved_generator", fixture::starved_generator()),
+    ]
+}
+
+#[test]
+fn a_stored_run_is_judged_the_same() {
+    for (name, run) in all_runs() {
+        let original = record(run);
+        let stored = RunRecord::from_json(&render(Format::Json, &original).unwrap()).unwrap();
+        assert_eq!(stored, original, "{name}");
+        let again = stored.judged_again(&stored.criteria().unwrap()).unwrap();
+        assert_eq!(again, original, "{name}");
+    }
+}
+
+#[test]
+fn a_stored_run_can_be_judged_by_other_criteria() {
+    let stored = record(fixture::slow());
+    assert_eq!(stored.verdict, "NO-GO");
+    let mut criteria = stored.criteria().unwrap();
+    criteria
+        .targets
+        .retain(|target| target.metric != crate::plan::Metric::ResponseTime);
+    assert_eq!(stored.judged_again(&criteria).unwrap().verdict, "GO");
+    // A stricter rollback threshold trips on the stored series.
+    let policy = &mut criteria.rollback.as_mut().unwrap().policy;
+    policy.conditions = vec![fixture::time(
+        crate::plan::Metric::ResponseTime,
+        0.95,
+        crate::plan::Comparator::Greater,
+        100,
+    )];
+    let again = stored.judged_again(&criteria).unwrap();
+    assert_eq!((again.verdict.as_str(), again.exit_code), ("ROLLBACK", 13));
+    assert_eq!(again.rollback.len(), 1);
+}
+
+#[test]
+fn the_file_has_the_public_keys() {
+    let json: serde_json::Value =
+        serde_json::from_str(&render(Format::Json, &record(fixture::failing())).unwrap()).unwrap();
+    for key in [
+        "schema_version",
+        "verdict",
+        "exit_code",
+        "evidence",
+        "scenario",
+        "target",
+        "seed",
+        "started_at",
+        "duration_s",
+        "environment",
+        "sla",
+        "alerts",
+        "rollback",
+        "validity",
+        "audit",
+        "metrics",
+        "series",
+        "requests",
+        "iterations",
+    ] {
+        assert!(!json[key].is_null(), "{key} is missing");
+    }
+    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["verdict"], "ROLLBACK");
+    assert_eq!(json["exit_code"], 13);
+    let target = &json["sla"][0];
+    assert_eq!(target["metric"], "response_time");
+    assert_eq!(target["stat"], "p95");
+    assert_eq!(target["target"], "<= 150ms");
+    assert_eq!(target["unit"], "ms");
+    assert!(target["value"].is_null(), "the quantile fell on a failed request");
+    assert_eq!(target["status"], "FAIL");
+    assert_eq!(
+        json["rollback"][0]["condition"]["text"],
+        "response_time p95 > 500ms"
+    );
+    assert!(json["rollback"][0]["tripped_at_s"].is_number());
+    assert_eq!(json["iterations"]["due"], 700);
+    assert!(json["metrics"]["response_time"]["by_step"]["submit_recording"]["p95"].is_null());
+}
+
+#[test]
+fn the_whole_run_histogram_is_readable_by_other_tools() {
+    use base64::Engine;
+    let record = record(fixture::healthy());
+    let metric = &record.metrics["response_time"];
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(&metric.histogram)
+        .unwrap();
+    let histogram: hdrhistogram::Histogram<u64> = hdrhistogram::serialization::Deserializer::new()
+        .deserialize(&mut bytes.as_slice())
+        .unwrap();
+    assert_eq!(histogram.len(), metric.summary.count);
+    let p95_ms = histogram.value_at_quantile(0.95) as f64 / 1e3;
+    assert!(
+        (p95_ms / metric.summary.p95.unwrap() - 1.0).abs() < 0.002,
+        "{p95_ms}"
+    );
+}
+
+#[test]
+fn what_is_not_a_run_is_refused_with_a_reason() {
+    let message = |text: &str| RunRecord::from_json(text).unwrap_err().to_string();
+    assert!(message("{").contains("not a readable run"));
+    assert!(message("{\"verdict\": \"GO\"}").contains("schema_version"));
+    assert!(message("{\"schema_version\": 99}").contains("layout 99"));
+    assert!(message("{\"schema_version\": 1}").contains("missing field"));
+}
+
+#[test]
+fn terminal_summaries() {
+    for (name, run) in all_runs() {
+        insta::assert_snapshot!(
+            format!("terminal_{name}"),
+            render(Format::Text, &record(run)).unwrap()
+        );
+    }
+}
+
+#[test]
+fn markdown_reports() {
+    for (name, run) in [("healthy", fixture::healthy()), ("failing", fixture::failing())] {
+        insta::assert_snapshot!(
+            format!("markdown_{name}"),
+            render(Format::Markdown, &record(run)).unwrap()
+        );
+    }
+}
+
+#[test]
+fn markdown_of_hostile_text_stays_text() {
+    let mut record = record(fixture::lossy());
+    record.audit.as_mut().unwrap().violations[0].detail = "a | b\n<script>`x`".to_owned();
+    record.scenario.text = "x = '''\n```\n</details>\n'''".to_owned();
+    let text = render(Format::Markdown, &record).unwrap();
+    assert!(text.contains("a \\| b &lt;script&gt;\\`x\\`"));
+    assert!(text.contains("````toml"));
+}

@@ -1,0 +1,217 @@
+//! A stored run in words: what every format shows alike.
+
+use super::model::{HopRecord, IncidentRecord, RunRecord, SlaRecord};
+use crate::plan::{Metric, Unit};
+use crate::sla::wording::{count, counted, quantity};
+
+/// One target as a line of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TargetRow {
+    /// `Response time p95`.
+    pub(super) name: String,
+    /// The step, or empty for all.
+    pub(super) step: String,
+    pub(super) target: String,
+    pub(super) value: String,
+    pub(super) interval: String,
+    /// What is left up to the limit, in percent of it; negative when it is missed.
+    pub(super) margin: String,
+    pub(super) samples: String,
+    pub(super) status: String,
+    pub(super) reason: String,
+}
+
+/// The verdict with the mode of evidence: `GO (observed)`.
+pub(super) fn banner(record: &RunRecord) -> String {
+    format!("{} ({})", record.verdict, record.evidence)
+}
+
+/// What was tested, in one line.
+pub(super) fn target(record: &RunRecord) -> String {
+    format!("{}, version {}", record.target.description, record.target.version)
+}
+
+/// The note that belongs to a run against the built-in server.
+pub(super) fn built_in_note(record: &RunRecord) -> Option<&'static str> {
+    record.target.built_in.then_some(
+        "This run tested the reference server that comes with the tool. Its verdict says nothing about your own \
+         deployment.",
+    )
+}
+
+/// How much was done, in one line.
+pub(super) fn extent(record: &RunRecord) -> String {
+    let rate = quantity(round(record.requests.rate_per_s, 1), Unit::PerSecond);
+    format!(
+        "{} after the warm-up ({rate}), {} due, {:.0} s in all",
+        counted(record.requests.total, "request"),
+        counted(record.iterations.due, "iteration"),
+        record.duration_s,
+    )
+}
+
+/// When it started, to the second.
+pub(super) fn started(record: &RunRecord) -> String {
+    record.started().map_or_else(
+        |_| record.started_at.clone(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
+fn round(value: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (value * scale).round() / scale
+}
+
+/// The unit behind its key.
+pub(super) fn unit(key: &str) -> Unit {
+    match key {
+        "ratio" => Unit::Ratio,
+        "per_s" => Unit::PerSecond,
+        _ => Unit::Time,
+    }
+}
+
+/// All targets.
+pub(super) fn targets(record: &RunRecord) -> Vec<TargetRow> {
+    record.sla.iter().map(target_row).collect()
+}
+
+fn target_row(sla: &SlaRecord) -> TargetRow {
+    let unit = unit(&sla.unit);
+    let title = Metric::from_key(&sla.metric).map_or(sla.metric.as_str(), |metric| metric.title());
+    let statistic = sla
+        .stat
+        .as_deref()
+        .filter(|stat| !matches!(*stat, "share" | "per_second"));
+    let measured = sla.samples > 0;
+    TargetRow {
+        name: match statistic {
+            Some(statistic) => format!("{title} {statistic}"),
+            None => title.to_owned(),
+        },
+        step: sla.step.clone().unwrap_or_default(),
+        target: sla
+            .target
+            .as_deref()
+            .map_or_else(|| "–".to_owned(), pretty_target),
+        value: if measured {
+            quantity(sla.value.unwrap_or(f64::INFINITY), unit)
+        } else {
+            "–".to_owned()
+        },
+        interval: match (sla.ci_low, sla.ci_high) {
+            (Some(low), high) => format!(
+                "{} to {}",
+                quantity(low, unit),
+                quantity(high.unwrap_or(f64::INFINITY), unit)
+            ),
+            (None, _) => "–".to_owned(),
+        },
+        margin: margin(sla).map_or_else(|| "–".to_owned(), signed_percent),
+        samples: if measured {
+            count(sla.samples)
+        } else {
+            "–".to_owned()
+        },
+        status: sla.status.clone(),
+        reason: sla.reason.clone(),
+    }
+}
+
+/// `<= 150ms` as `≤ 150 ms`.
+fn pretty_target(target: &str) -> String {
+    let mut text = target.replace("<=", "≤").replace(">=", "≥");
+    if let Some(unit) =
+        text.find(|letter: char| letter == '%' || letter.is_ascii_alphabetic() || letter == 'µ')
+    {
+        text.insert(unit, '\u{a0}');
+    }
+    text
+}
+
+/// What is left up to the limit, relative to the limit; for shares of good events relative to the allowed bad share.
+fn margin(sla: &SlaRecord) -> Option<f64> {
+    let (value, limit) = (sla.value?, sla.limit?);
+    let upper = sla.target.as_deref()?.starts_with('<');
+    let (used, allowed) = match (unit(&sla.unit), upper) {
+        (Unit::Ratio, false) => (1.0 - value, 1.0 - limit),
+        (_, true) => (value, limit),
+        (_, false) => return (limit > 0.0).then(|| value / limit - 1.0),
+    };
+    (allowed > 0.0).then(|| 1.0 - used / allowed)
+}
+
+fn signed_percent(ratio: f64) -> String {
+    let percent = (ratio * 100.0).round();
+    if percent.abs() > 999.0 {
+        return if percent > 0.0 { "> +999 %" } else { "< −999 %" }.to_owned();
+    }
+    match percent {
+        percent if percent < 0.0 => format!("−{:.0} %", -percent),
+        percent => format!("+{percent:.0} %"),
+    }
+}
+
+/// An incident as a sentence.
+pub(super) fn incident(incident: &IncidentRecord) -> String {
+    let value = match incident.value {
+        Some(value) => quantity(value, unit(&incident.condition.unit)),
+        None => "beyond any limit, because it fell on failed requests,".to_owned(),
+    };
+    let what = if incident.samples == 0 {
+        "no answer came, although requests were due".to_owned()
+    } else {
+        format!("{value} over {}", counted(incident.samples, "sample"))
+    };
+    let end = match incident.cleared_at_s {
+        Some(cleared) => format!("over at {cleared:.0} s"),
+        None => "lasted to the end".to_owned(),
+    };
+    let after = incident
+        .detected_after_s
+        .map(|after| format!(", {after:.0} s after the first bad second"))
+        .unwrap_or_default();
+    format!(
+        "{}: {what}; detected at {:.0} s{after}; {end}",
+        incident.condition.text, incident.tripped_at_s
+    )
+}
+
+/// A count that nobody may have witnessed.
+pub(super) fn witnessed(number: Option<u64>) -> String {
+    number.map_or_else(|| "no witness".to_owned(), count)
+}
+
+/// The audit in one line.
+pub(super) fn audit(record: &RunRecord) -> String {
+    match &record.audit {
+        None if record.plan.submissions => "The audit did not take place.".to_owned(),
+        None => "Nothing was submitted, so there is nothing to audit.".to_owned(),
+        Some(audit) => format!(
+            "{} accepted: {} completed, {} failed, {} lost, {} pending; {} duplicated, {} misdelivered.",
+            count(audit.accepted),
+            count(audit.completed),
+            count(audit.failed),
+            witnessed(audit.lost),
+            count(audit.pending),
+            witnessed(audit.duplicated),
+            witnessed(audit.misdelivered),
+        ),
+    }
+}
+
+/// What a hop took, typically and at p95.
+pub(super) fn hop(hop: &HopRecord) -> [String; 4] {
+    [hop.p50_ms, hop.p95_ms, hop.p99_ms, hop.max_ms].map(|value| quantity(value, Unit::Time))
+}
+
+/// The sentences of the checks that came out with this severity.
+pub(super) fn checks<'a>(record: &'a RunRecord, severity: &'a str) -> impl Iterator<Item = &'a str> {
+    record
+        .validity
+        .checks
+        .iter()
+        .filter(move |check| check.severity == severity)
+        .map(|check| check.sentence.as_str())
+}
