@@ -7,4 +7,5 @@ pub mod chance;
 pub mod clock;
 pub mod metrics;
 pub mod plan;
+pub mod scenario;
 pub mod units;
