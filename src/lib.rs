@@ -13,6 +13,7 @@ pub mod plan;
 pub mod protocol;
 pub mod report;
 pub mod run;
+pub mod scenario;
 pub mod schedule;
 pub mod sla;
 pub mod step;

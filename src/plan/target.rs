@@ -1,5 +1,6 @@
 //! What is tested: the reference server and the mock that the run starts, or a deployment of the user's own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -105,4 +106,6 @@ pub struct ClassConnect {
     pub plan: serde_json::Value,
     /// The longest time from acceptance to the last delivery attempt; `None` when a delay has no upper end.
     pub longest_delivery: Option<Duration>,
+    /// The expected delay of each kind of job, by its name (`recording-analyses`): for planning ahead of a run.
+    pub mean_delays: BTreeMap<String, Duration>,
 }

@@ -1,0 +1,153 @@
+//! `${VAR}` and `${VAR:-default}` in the values of a scenario, and the rule that secrets come from there only.
+
+use super::diagnostic::{Diagnostics, Span};
+use super::document::{Node, NodeValue, Table};
+
+/// Keys whose values are secrets: they come from the environment, and nothing ever shows them.
+const SECRET_KEYS: [&str; 10] = [
+    "api_key",
+    "jwt_secret",
+    "authorization",
+    "apikey",
+    "x-api-key",
+    "cookie",
+    "password",
+    "secret",
+    "token",
+    "tokens",
+];
+
+/// Parts of a variable's name that say that its value is a secret.
+const SECRET_NAME_PARTS: [&str; 5] = ["KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL"];
+
+/// Looks up an environment variable.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Whether the value of `key` is a secret.
+pub(super) fn is_secret_key(key: &str) -> bool {
+    SECRET_KEYS.iter().any(|secret| secret.eq_ignore_ascii_case(key))
+}
+
+/// Replaces the variables in all texts of the tree. A text whose variable is not set is refused, and so is a secret
+/// that is written out.
+pub(super) fn expand(node: &mut Node, environment: Environment<'_>, diagnostics: &mut Diagnostics) {
+    expand_within(node, None, environment, diagnostics);
+}
+
+fn expand_within(
+    node: &mut Node,
+    key: Option<&str>,
+    environment: Environment<'_>,
+    diagnostics: &mut Diagnostics,
+) -> bool {
+    match &mut node.value {
+        NodeValue::Text(text) => match expand_text(text, key, node.span, environment, diagnostics) {
+            Some(expanded) => *text = expanded,
+            None => return false,
+        },
+        NodeValue::Array(array) => {
+            let before = array.items.len();
+            array
+                .items
+                .retain_mut(|item| expand_within(item, key, environment, diagnostics));
+            array.incomplete |= array.items.len() < before;
+        }
+        NodeValue::Table(table) => expand_table(table, environment, diagnostics),
+        NodeValue::Integer(_) | NodeValue::Float(_) | NodeValue::Boolean(_) => {}
+    }
+    true
+}
+
+fn expand_table(table: &mut Table, environment: Environment<'_>, diagnostics: &mut Diagnostics) {
+    let mut refused = Vec::new();
+    for entry in &mut table.entries {
+        let key = entry.key.clone();
+        if !expand_within(&mut entry.node, Some(&key), environment, diagnostics) {
+            refused.push(key);
+        }
+    }
+    for key in refused {
+        table.refuse(&key);
+    }
+}
+
+fn expand_text(
+    text: &str,
+    key: Option<&str>,
+    span: Span,
+    environment: Environment<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
+    let secret_key = key.filter(|key| is_secret_key(key));
+    // A header such as `authorization = "Bearer {{token}}"` holds no secret of its own.
+    if let Some(key) = secret_key
+        && !text.contains("${")
+        && !text.contains("{{")
+    {
+        diagnostics.redact(span);
+        diagnostics.push(
+            span,
+            format!(
+                "`{key}` is a secret and must not be written into a file; name an environment variable: \
+                 {key} = \"${{{}}}\"",
+                key.to_uppercase().replace('-', "_")
+            ),
+        );
+        return None;
+    }
+    let mut expanded = String::new();
+    let mut rest = text;
+    let mut complete = true;
+    while let Some(start) = rest.find("${") {
+        expanded.push_str(&rest[..start]);
+        let Some(end) = rest[start..].find('}') else {
+            diagnostics.push(span, "`${` has no closing `}`");
+            return None;
+        };
+        let inside = &rest[start + 2..start + end];
+        let (name, default) = match inside.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inside, None),
+        };
+        match value_of(name, default, environment) {
+            Ok(value) => {
+                if secret_key.is_some() || is_secret_name(name) {
+                    diagnostics.keep_secret(&value, &format!("${{{name}}}"));
+                }
+                expanded.push_str(&value);
+            }
+            Err(sentence) => {
+                diagnostics.push(span, sentence);
+                complete = false;
+            }
+        }
+        rest = &rest[start + end + 1..];
+    }
+    expanded.push_str(rest);
+    complete.then_some(expanded)
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_uppercase();
+    SECRET_NAME_PARTS.iter().any(|part| name.contains(part))
+}
+
+/// As in a shell, a default also stands in for a variable that is set but empty.
+fn value_of(name: &str, default: Option<&str>, environment: Environment<'_>) -> Result<String, String> {
+    let valid = name
+        .chars()
+        .enumerate()
+        .all(|(index, c)| c == '_' || c.is_ascii_alphabetic() || (index > 0 && c.is_ascii_digit()));
+    if name.is_empty() || !valid {
+        return Err(format!(
+            "\"{name}\" is not the name of an environment variable; write letters, digits and underscores: ${{NAME}}"
+        ));
+    }
+    match (environment(name).filter(|value| !value.is_empty()), default) {
+        (Some(value), _) => Ok(value),
+        (None, Some(default)) => Ok(default.to_owned()),
+        (None, None) => Err(format!(
+            "the environment variable `{name}` is not set; set it, or give a default: ${{{name}:-value}}"
+        )),
+    }
+}

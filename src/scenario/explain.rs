@@ -1,0 +1,384 @@
+//! The validator's errors as sentences for the person who wrote the file.
+
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
+use super::diagnostic::{list_names, nearest};
+use super::document::{Node, NodeValue, Segment};
+use super::environment::is_secret_key;
+
+/// One mistake, and the value it is about.
+#[derive(Debug)]
+pub(super) struct Explanation {
+    pub(super) path: Vec<Segment>,
+    pub(super) pointing: Pointing,
+    /// Empty when what is behind the mistake has been told already.
+    pub(super) sentence: String,
+    /// Whether the value has to go, so that the rest of the file can be read.
+    pub(super) refuse: bool,
+}
+
+/// Which part of an entry a mistake is shown at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pointing {
+    AtKey,
+    AtValue,
+}
+
+/// Explains errors of one schema about one file.
+pub(super) struct Explainer<'a> {
+    schema: &'a Value,
+    root: &'a Node,
+}
+
+impl<'a> Explainer<'a> {
+    pub(super) fn new(schema: &'a Value, root: &'a Node) -> Self {
+        Self { schema, root }
+    }
+
+    /// What the error says: one mistake, or several, or none when it is told elsewhere.
+    pub(super) fn explain(&self, error: &ValidationError<'_>) -> Vec<Explanation> {
+        let path = self.path_of(error);
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
+                .iter()
+                .map(|key| self.unknown_key(error, &path, key))
+                .collect(),
+            ValidationErrorKind::Required { property } => {
+                let key = property.as_str().unwrap_or_default();
+                self.missing(&path, key).into_iter().collect()
+            }
+            ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+                self.one_of(error, path, context)
+            }
+            // The text is parsed when the file is lowered, where the mistake can be explained.
+            ValidationErrorKind::Pattern { .. } => Vec::new(),
+            ValidationErrorKind::Type { .. } => {
+                let expected = self.expected(error);
+                vec![self.unexpected(path, &expected)]
+            }
+            ValidationErrorKind::Enum { options } => {
+                vec![self.not_listed(path, options.as_array().map_or(&[], Vec::as_slice))]
+            }
+            ValidationErrorKind::Constant { expected_value } => {
+                vec![self.not_listed(path, std::slice::from_ref(expected_value.as_ref()))]
+            }
+            ValidationErrorKind::Minimum { limit } => {
+                vec![self.unexpected(path, &format!("a number of {limit} or more"))]
+            }
+            ValidationErrorKind::Maximum { limit } => {
+                vec![self.unexpected(path, &format!("a number of {limit} or less"))]
+            }
+            ValidationErrorKind::MinItems { .. } => {
+                self.empty(path, "the list is empty; it needs at least one item")
+            }
+            ValidationErrorKind::MinProperties { .. } => {
+                self.empty(path, "the table is empty; it needs at least one key")
+            }
+            ValidationErrorKind::MaxProperties { limit } => {
+                self.empty(path, &format!("the table takes no more than {limit} key"))
+            }
+            other => vec![Explanation {
+                path,
+                pointing: Pointing::AtValue,
+                sentence: format!(
+                    "the value does not fit the scenario's schema (`{}`)",
+                    other.keyword()
+                ),
+                refuse: true,
+            }],
+        }
+    }
+
+    fn path_of(&self, error: &ValidationError<'_>) -> Vec<Segment> {
+        let mut node = Some(self.root);
+        let mut path = Vec::new();
+        for part in error.instance_path().as_str().split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let in_array = node.is_some_and(|node| matches!(node.value, NodeValue::Array(_)));
+            let segment = match part.parse::<usize>() {
+                Ok(index) if in_array => Segment::Index(index),
+                _ => Segment::Key(part),
+            };
+            node = node.and_then(|node| node.at(std::slice::from_ref(&segment)));
+            path.push(segment);
+        }
+        path
+    }
+
+    /// The schema that the error's keyword belongs to.
+    fn schema_of(&self, error: &ValidationError<'_>) -> &Value {
+        let pointer = error.schema_path().as_str();
+        let parent = pointer.rfind('/').map_or("", |end| &pointer[..end]);
+        self.schema.pointer(parent).unwrap_or(self.schema)
+    }
+
+    fn unknown_key(&self, error: &ValidationError<'_>, path: &[Segment], key: &str) -> Explanation {
+        let schema = self.schema_of(error);
+        let mut known: Vec<&str> = keys(schema, "properties");
+        if !keys(schema, "patternProperties").is_empty() {
+            known.extend(["p50", "p95", "p99"]);
+        }
+        let mut sentence = format!("unknown key `{key}`{}", within(path));
+        if let Some(meant) = nearest(key, known.iter().copied()) {
+            sentence.push_str(&format!("; did you mean `{meant}`?"));
+        }
+        sentence.push_str(&match known.len() {
+            0 => String::new(),
+            _ => format!(" (known keys: {})", list_names(known)),
+        });
+        Explanation {
+            path: child(path, key),
+            pointing: Pointing::AtKey,
+            sentence,
+            refuse: true,
+        }
+    }
+
+    fn missing(&self, path: &[Segment], key: &str) -> Option<Explanation> {
+        if let Some(Node {
+            value: NodeValue::Table(table),
+            ..
+        }) = self.root.at(path)
+            && table.refused.contains(key)
+        {
+            return None;
+        }
+        Some(Explanation {
+            path: path.to_vec(),
+            pointing: Pointing::AtKey,
+            sentence: format!("`{key}` is missing{}", within(path)),
+            refuse: false,
+        })
+    }
+
+    fn empty(&self, path: Vec<Segment>, sentence: &str) -> Vec<Explanation> {
+        let emptied = match self.root.at(&path).map(|node| &node.value) {
+            Some(NodeValue::Array(array)) => array.incomplete,
+            Some(NodeValue::Table(table)) => !table.refused.is_empty(),
+            _ => false,
+        };
+        if emptied {
+            return Vec::new();
+        }
+        vec![Explanation {
+            path,
+            pointing: Pointing::AtValue,
+            sentence: sentence.to_owned(),
+            refuse: true,
+        }]
+    }
+
+    fn unexpected(&self, path: Vec<Segment>, expected: &str) -> Explanation {
+        let secret = matches!(path.last(), Some(Segment::Key(key)) if is_secret_key(key));
+        let found = match self.root.at(&path) {
+            Some(node) if !secret => node.describe(),
+            _ => "something else".to_owned(),
+        };
+        Explanation {
+            sentence: format!("expected {expected}; found {found}"),
+            path,
+            pointing: Pointing::AtValue,
+            refuse: true,
+        }
+    }
+
+    fn not_listed(&self, path: Vec<Segment>, options: &[Value]) -> Explanation {
+        let options: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
+        let quoted: Vec<String> = options.iter().map(|option| format!("{option:?}")).collect();
+        let expected = match quoted.as_slice() {
+            [single] => single.clone(),
+            several => format!("one of {}", several.join(", ")),
+        };
+        let mut explanation = self.unexpected(path, &expected);
+        if let Some(NodeValue::Text(text)) = self.root.at(&explanation.path).map(|node| &node.value)
+            && let Some(meant) = nearest(text, options)
+        {
+            explanation
+                .sentence
+                .push_str(&format!("; did you mean {meant:?}?"));
+        }
+        explanation
+    }
+
+    /// What the schema of a failed `type` asks for.
+    fn expected(&self, error: &ValidationError<'_>) -> String {
+        let schema = self.schema_of(error);
+        let name = match (schema.get("title"), schema.get("type")) {
+            (Some(Value::String(title)), _) => title.clone(),
+            (_, Some(Value::String(name))) => type_in_words(name).to_owned(),
+            _ => "another type".to_owned(),
+        };
+        match schema.pointer("/examples/0") {
+            Some(example @ Value::String(_)) => format!("{name}, such as {example}"),
+            _ => name,
+        }
+    }
+
+    /// Explains a value that may have one of several forms by the form that was meant.
+    fn one_of(
+        &self,
+        error: &ValidationError<'_>,
+        path: Vec<Segment>,
+        branches: &[Vec<ValidationError<'static>>],
+    ) -> Vec<Explanation> {
+        let mut left: Vec<&Vec<ValidationError<'static>>> = branches.iter().collect();
+        // A form of another type was not meant; nor was one whose tag has another value.
+        let depth = path.len();
+        let filters: [&dyn Fn(&ValidationError<'static>) -> bool; 2] =
+            [&|error| self.is_of_another_type(error, depth), &|error| {
+                matches!(error.kind(), ValidationErrorKind::Constant { .. })
+                    && self.path_of(error).len() <= depth + 1
+            }];
+        for rules_out in filters {
+            let kept: Vec<_> = left
+                .iter()
+                .copied()
+                .filter(|branch| !branch.iter().any(rules_out))
+                .collect();
+            if kept.is_empty() {
+                let errors: Vec<&ValidationError<'static>> = left
+                    .iter()
+                    .filter_map(|branch| branch.iter().find(|error| rules_out(error)))
+                    .collect();
+                return vec![self.none_of(path, &errors)];
+            }
+            left = kept;
+        }
+        if let [single] = left.as_slice() {
+            return single.iter().flat_map(|error| self.explain(error)).collect();
+        }
+        self.by_first_key(error, path, &left)
+    }
+
+    /// Whether the value at this depth has another type than the schema asks for, in all of its forms.
+    fn is_of_another_type(&self, error: &ValidationError<'_>, depth: usize) -> bool {
+        match error.kind() {
+            ValidationErrorKind::Type { .. } => self.path_of(error).len() <= depth,
+            ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+                context
+                    .iter()
+                    .all(|branch| branch.iter().any(|error| self.is_of_another_type(error, depth)))
+            }
+            _ => false,
+        }
+    }
+
+    /// No form was meant by its type or its tag: says which there are.
+    fn none_of(&self, path: Vec<Segment>, errors: &[&ValidationError<'static>]) -> Explanation {
+        let mut values = Vec::new();
+        let mut types: Vec<String> = Vec::new();
+        let mut place = path;
+        for error in errors {
+            match error.kind() {
+                ValidationErrorKind::Constant { expected_value } => {
+                    values.push(expected_value.as_ref().clone());
+                    place = self.path_of(error);
+                }
+                _ => types.push(self.expected(error)),
+            }
+        }
+        if values.is_empty() {
+            types.dedup();
+            self.unexpected(place, &types.join(", or "))
+        } else {
+            self.not_listed(place, &values)
+        }
+    }
+
+    /// The forms are told apart by a key that each must have.
+    fn by_first_key(
+        &self,
+        error: &ValidationError<'_>,
+        path: Vec<Segment>,
+        branches: &[&Vec<ValidationError<'static>>],
+    ) -> Vec<Explanation> {
+        let missing_here = |branch: &&Vec<ValidationError<'static>>| {
+            branch.iter().find_map(|error| match error.kind() {
+                ValidationErrorKind::Required { property } if self.path_of(error) == path => {
+                    property.as_str().map(str::to_owned)
+                }
+                _ => None,
+            })
+        };
+        let complete: Vec<_> = branches
+            .iter()
+            .copied()
+            .filter(|branch| missing_here(branch).is_none())
+            .collect();
+        if let Some(meant) = complete.iter().min_by_key(|branch| branch.len()) {
+            return meant.iter().flat_map(|error| self.explain(error)).collect();
+        }
+        let mut firsts: Vec<String> = branches.iter().filter_map(missing_here).collect();
+        firsts.dedup();
+        let title = self
+            .schema_of(error)
+            .get("title")
+            .and_then(Value::as_str)
+            .unwrap_or("this table");
+        let names = list_names(firsts.iter().map(String::as_str));
+        let mut sentence = match firsts.as_slice() {
+            [single] => format!("`{single}` is missing{}", within(&path)),
+            _ => format!("{title} needs one of the keys {names}"),
+        };
+        if let Some(NodeValue::Table(table)) = self.root.at(&path).map(|node| &node.value) {
+            if table.refused.iter().any(|key| firsts.contains(key)) {
+                // What was there has been told already.
+                sentence.clear();
+            }
+            for entry in &table.entries {
+                if let Some(meant) = nearest(&entry.key, firsts.iter().map(String::as_str)) {
+                    sentence.push_str(&format!("; it has `{}`: did you mean `{meant}`?", entry.key));
+                }
+            }
+        }
+        vec![Explanation {
+            path,
+            pointing: Pointing::AtValue,
+            sentence,
+            refuse: true,
+        }]
+    }
+}
+
+fn child(path: &[Segment], key: &str) -> Vec<Segment> {
+    let mut path = path.to_vec();
+    path.push(Segment::Key(key.to_owned()));
+    path
+}
+
+fn keys<'v>(schema: &'v Value, of: &str) -> Vec<&'v str> {
+    schema
+        .get(of)
+        .and_then(Value::as_object)
+        .map(|object| object.keys().map(String::as_str).collect())
+        .unwrap_or_default()
+}
+
+/// The table that a path leads to, as the file names it: `` in `[load]` ``.
+fn within(path: &[Segment]) -> String {
+    let names: Vec<&str> = path
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Key(key) => Some(key.as_str()),
+            Segment::Index(_) => None,
+        })
+        .collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" in `{}`", names.join("."))
+}
+
+fn type_in_words(name: &str) -> &str {
+    match name {
+        "string" => "text in quotes",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "`true` or `false`",
+        "array" => "a list",
+        "object" => "a table",
+        other => other,
+    }
+}

@@ -1,0 +1,178 @@
+//! `[classconnect]`: the mock's delivery plan, in the form that the mock takes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::diagnostic::Diagnostics;
+use super::super::raw::{ClassConnectFaults, ClassConnectFile, DelayFile, JobKind, PercentText};
+use super::at::{At, duration, parse, positive_duration};
+use super::distribution::{Delay, delay};
+use crate::plan::{ClassConnect, DurationDistribution};
+use crate::units::Ratio;
+
+/// Score with which a recording is passed, unless the scenario says otherwise.
+const PASS_THRESHOLD: i64 = 80;
+
+/// The mock of a scenario, and what other parts of the scenario are checked against.
+pub(super) struct Mock {
+    pub(super) plan: ClassConnect,
+    delays: BTreeMap<JobKind, Delay>,
+    retries: Duration,
+}
+
+impl Mock {
+    /// The longest time from the acceptance of a job to its last delivery attempt; `None` when there is no end to it.
+    /// Of an unknown kind: the longest of all.
+    pub(super) fn longest_delivery(&self, kind: Option<JobKind>) -> Option<Duration> {
+        let Some(kind) = kind else {
+            return self.plan.longest_delivery;
+        };
+        Some(self.delays.get(&kind)?.longest()? + self.retries)
+    }
+}
+
+/// Lowers `[classconnect]`; without one, the defaults.
+pub(super) fn lower(file: &ClassConnectFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Mock> {
+    let mut read = |file: Option<&DelayFile>, key: &str| -> Result<Option<Delay>, ()> {
+        match file {
+            Some(file) => {
+                let lowered = delay(file, at.key(key), diagnostics).ok_or(())?;
+                if lowered.longest().is_none() {
+                    diagnostics.push(
+                    at.key(key).value_span(),
+                    "the delay has no end, so no deadline could tell a late result from a lost one; add `max`",
+                );
+                }
+                Ok(Some(lowered))
+            }
+            None => Ok(None),
+        }
+    };
+    let analysis = read(file.analysis_delay.as_ref(), "analysis_delay");
+    let improvement = read(file.improvement_delay.as_ref(), "improvement_delay");
+    let extraction = read(file.extraction_delay.as_ref(), "extraction_delay");
+
+    let schedule = retry_schedule(file, at, diagnostics);
+    let delivery_timeout = match &file.delivery_timeout {
+        Some(text) => positive_duration(Some(text), at.key("delivery_timeout"), diagnostics),
+        None => Some(Duration::from_secs(10)),
+    };
+    let no_faults = ClassConnectFaults::default();
+    let faults = faults(
+        file.faults.as_ref().unwrap_or(&no_faults),
+        at.key("faults"),
+        diagnostics,
+    );
+
+    let analysis = analysis.ok()?.unwrap_or_else(default_delay);
+    let improvement = improvement.ok()?.unwrap_or_else(|| analysis.clone());
+    let extraction = extraction.ok()?.unwrap_or_else(|| analysis.clone());
+    let schedule = schedule?;
+    let retries = schedule.iter().sum();
+    let plan = json!({
+        "analysis_delay": delay_json(&analysis),
+        "improvement_delay": delay_json(&improvement),
+        "extraction_delay": delay_json(&extraction),
+        "retry_schedule": schedule.iter().map(|wait| time(*wait)).collect::<Vec<_>>(),
+        "delivery_timeout": time(delivery_timeout?),
+        "faults": faults?,
+        "pass_threshold": file.pass_threshold.unwrap_or(PASS_THRESHOLD),
+    });
+    let delays = BTreeMap::from([
+        (JobKind::RecordingAnalyses, analysis),
+        (JobKind::TranscriptImprovements, improvement),
+        (JobKind::SentenceExtractions, extraction),
+    ]);
+    let longest: Option<Vec<Duration>> = delays.values().map(Delay::longest).collect();
+    let plan = ClassConnect {
+        plan,
+        longest_delivery: longest.and_then(|longest| longest.into_iter().max().map(|delay| delay + retries)),
+        mean_delays: delays
+            .iter()
+            .map(|(kind, delay)| (kind.key().to_owned(), delay.mean()))
+            .collect(),
+    };
+    Some(Mock {
+        plan,
+        delays,
+        retries,
+    })
+}
+
+fn default_delay() -> Delay {
+    Delay::Shape(DurationDistribution::LogNormal {
+        median: Duration::from_millis(1200),
+        p99: Duration::from_millis(2500),
+        max: Some(Duration::from_secs(5)),
+    })
+}
+
+fn retry_schedule(
+    file: &ClassConnectFile,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<Duration>> {
+    let Some(schedule) = &file.retry_schedule else {
+        return Some(vec![Duration::from_secs(1), Duration::from_secs(3)]);
+    };
+    let at = at.key("retry_schedule");
+    // Every wait is looked at before the first mistake ends the list.
+    let waits: Vec<Option<Duration>> = schedule
+        .iter()
+        .enumerate()
+        .map(|(index, wait)| duration(Some(wait), at.item(index), diagnostics))
+        .collect();
+    waits.into_iter().collect()
+}
+
+fn faults(file: &ClassConnectFaults, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Value> {
+    let shares: [(&str, &Option<PercentText>); 6] = [
+        ("drop", &file.drop),
+        ("duplicate", &file.duplicate),
+        ("reject_submit", &file.reject_submit),
+        ("wrong_signature", &file.wrong_signature),
+        ("fail_analysis", &file.fail_analysis),
+        ("soft_error", &file.soft_error),
+    ];
+    let mut lowered = serde_json::Map::new();
+    let mut complete = true;
+    for (key, share) in shares {
+        let ratio = match share {
+            None => Some(Ratio::ZERO),
+            Some(text) => parse(Some(&text.0), at.key(key), diagnostics, str::parse),
+        };
+        complete &= ratio.is_some();
+        lowered.insert(key.to_owned(), json!(ratio.unwrap_or(Ratio::ZERO).get()));
+    }
+    complete.then_some(Value::Object(lowered))
+}
+
+fn delay_json(delay: &Delay) -> Value {
+    match delay {
+        Delay::Shape(DurationDistribution::Fixed(value)) => {
+            json!({ "distribution": "fixed", "value": time(*value) })
+        }
+        Delay::Shape(DurationDistribution::Uniform { min, max }) => {
+            json!({ "distribution": "uniform", "min": time(*min), "max": time(*max) })
+        }
+        Delay::Shape(DurationDistribution::LogNormal { median, p99, max }) => {
+            let mut shape =
+                json!({ "distribution": "lognormal", "median": time(*median), "p99": time(*p99) });
+            if let Some(max) = max {
+                shape["max"] = json!(time(*max));
+            }
+            shape
+        }
+        Delay::Empirical(values) => {
+            let values: Vec<String> = values.iter().map(|value| time(*value)).collect();
+            json!({ "distribution": "empirical", "values": values })
+        }
+    }
+}
+
+/// A duration as the mock reads it.
+fn time(duration: Duration) -> String {
+    format!("{}ms", duration.as_micros() as f64 / 1e3)
+}

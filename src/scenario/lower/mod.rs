@@ -1,0 +1,251 @@
+//! From the files as written to the plan as meant. Every mistake is told; the plan is made only when there is none.
+
+mod address;
+mod at;
+mod classconnect;
+mod criteria;
+mod distribution;
+mod journey;
+mod limit;
+mod load;
+mod measurable;
+mod realtime;
+mod request;
+mod target;
+
+pub(super) use at::At;
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::time::Duration;
+
+use self::classconnect::Mock;
+use self::criteria::WrittenCriteria;
+use self::journey::{NAME_RULE, Shared, is_name};
+use super::diagnostic::Diagnostics;
+use super::document::Node;
+use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
+use crate::plan::{Journey, Plan, Target, TargetKind, Variables};
+use crate::units::format_duration;
+
+/// A file: what serde read, and where it all stands.
+pub(super) struct Read<T> {
+    pub(super) file: T,
+    pub(super) root: Node,
+}
+
+/// A scenario and the files that it names.
+pub(super) struct Files {
+    pub(super) scenario: Read<ScenarioFile>,
+    /// For each `[[journey]]` with a `file`, what was read; `None` when it could not be.
+    pub(super) journeys: HashMap<usize, Option<Read<JourneyFile>>>,
+    /// The targets that `[sla] file` names.
+    pub(super) sla: Option<Read<SlaFile>>,
+}
+
+/// What comes from outside the files.
+pub(super) struct Surroundings<'a> {
+    /// The folder that paths in the scenario are relative to.
+    pub(super) folder: &'a Path,
+    /// Overrides the scenario's seed.
+    pub(super) seed: Option<u64>,
+    /// Cores of this machine.
+    pub(super) cores: usize,
+}
+
+/// Seed of a scenario that names none.
+const SEED: u64 = 1;
+
+/// Lowers the files to a plan, or leaves at least one mistake in `diagnostics`.
+pub(super) fn lower(
+    files: &Files,
+    surroundings: &Surroundings<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Plan> {
+    let at = At::root(&files.scenario.root);
+    let file = &files.scenario.file;
+    if let Some(name) = &file.name
+        && !is_name(name)
+    {
+        diagnostics.push(at.key("name").value_span(), NAME_RULE);
+    }
+    let target = file
+        .target
+        .as_ref()
+        .and_then(|target| target::lower(target, surroundings.folder, at.key("target"), diagnostics));
+    let mock = lower_mock(file, target.as_ref(), at, diagnostics);
+    let load = file
+        .load
+        .as_ref()
+        .and_then(|load| load::lower(load, surroundings.cores, at.key("load"), diagnostics));
+
+    let mut shared = Shared {
+        given_names: given_names(files),
+        diagnostics,
+        variables: Variables::new(),
+        steps: Vec::new(),
+        mock: mock.as_ref(),
+        longest_await: Duration::ZERO,
+    };
+    let journeys = lower_journeys(files, at, &mut shared);
+    let (variables, steps, longest_await) = (shared.variables, shared.steps, shared.longest_await);
+    if let Some(load) = &load
+        && load.drain < longest_await
+    {
+        diagnostics.push(
+            at.key("load").key("drain").value_span(),
+            format!(
+                "the drain of {} is shorter than the longest wait for a result, {}: the last results would be counted \
+                 as lost",
+                format_duration(load.drain),
+                format_duration(longest_await)
+            ),
+        );
+    }
+    let criteria = lower_criteria(files, at, diagnostics);
+    let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
+    if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
+        measurable::check(&criteria, &target.kind, has_mock, journeys, &steps, diagnostics);
+    }
+    if !diagnostics.is_empty() {
+        return None;
+    }
+    let given_seed = file.seed.and_then(|seed| u64::try_from(seed).ok());
+    Some(Plan {
+        name: file.name.clone()?,
+        description: file.description.clone().unwrap_or_default(),
+        seed: surroundings.seed.or(given_seed).unwrap_or(SEED),
+        target: target?,
+        classconnect: mock.map(|mock| mock.plan),
+        load: load?,
+        journeys: journeys?,
+        steps,
+        variables,
+        criteria: criteria.into_criteria(),
+    })
+}
+
+/// The reference server always has a mock; another target has one when the scenario asks for it.
+fn lower_mock(
+    file: &ScenarioFile,
+    target: Option<&Target>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Mock> {
+    let defaults = ClassConnectFile::default();
+    let is_reference = target.is_some_and(|target| matches!(target.kind, TargetKind::Reference(_)));
+    let classconnect = match &file.classconnect {
+        Some(classconnect) => classconnect,
+        None if is_reference => &defaults,
+        None => return None,
+    };
+    classconnect::lower(classconnect, at.key("classconnect"), diagnostics)
+}
+
+/// The names of steps that the files give.
+fn given_names(files: &Files) -> HashSet<String> {
+    fn collect(steps: &[StepFile], names: &mut HashSet<String>) {
+        for step in steps {
+            match step {
+                StepFile::Request(step) => names.extend(step.name.clone()),
+                StepFile::Subscribe(step) => names.extend(step.name.clone()),
+                StepFile::Await(step) => names.extend(step.name.clone()),
+                StepFile::Think(_) => {}
+                StepFile::Repeat(step) => collect(step.steps.as_deref().unwrap_or_default(), names),
+            }
+        }
+    }
+    let mut names = HashSet::new();
+    for entry in files.scenario.file.journey.iter().flatten() {
+        collect(entry.steps.as_deref().unwrap_or_default(), &mut names);
+    }
+    for read in files.journeys.values().flatten() {
+        collect(read.file.steps.as_deref().unwrap_or_default(), &mut names);
+    }
+    names
+}
+
+/// All journeys; `None` when one of them could not be lowered.
+fn lower_journeys(files: &Files, at: At<'_>, shared: &mut Shared<'_>) -> Option<Vec<Journey>> {
+    let entries = files.scenario.file.journey.as_deref()?;
+    let at = at.key("journey");
+    let mut journeys = Vec::new();
+    let mut complete = !at.is_incomplete();
+    let mut names = HashSet::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let at = at.item(index);
+        if let Some(name) = &entry.name {
+            if !is_name(name) {
+                shared.diagnostics.push(at.key("name").value_span(), NAME_RULE);
+            } else if !names.insert(name.as_str()) {
+                shared.diagnostics.push(
+                    at.key("name").value_span(),
+                    format!("a journey before this one is named `{name}` already"),
+                );
+            }
+        }
+        match lower_entry(files, index, entry, at, shared) {
+            Some(journey) => journeys.push(journey),
+            None => complete = false,
+        }
+    }
+    complete.then_some(journeys)
+}
+
+fn lower_entry(
+    files: &Files,
+    index: usize,
+    entry: &JourneyEntry,
+    at: At<'_>,
+    shared: &mut Shared<'_>,
+) -> Option<Journey> {
+    let name = entry.name.as_deref().unwrap_or("journey");
+    let weight = u32::try_from(entry.weight.unwrap_or(1)).ok()?;
+    match (&entry.file, &entry.steps) {
+        (Some(_), Some(_)) => {
+            shared.diagnostics.push(
+                at.key("steps").key_span(),
+                "a journey has either `file` or `steps`, not both",
+            );
+            None
+        }
+        (Some(_), None) => {
+            let read = files.journeys.get(&index)?.as_ref()?;
+            let steps = read.file.steps.as_deref()?;
+            journey::lower(name, weight, steps, At::root(&read.root), shared)
+        }
+        (None, Some(steps)) => journey::lower(name, weight, steps, at, shared),
+        (None, None) => {
+            if !at.is_refused("file") && !at.is_refused("steps") {
+                shared.diagnostics.push(
+                    at.key_span(),
+                    "the journey has no steps: name their `file`, or write them as [[journey.steps]]",
+                );
+            }
+            None
+        }
+    }
+}
+
+fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> WrittenCriteria {
+    let file = &files.scenario.file;
+    let mode = criteria::judge_mode(file.judge.as_ref(), at.key("judge"), diagnostics);
+    let own = file.sla.as_ref().map(|sla| (sla, at.key("sla")));
+    let named = files.sla.as_ref().map(|read| (&read.file, At::root(&read.root)));
+    let (targets, not_measured) = criteria::targets(own, named, diagnostics);
+    let alerts = file
+        .alerts
+        .as_ref()
+        .and_then(|alerts| criteria::alerts(alerts, at.key("alerts"), diagnostics));
+    let rollback = file
+        .rollback
+        .as_ref()
+        .and_then(|rollback| criteria::rollback(rollback, at.key("rollback"), diagnostics));
+    WrittenCriteria {
+        mode,
+        targets,
+        not_measured,
+        alerts,
+        rollback,
+    }
+}

@@ -1,0 +1,212 @@
+//! `[target]`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::diagnostic::Diagnostics;
+use super::super::raw::{ArchitectureFile, ServerFile, TargetFaults, TargetFile};
+use super::address::{Address, parse_address};
+use super::at::{At, duration, parse, positive_duration};
+use crate::plan::{Architecture, Database, ReferenceServer, RemoteTarget, Target, TargetKind, Tokens};
+use crate::units::Ratio;
+
+/// Path of the realtime endpoint where the scenario does not name one.
+const REALTIME_PATH: &str = "/realtime/v1/websocket";
+
+/// Lowers `[target]`. Files it names are relative to `folder`.
+pub(super) fn lower(
+    file: &TargetFile,
+    folder: &Path,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Target> {
+    let connect_timeout = match &file.connect_timeout {
+        Some(text) => positive_duration(Some(text), at.key("connect_timeout"), diagnostics),
+        None => Some(Duration::from_secs(2)),
+    };
+    let allow_hosts = file.allow_hosts.clone().unwrap_or_default();
+    let kind = match (&file.server, &file.base_url) {
+        (Some(ServerFile::Reference), None) => {
+            refuse_keys(
+                at,
+                &["realtime_url", "api_key", "tokens_file", "jwt_secret", "health"],
+                "is for a target with `base_url`; the run knows this of its own server",
+                diagnostics,
+            );
+            reference(file, at, diagnostics).map(TargetKind::Reference)
+        }
+        (None, Some(base_url)) => {
+            refuse_keys(
+                at,
+                &["architecture", "database", "faults"],
+                "is a setting of the reference server; it cannot be chosen for a target with `base_url`",
+                diagnostics,
+            );
+            remote(file, base_url, folder, &allow_hosts, at, diagnostics).map(TargetKind::Remote)
+        }
+        (Some(_), Some(_)) => {
+            diagnostics.push(
+                at.key("base_url").key_span(),
+                "the target is either `server` or `base_url`, not both",
+            );
+            None
+        }
+        (None, None) => {
+            if !at.is_refused("server") && !at.is_refused("base_url") {
+                diagnostics.push(
+                    at.key_span(),
+                    "the target is missing: write server = \"reference\", or base_url = \"http://…\"",
+                );
+            }
+            None
+        }
+    };
+    Some(Target {
+        kind: kind?,
+        version: file.version.clone().unwrap_or_else(|| "unknown".to_owned()),
+        allow_hosts,
+        connect_timeout: connect_timeout?,
+    })
+}
+
+fn refuse_keys(at: At<'_>, keys: &[&str], reason: &str, diagnostics: &mut Diagnostics) {
+    for key in keys {
+        if at.has(key) {
+            diagnostics.push(at.key(key).key_span(), format!("`{key}` {reason}"));
+        }
+    }
+}
+
+fn reference(file: &TargetFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<ReferenceServer> {
+    let architecture = match file.architecture.unwrap_or(ArchitectureFile::Direct) {
+        ArchitectureFile::Direct => Some(Architecture::Direct),
+        ArchitectureFile::Trigger => {
+            diagnostics.push(
+                at.key("architecture").value_span(),
+                "the trigger architecture needs PostgreSQL, which is not available yet; write \"direct\"",
+            );
+            None
+        }
+    };
+    let database = match file.database.as_deref().unwrap_or("sqlite") {
+        "sqlite" => Some(Database::Sqlite),
+        name if name == "postgres"
+            || name.starts_with("postgres://")
+            || name.starts_with("postgresql://") =>
+        {
+            diagnostics.push(
+                at.key("database").value_span(),
+                "PostgreSQL is not available yet as a database of the reference server; write \"sqlite\"",
+            );
+            None
+        }
+        _ => {
+            diagnostics.push(
+                at.key("database").value_span(),
+                "this is no database of the reference server; write \"sqlite\"",
+            );
+            None
+        }
+    };
+    let none = TargetFaults::default();
+    let faults = file.faults.as_ref().unwrap_or(&none);
+    let at = at.key("faults");
+    let answer_delay = match &faults.answer_delay {
+        Some(text) => duration(Some(text), at.key("answer_delay"), diagnostics),
+        None => Some(Duration::ZERO),
+    };
+    let error_rate = match &faults.error_rate {
+        Some(text) => parse(Some(&text.0), at.key("error_rate"), diagnostics, str::parse),
+        None => Some(Ratio::ZERO),
+    };
+    Some(ReferenceServer {
+        database: database?,
+        architecture: architecture?,
+        answer_delay: answer_delay?,
+        error_rate: error_rate?,
+        poll_classconnect: faults.poll_classconnect.unwrap_or(true),
+    })
+}
+
+fn remote(
+    file: &TargetFile,
+    base_url: &str,
+    folder: &Path,
+    allow_hosts: &[String],
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<RemoteTarget> {
+    let base = address(base_url, "http", allow_hosts, at.key("base_url"), diagnostics);
+    let realtime = match &file.realtime_url {
+        Some(url) => {
+            address(url, "ws", allow_hosts, at.key("realtime_url"), diagnostics).map(|address| address.text)
+        }
+        None => base
+            .as_ref()
+            .map(|base| format!("ws://{}{}{REALTIME_PATH}", base.authority, base.path)),
+    };
+    let tokens = match (&file.jwt_secret, &file.tokens_file) {
+        (Some(_), Some(_)) => {
+            diagnostics.push(
+                at.key("tokens_file").key_span(),
+                "tokens come either from `jwt_secret` or from `tokens_file`, not from both",
+            );
+            None
+        }
+        (Some(jwt_secret), None) => Some(Tokens::Signed {
+            jwt_secret: jwt_secret.clone(),
+        }),
+        (None, Some(path)) => Some(Tokens::File(folder.join(path))),
+        (None, None) => Some(Tokens::None),
+    };
+    if let Some(health) = &file.health
+        && !health.starts_with('/')
+    {
+        diagnostics.push(
+            at.key("health").value_span(),
+            "the health path must begin with `/`, such as \"/healthz\"",
+        );
+    }
+    Some(RemoteTarget {
+        base_url: base?.text,
+        realtime_url: realtime?,
+        api_key: file.api_key.clone(),
+        tokens: tokens?,
+        health_path: file.health.clone(),
+    })
+}
+
+/// Checks an address: its scheme, and that its host may be sent load.
+fn address(
+    url: &str,
+    scheme: &str,
+    allow_hosts: &[String],
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Address> {
+    let address = match parse_address(url, scheme) {
+        Ok(address) => address,
+        Err(mistake) => {
+            if mistake.holds_credentials {
+                diagnostics.redact(at.value_span());
+            }
+            diagnostics.push(at.value_span(), mistake.sentence);
+            return None;
+        }
+    };
+    let allowed = allow_hosts
+        .iter()
+        .any(|host| host.eq_ignore_ascii_case(&address.host));
+    if !address.is_loopback() && !allowed {
+        diagnostics.push(
+            at.value_span(),
+            format!(
+                "load is sent only to this machine unless the scenario allows it; if the owner of `{host}` agrees, \
+                 add allow_hosts = [\"{host}\"] to `[target]`",
+                host = address.host
+            ),
+        );
+        return None;
+    }
+    Some(address)
+}

@@ -1,0 +1,216 @@
+//! Scenario files: read, checked, and turned into a [`Plan`].
+//!
+//! A file passes through these stages, and every stage goes on after a mistake, so that all mistakes are told at once:
+//!
+//! 1. [`document`]: TOML with the place of every key and value;
+//! 2. [`overrides`] and [`environment`]: `--set` options, then `${VAR}`;
+//! 3. [`schema`]: what the JSON Schema, derived from the types in [`raw`], has to say, in words of [`explain`];
+//! 4. [`lower`]: the rest is read by serde and lowered to a plan, with the checks that need an understanding of it.
+//!
+//! A value with a mistake is taken out before the next stage, which then knows that its absence is no further mistake.
+
+mod diagnostic;
+mod document;
+mod environment;
+mod explain;
+mod lower;
+mod overrides;
+mod raw;
+mod schema;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostics, Source};
+
+use std::collections::HashMap;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use self::diagnostic::Span;
+use self::lower::{At, Files, Read, Surroundings};
+use self::raw::{JourneyFile, ScenarioFile, SlaFile};
+use self::schema::FileSchema;
+use crate::plan::Plan;
+
+/// A larger file is not a scenario.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What a scenario is read with, besides its files.
+pub struct LoadOptions<'a> {
+    /// `--set KEY=VALUE`: dotted paths and their values, applied in order.
+    pub sets: &'a [(String, String)],
+    /// `--seed`: overrides the scenario's.
+    pub seed: Option<u64>,
+    /// Cores of this machine: decides how many threads drive users when the scenario does not say.
+    pub cores: usize,
+    /// Looks up an environment variable.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a file; [`read_file`] outside of tests.
+    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+/// A scenario that can be run.
+#[derive(Debug)]
+pub struct Loaded {
+    pub plan: Plan,
+    /// The scenario file as written: `${VAR}` stands in the place of its value.
+    pub text_unexpanded: String,
+    /// Every file that was read, the scenario first, each as written.
+    pub files: Vec<Source>,
+}
+
+/// Reads a file that is at most 1 MiB of UTF-8.
+///
+/// # Errors
+/// When it cannot be read, or is larger.
+pub fn read_file(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::other("the file is larger than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// The JSON Schema of scenario files, for editors and other tools.
+pub fn schema_json() -> String {
+    format!("{:#}\n", schema::json_of::<ScenarioFile>())
+}
+
+/// Reads the scenario at `path` and the files that it names, and lowers them to a plan.
+///
+/// # Errors
+/// Every mistake in any of the files.
+pub fn load(path: &Path, options: &LoadOptions<'_>) -> Result<Loaded, Diagnostics> {
+    let mut loader = Loader {
+        options,
+        diagnostics: Diagnostics::default(),
+        files: Vec::new(),
+    };
+    match loader.load(path) {
+        Some(plan) if loader.diagnostics.is_empty() => Ok(Loaded {
+            plan,
+            text_unexpanded: loader
+                .files
+                .first()
+                .map_or_else(String::new, |file| file.text.clone()),
+            files: loader.files,
+        }),
+        _ => Err(loader.diagnostics),
+    }
+}
+
+struct Loader<'a> {
+    options: &'a LoadOptions<'a>,
+    diagnostics: Diagnostics,
+    files: Vec<Source>,
+}
+
+impl Loader<'_> {
+    fn load(&mut self, path: &Path) -> Option<Plan> {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let scenario = match (self.options.read)(path) {
+            Ok(text) => self.read::<ScenarioFile>(path, text, self.options.sets)?,
+            Err(error) => {
+                let source = self.diagnostics.add_source(path.display().to_string(), "");
+                let start = Span {
+                    source,
+                    start: 0,
+                    end: 0,
+                };
+                self.diagnostics
+                    .push(start, format!("the scenario could not be read: {error}"));
+                return None;
+            }
+        };
+        let files = self.named_files(scenario, &folder);
+        let surroundings = Surroundings {
+            folder: &folder,
+            seed: self.options.seed,
+            cores: self.options.cores,
+        };
+        lower::lower(&files, &surroundings, &mut self.diagnostics)
+    }
+
+    /// Reads the files that the scenario names.
+    fn named_files(&mut self, scenario: Read<ScenarioFile>, folder: &Path) -> Files {
+        let at = At::root(&scenario.root);
+        let mut journeys = HashMap::new();
+        for (index, entry) in scenario.file.journey.iter().flatten().enumerate() {
+            if let Some(file) = &entry.file {
+                let span = at.key("journey").item(index).key("file").value_span();
+                journeys.insert(index, self.read_named::<JourneyFile>(folder.join(file), span));
+            }
+        }
+        let sla = scenario.file.sla.as_ref().and_then(|sla| {
+            let span = at.key("sla").key("file").value_span();
+            self.read_named::<SlaFile>(folder.join(sla.file.as_ref()?), span)
+        });
+        Files {
+            scenario,
+            journeys,
+            sla,
+        }
+    }
+
+    fn read_named<T: JsonSchema + DeserializeOwned>(
+        &mut self,
+        path: PathBuf,
+        named_at: Span,
+    ) -> Option<Read<T>> {
+        match (self.options.read)(&path) {
+            Ok(text) => self.read(&path, text, &[]),
+            Err(error) => {
+                self.diagnostics.push(
+                    named_at,
+                    format!("`{}` could not be read: {error}", path.display()),
+                );
+                None
+            }
+        }
+    }
+
+    /// Takes one file through the stages up to what serde reads.
+    fn read<T: JsonSchema + DeserializeOwned>(
+        &mut self,
+        path: &Path,
+        text: String,
+        sets: &[(String, String)],
+    ) -> Option<Read<T>> {
+        let name = path.display().to_string();
+        self.files.push(Source {
+            path: name.clone(),
+            text: text.clone(),
+        });
+        let source = self.diagnostics.add_source(name, text);
+        let mut root = document::parse(source, &mut self.diagnostics);
+        for (key, value) in sets {
+            overrides::apply(&mut root, key, value, &mut self.diagnostics);
+        }
+        environment::expand(&mut root, self.options.environment, &mut self.diagnostics);
+        let whole_file = root.span;
+        let schema = match FileSchema::of::<T>() {
+            Ok(schema) => schema,
+            Err(sentence) => {
+                self.diagnostics.push(whole_file, sentence);
+                return None;
+            }
+        };
+        schema.validate(&mut root, &mut self.diagnostics);
+        match serde_json::from_value(root.to_json()) {
+            Ok(file) => Some(Read { file, root }),
+            Err(error) => {
+                self.diagnostics
+                    .push(whole_file, format!("the file could not be understood: {error}"));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `[judge]`, `[sla]`, `[alerts]` and `[rollback]`.
+//!
+//! A metric's key takes a table of statistics for times (`{ p95 = "<= 150ms" }`) and a text for shares and rates
+//! (`"< 1%"`). The keys come from the plan's table of metrics, so the schema always knows every metric.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::text::DurationText;
+use crate::plan::{Metric, Unit};
+
+/// How the verdict is found.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct JudgeFile {
+    /// How sure a verdict must be. Default: `observed`.
+    pub(in crate::scenario) mode: Option<JudgeModeFile>,
+}
+
+/// How sure a verdict must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::scenario) enum JudgeModeFile {
+    /// A target is met when the measured value meets it.
+    Observed,
+    /// A target is met only when its confidence bound meets it. Not available yet.
+    Certified,
+}
+
+/// Limits by metric.
+pub(in crate::scenario) type Limits = BTreeMap<String, LimitFile>;
+
+/// One limit, or one for each statistic of a time.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(in crate::scenario) enum LimitFile {
+    One(String),
+    ByStatistic(BTreeMap<String, String>),
+}
+
+/// The targets: conditions that must hold. A file of targets has the same keys.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(transform = with_metrics)]
+pub(in crate::scenario) struct SlaFile {
+    /// A file with targets, relative to the scenario; a target given here replaces the file's. Default: none.
+    pub(in crate::scenario) file: Option<String>,
+    /// Metrics that cannot be measured on this target: shown in the report, never passed. Default: none.
+    pub(in crate::scenario) not_measured: Option<Vec<String>>,
+    /// Targets of single steps, by the step's name.
+    pub(in crate::scenario) step: Option<BTreeMap<String, StepLimitsFile>>,
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub(in crate::scenario) metrics: Limits,
+}
+
+/// Limits of one step.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(transform = with_step_metrics)]
+pub(in crate::scenario) struct StepLimitsFile {
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub(in crate::scenario) metrics: Limits,
+}
+
+/// Conditions whose breach is reported.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(transform = with_metrics)]
+pub(in crate::scenario) struct AlertsFile {
+    /// Length of the window; whole seconds.
+    #[schemars(required)]
+    pub(in crate::scenario) window: Option<DurationText>,
+    /// Fewer samples than this in a window decide nothing. Default: 20.
+    #[schemars(range(min = 1))]
+    pub(in crate::scenario) samples_min: Option<i64>,
+    /// Breaches of single steps, by the step's name.
+    pub(in crate::scenario) step: Option<BTreeMap<String, StepLimitsFile>>,
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub(in crate::scenario) metrics: Limits,
+}
+
+/// Conditions whose breach means "roll back".
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(transform = with_metrics)]
+pub(in crate::scenario) struct RollbackFile {
+    /// Whether the load ends when a threshold trips. Default: `true`.
+    pub(in crate::scenario) stop_load: Option<bool>,
+    /// Length of the window; whole seconds.
+    #[schemars(required)]
+    pub(in crate::scenario) window: Option<DurationText>,
+    /// Fewer samples than this in a window decide nothing. Default: 20.
+    #[schemars(range(min = 1))]
+    pub(in crate::scenario) samples_min: Option<i64>,
+    /// Breaches of single steps, by the step's name.
+    pub(in crate::scenario) step: Option<BTreeMap<String, StepLimitsFile>>,
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub(in crate::scenario) metrics: Limits,
+}
+
+/// Adds a property for every metric and closes the object.
+fn with_metrics(schema: &mut Schema) {
+    add_metrics(schema, Metric::ALL.into_iter());
+}
+
+fn with_step_metrics(schema: &mut Schema) {
+    add_metrics(
+        schema,
+        Metric::ALL.into_iter().filter(|metric| metric.is_per_step()),
+    );
+}
+
+fn add_metrics(schema: &mut Schema, metrics: impl Iterator<Item = Metric>) {
+    let object = schema.ensure_object();
+    object.insert("additionalProperties".to_owned(), json!(false));
+    let properties = object.entry("properties").or_insert_with(|| json!({}));
+    if let Some(properties) = properties.as_object_mut() {
+        for metric in metrics {
+            properties.insert(metric.key().to_owned(), limit_schema(metric));
+        }
+    }
+}
+
+fn limit_schema(metric: Metric) -> serde_json::Value {
+    let (title, example) = match metric.unit() {
+        Unit::Time => ("a comparison with a duration", "<= 150ms"),
+        Unit::Ratio => ("a comparison with a percentage", "< 1%"),
+        Unit::PerSecond => ("a comparison with a rate", ">= 100/s"),
+    };
+    let limit = json!({ "type": "string", "title": title, "examples": [example] });
+    if metric.unit() != Unit::Time {
+        return limit;
+    }
+    json!({
+        "type": "object",
+        "title": "a table of statistics",
+        "examples": [{ "p95": "<= 150ms" }],
+        "description": "Limits of percentiles (`p50`, `p95`, `p999`), `mean` and `max`.",
+        "minProperties": 1,
+        "properties": { "mean": limit, "max": limit },
+        "patternProperties": { r"^p[0-9]+(\.[0-9]+)?$": limit },
+        "additionalProperties": false,
+    })
+}

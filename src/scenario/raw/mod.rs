@@ -1,0 +1,61 @@
+//! The files as they are written: what serde reads, and what the JSON Schema is derived from.
+//!
+//! A field is an `Option` even where the key is required: a value that was refused for its own mistake is absent
+//! here, and the rest of the file is still read, so that all mistakes are told at once. `#[schemars(required)]` marks
+//! what must be there. The comments are the descriptions in the schema.
+
+mod classconnect;
+mod criteria;
+mod journey;
+mod load;
+mod target;
+mod text;
+
+pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
+pub(super) use criteria::{
+    AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile, StepLimitsFile,
+};
+pub(super) use journey::{
+    AwaitStepFile, BindingFile, ChangeEventFile, EventFile, ExpectFile, FallbackFile, InitialReadFile,
+    JobKind, JourneyEntry, JourneyFile, RequestStepFile, StatusFile, StepFile, SubmissionFile,
+    SubscribeStepFile,
+};
+pub(super) use load::{ArrivalsFile, ConnectionsFile, ExecutorFile, LoadFile, StageTarget};
+pub(super) use target::{ArchitectureFile, ServerFile, TargetFaults, TargetFile};
+pub(super) use text::{DurationText, PercentText};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A scenario: what is tested, with which load, and what it is judged by.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScenarioFile {
+    /// Name of the scenario in reports and of its output directory: letters, digits, `-` and `_`.
+    #[schemars(required)]
+    pub(super) name: Option<String>,
+    /// What the scenario is for, in a sentence or two.
+    pub(super) description: Option<String>,
+    /// Seed of all chance in the run; `--seed` overrides it. Default: 1.
+    #[schemars(range(min = 0))]
+    pub(super) seed: Option<i64>,
+    /// What is tested.
+    #[schemars(required)]
+    pub(super) target: Option<TargetFile>,
+    /// The mock of ClassConnect. Default: started with the reference server, not started for another target.
+    pub(super) classconnect: Option<ClassConnectFile>,
+    /// How many users come, and when.
+    #[schemars(required)]
+    pub(super) load: Option<LoadFile>,
+    /// What users do; their weights decide how often each journey is taken.
+    #[schemars(required, length(min = 1))]
+    pub(super) journey: Option<Vec<JourneyEntry>>,
+    /// How the verdict is found.
+    pub(super) judge: Option<JudgeFile>,
+    /// The targets: conditions that must hold over the whole measured part of the run.
+    pub(super) sla: Option<SlaFile>,
+    /// Conditions whose breach within a window is reported.
+    pub(super) alerts: Option<AlertsFile>,
+    /// Conditions whose breach within a window means "roll back".
+    pub(super) rollback: Option<RollbackFile>,
+}
