@@ -174,7 +174,7 @@ impl Session {
         if config.presence {
             self.push(join_ref.as_deref(), &message.topic, "presence_state", json!({}));
         }
-        let expires_at = self.deadline(&identity);
+        let expires_at = deadline(&self.hub, &identity);
         let (subscriptions, outcome) = subscribe(&config.bindings);
         let membership = self.hub.join(JoinRequest {
             topic: Arc::from(message.topic.as_str()),
@@ -322,10 +322,6 @@ impl Session {
 
     fn write<P: Serialize>(&mut self, message: &ServerMessage<'_, P>) {
         self.replies.push(message.encode(self.vsn));
-    }
-
-    fn deadline(&self, identity: &Identity) -> Option<Instant> {
-        deadline(&self.hub, identity)
     }
 }
 

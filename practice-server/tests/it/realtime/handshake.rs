@@ -80,9 +80,7 @@ async fn the_socket_beyond_the_limit_is_refused_until_a_place_is_free() {
     first.socket.send(Message::Close(None)).await.unwrap();
     first.closed().await;
     // The server has let the place go once it has ended the connection, which the client has just seen.
-    while server.hub.metrics().sockets_open > 0 {
-        tokio::task::yield_now().await;
-    }
+    server.until(|metrics| metrics.sockets_open == 0).await;
     server.client("2.0.0").await;
 }
 

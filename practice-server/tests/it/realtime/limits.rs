@@ -56,11 +56,7 @@ async fn a_client_that_takes_no_frame_within_the_write_timeout_is_disconnected()
         .insert("transcript".to_owned(), "x".repeat(900_000).into());
     // Far more than the socket buffers take, and fewer frames than the queue does.
     server.hub.publish(&vec![large; 64]);
-    let mut watch = server.hub.metrics();
-    while watch.slow_consumers_dropped == 0 {
-        tokio::task::yield_now().await;
-        watch = server.hub.metrics();
-    }
+    server.until(|metrics| metrics.slow_consumers_dropped == 1).await;
     stuck.closed().await;
 }
 
@@ -138,9 +134,7 @@ async fn a_vanished_client_leaves_nothing_behind() {
         .await;
     assert_eq!(server.hub.metrics().sockets_open, 1);
     drop(client);
-    while server.hub.metrics().sockets_open > 0 {
-        tokio::task::yield_now().await;
-    }
+    server.until(|metrics| metrics.sockets_open == 0).await;
     assert_eq!(server.hub.metrics().subscriptions_live, 0);
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::{SinkExt, StreamExt};
 use jsonwebtoken::{EncodingKey, Header};
-use practice_server::realtime::{Change, Hub, HubConfig, Operation, Table, router};
+use practice_server::realtime::{Change, Hub, HubConfig, HubMetrics, Operation, Table, router};
 use serde_json::{Map, Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -67,6 +67,18 @@ impl Server {
     async fn client(&self, vsn: &str) -> Client {
         let path = format!("/realtime/v1/websocket?apikey={API_KEY}&vsn={vsn}");
         self.connect(&path).await.unwrap()
+    }
+
+    /// Lets the server work until its metrics satisfy the condition.
+    async fn until(&self, condition: impl Fn(HubMetrics) -> bool) {
+        let reached = async {
+            while !condition(self.hub.metrics()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached)
+            .await
+            .expect("the metrics within the test's patience");
     }
 
     /// A vsn 2.0.0 socket with one channel of this user and the given bindings, live.
