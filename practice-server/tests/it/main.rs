@@ -1,3 +1,14 @@
-//! The practice server over real sockets.
+//! The practice server over real sockets. `wiremock` stands in for ClassConnect; the background workers are driven by
+//! hand, so no test waits for time to pass.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "these are tests, and a test that cannot go on says where"
+)]
+
+mod events;
+mod fixture;
+mod journey;
+mod outbox;
 mod realtime;
+mod webhook;

@@ -1,0 +1,113 @@
+//! Defaults, and every mistake with a sentence of its own.
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: Args,
+}
+
+const WEBHOOK: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz";
+
+fn environment(name: &str) -> Option<String> {
+    Some(match name {
+        JWT_SECRET => "0123456789abcdef0123456789abcdef".to_owned(),
+        API_KEY => "anon".to_owned(),
+        CLASSCONNECT_API_KEY => "key".to_owned(),
+        WEBHOOK_SECRET => format!("{WEBHOOK}, {WEBHOOK}"),
+        _ => return None,
+    })
+}
+
+fn args(flags: &[&str]) -> Args {
+    Cli::try_parse_from([&["practice-server"], flags].concat())
+        .unwrap()
+        .args
+}
+
+fn mistakes(flags: &[&str], environment: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    args(flags).into_config(environment).unwrap_err().0
+}
+
+#[test]
+fn the_defaults_are_usable() {
+    let config = args(&[]).into_config(environment).unwrap();
+    assert_eq!(config.database, DatabaseUrl::SqliteTemporary);
+    assert_eq!(config.dispatch.retry_schedule, RetrySchedule::default());
+    assert!(config.poll_classconnect);
+    assert_eq!(config.faults.error_share, 0.0);
+    assert!(
+        !format!("{config:?}").contains("0123456789abcdef"),
+        "a secret is printed"
+    );
+}
+
+#[test]
+fn flags_reach_the_configuration() {
+    let config = args(&[
+        "--database=sqlite:/tmp/a.db",
+        "--fault-delay=300ms",
+        "--fault-error-rate=10%",
+        "--poll-classconnect=false",
+        "--retry-schedule=0s,1s",
+    ])
+    .into_config(environment)
+    .unwrap();
+    assert_eq!(config.database, DatabaseUrl::SqliteFile("/tmp/a.db".into()));
+    assert_eq!(config.faults.delay, Duration::from_millis(300));
+    assert_eq!(config.faults.error_share, 0.1);
+    assert!(!config.poll_classconnect);
+    assert_eq!(config.dispatch.retry_schedule.attempts_max(), 2);
+}
+
+#[test]
+fn all_mistakes_come_at_once() {
+    let flags = [
+        "--database=mysql://x",
+        "--classconnect-url=ftp://x",
+        "--public-url=http://x/path",
+        "--lease=0s",
+    ];
+    let found = mistakes(&flags, |name| (name == JWT_SECRET).then(|| "short".to_owned()));
+    for part in [
+        "--database",
+        "--classconnect-url",
+        "--public-url",
+        "--lease",
+        API_KEY,
+        CLASSCONNECT_API_KEY,
+        WEBHOOK_SECRET,
+        "at least 32 bytes",
+    ] {
+        assert!(
+            found.iter().any(|mistake| mistake.contains(part)),
+            "{part} is missing in {found:?}"
+        );
+    }
+    assert!(
+        !found.iter().any(|mistake| mistake.contains("short")),
+        "a secret is repeated"
+    );
+}
+
+#[test]
+fn a_bad_webhook_secret_is_named_but_not_shown() {
+    let found = mistakes(&[], |name| match name {
+        WEBHOOK_SECRET => Some("whsec_short".to_owned()),
+        _ => environment(name),
+    });
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with(WEBHOOK_SECRET) && !found[0].contains("whsec_short"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn bare_numbers_are_refused() {
+    assert!(Cli::try_parse_from(["practice-server", "--fault-delay=300"]).is_err());
+    assert!(Cli::try_parse_from(["practice-server", "--fault-error-rate=0.1"]).is_err());
+}

@@ -1,0 +1,186 @@
+//! The crate's errors: what a request is answered when it fails, and why the server could not run.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::args::ConfigError;
+use crate::domain::Refusal;
+use crate::problem::Problem;
+use crate::store::{Abort, StoreError};
+
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// Why a request fails.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No valid token or API key. The caller is not told which.
+    #[error("the request is not authenticated")]
+    Unauthorized,
+    /// A webhook whose headers or signature are not valid. The sender is not told why.
+    #[error("the webhook is not authentic")]
+    WebhookNotAuthentic,
+    /// The body is not JSON, or a header is not what it must be.
+    #[error("{0}")]
+    Malformed(String),
+    /// The body is JSON, but not what the route takes.
+    #[error("{0}")]
+    Unprocessable(String),
+    #[error("the request's body is too large")]
+    TooLarge,
+    #[error("the request's content type must be application/json")]
+    UnsupportedMediaType,
+    #[error("this path does not take this method")]
+    MethodNotAllowed,
+    #[error("there is nothing at this path")]
+    NoSuchPath,
+    #[error("the request took too long to arrive or to be answered")]
+    Timeout,
+    /// Answered on purpose, see the `fault` module.
+    #[error("this error was injected on purpose")]
+    InjectedFault,
+    #[error("the metrics could not be rendered")]
+    Metrics,
+}
+
+impl From<Abort> for ApiError {
+    fn from(abort: Abort) -> Self {
+        match abort {
+            Abort::Refused(refusal) => Self::Refused(refusal),
+            Abort::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl ApiError {
+    fn problem(&self) -> Problem {
+        let new = Problem::new;
+        match self {
+            Self::Refused(refusal) => refusal_problem(refusal).with_detail(refusal.to_string()),
+            Self::Store(StoreError::Constraint { .. }) => {
+                new(StatusCode::CONFLICT, "data-conflict", "Data conflict")
+            }
+            Self::Store(StoreError::Unavailable { .. }) => new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Service temporarily unavailable",
+            ),
+            Self::Store(StoreError::Corrupt { .. } | StoreError::Failed { .. }) => {
+                new(StatusCode::INTERNAL_SERVER_ERROR, "database", "Database error")
+            }
+            Self::Unauthorized | Self::WebhookNotAuthentic => {
+                new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated")
+            }
+            Self::Malformed(detail) => {
+                new(StatusCode::BAD_REQUEST, "malformed", "Malformed request").with_detail(detail)
+            }
+            Self::Unprocessable(detail) => {
+                new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request").with_detail(detail)
+            }
+            Self::TooLarge => new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "Request body too large",
+            ),
+            Self::UnsupportedMediaType => new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "Unsupported media type",
+            )
+            .with_detail(self.to_string()),
+            Self::MethodNotAllowed => new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "Method not allowed",
+            ),
+            Self::NoSuchPath => {
+                new(StatusCode::NOT_FOUND, "not-found", "Not found").with_detail(self.to_string())
+            }
+            Self::Timeout => new(StatusCode::REQUEST_TIMEOUT, "timeout", "Request timed out"),
+            Self::InjectedFault => new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "injected-fault",
+                "Injected fault",
+            )
+            .with_detail(self.to_string()),
+            Self::Metrics => new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+        }
+    }
+
+    /// Trouble of the database goes into the log with its causes; the caller learns nothing about them.
+    fn log(&self) {
+        if let Self::Store(error) = self {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(kind = error.kind(), context = %error, cause, "the database failed a request");
+        }
+    }
+}
+
+fn refusal_problem(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::NotFound { .. } => Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found"),
+        Refusal::Conflict { .. } => Problem::new(StatusCode::CONFLICT, "conflict", "Conflict"),
+        Refusal::Invalid { .. } => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request")
+        }
+        Refusal::KeyReused => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "Idempotency-Key reused",
+        ),
+        Refusal::KeyInFlight => Problem::new(
+            StatusCode::CONFLICT,
+            "idempotency-key-in-flight",
+            "Request still in progress",
+        ),
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.log();
+        let mut response = self.problem().into_response();
+        let headers = response.headers_mut();
+        match self {
+            Self::Store(StoreError::Unavailable { .. }) | Self::Refused(Refusal::KeyInFlight) => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            Self::Unauthorized => {
+                let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Why the server cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the log filter cannot be used: {0}")]
+    LogFilter(String),
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: std::net::SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot read the address that was bound")]
+    LocalAddress(#[source] std::io::Error),
+    #[error("cannot open the database")]
+    Store(#[from] StoreError),
+    #[error("cannot set the HTTP client up")]
+    HttpClient(#[from] reqwest::Error),
+    #[error("cannot write the ready line")]
+    ReadyLine(#[source] std::io::Error),
+    #[error("cannot listen for signals")]
+    Signals(#[source] std::io::Error),
+    #[error("serving failed")]
+    Serve(#[source] std::io::Error),
+}

@@ -1,0 +1,131 @@
+//! Statements on `practice_attempts`.
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::columns::{json_text, optional_json, parsed, read, word};
+use crate::domain::{
+    Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget, SessionId,
+    Timestamp, UserId, attempt_type_from_word, attempt_type_word,
+};
+use crate::store::StoreError;
+
+const DOING_READ: &str = "reading an attempt";
+
+pub(in crate::store) async fn insert(
+    connection: &mut SqliteConnection,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    let target = attempt.recording.target;
+    sqlx::query(
+        "INSERT INTO practice_attempts (id, session_id, user_id, attempt_number, attempt_type, sentence_index, \
+         word_index, audio_url, status, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(attempt.id.to_string())
+    .bind(attempt.session_id.to_string())
+    .bind(attempt.user_id.as_str())
+    .bind(attempt.attempt_number)
+    .bind(attempt_type_word(target.attempt_type()))
+    .bind(target.sentence_index())
+    .bind(target.word_index())
+    .bind(attempt.recording.audio_url.as_str())
+    .bind(attempt.status.as_str())
+    .bind(attempt.created_at.unix_us())
+    .bind(attempt.updated_at.unix_us())
+    .execute(connection)
+    .await
+    .map_err(|error| StoreError::new("inserting an attempt", error))?;
+    Ok(())
+}
+
+pub(in crate::store) async fn update(
+    connection: &mut SqliteConnection,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    let result = attempt.result.as_ref();
+    sqlx::query(
+        "UPDATE practice_attempts SET status = ?, error_message = ?, pronunciation_score = ?, is_passed = ?, \
+         pronunciation_analysis = ?, feedback_data = ?, transcription_results = ?, word_level_scores = ?, \
+         updated_at = ? WHERE id = ?",
+    )
+    .bind(attempt.status.as_str())
+    .bind(attempt.error_message.as_deref())
+    .bind(result.map(|r| r.pronunciation_score))
+    .bind(result.map(|r| r.is_passed))
+    .bind(result.map(|r| json_text(&r.pronunciation_analysis)).transpose()?)
+    .bind(result.map(|r| json_text(&r.feedback_data)).transpose()?)
+    .bind(result.map(|r| json_text(&r.transcription_results)).transpose()?)
+    .bind(result.map(|r| json_text(&r.word_level_scores)).transpose()?)
+    .bind(attempt.updated_at.unix_us())
+    .bind(attempt.id.to_string())
+    .execute(connection)
+    .await
+    .map_err(|error| StoreError::new("updating an attempt", error))?;
+    Ok(())
+}
+
+pub(in crate::store) async fn find(
+    connection: &mut SqliteConnection,
+    id: AttemptId,
+) -> Result<Option<Attempt>, StoreError> {
+    sqlx::query("SELECT * FROM practice_attempts WHERE id = ?")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| StoreError::new(DOING_READ, error))?
+        .map(|row| from_row(&row))
+        .transpose()
+}
+
+pub(in crate::store) async fn count_open(
+    connection: &mut SqliteConnection,
+    session: SessionId,
+) -> Result<u32, StoreError> {
+    sqlx::query_scalar(
+        "SELECT COUNT(*) FROM practice_attempts WHERE session_id = ? AND status IN ('processing', 'analyzing')",
+    )
+    .bind(session.to_string())
+    .fetch_one(connection)
+    .await
+    .map_err(|error| StoreError::new("counting open attempts", error))
+}
+
+fn from_row(row: &SqliteRow) -> Result<Attempt, StoreError> {
+    let target = RecordingTarget::parse(
+        word(row, "attempt_type", attempt_type_from_word)?,
+        read(row, "sentence_index", DOING_READ)?,
+        read(row, "word_index", DOING_READ)?,
+    )
+    .map_err(|refusal| StoreError::corrupt("attempt_type", refusal))?;
+    let audio_url = AudioUrl::parse(read(row, "audio_url", DOING_READ)?)
+        .map_err(|refusal| StoreError::corrupt("audio_url", refusal))?;
+    Ok(Attempt {
+        id: parsed(row, "id")?,
+        session_id: parsed(row, "session_id")?,
+        user_id: UserId::parse(read(row, "user_id", DOING_READ)?)
+            .map_err(|refusal| StoreError::corrupt("user_id", refusal))?,
+        attempt_number: read(row, "attempt_number", DOING_READ)?,
+        recording: Recording { target, audio_url },
+        status: word(row, "status", AttemptStatus::from_word)?,
+        error_message: read(row, "error_message", DOING_READ)?,
+        result: result_from_row(row)?,
+        created_at: Timestamp::from_unix_us(read(row, "created_at", DOING_READ)?),
+        updated_at: Timestamp::from_unix_us(read(row, "updated_at", DOING_READ)?),
+    })
+}
+
+fn result_from_row(row: &SqliteRow) -> Result<Option<RecordingResult>, StoreError> {
+    let score: Option<f64> = read(row, "pronunciation_score", DOING_READ)?;
+    let is_passed: Option<bool> = read(row, "is_passed", DOING_READ)?;
+    let (Some(pronunciation_score), Some(is_passed)) = (score, is_passed) else {
+        return Ok(None);
+    };
+    Ok(Some(RecordingResult {
+        pronunciation_score,
+        is_passed,
+        pronunciation_analysis: optional_json(row, "pronunciation_analysis")?.unwrap_or_default(),
+        feedback_data: optional_json(row, "feedback_data")?.unwrap_or_default(),
+        transcription_results: optional_json(row, "transcription_results")?.unwrap_or_default(),
+        word_level_scores: optional_json(row, "word_level_scores")?.unwrap_or_default(),
+    }))
+}

@@ -1,0 +1,136 @@
+//! Statements on `practice_sessions`.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::columns::{json_text, optional_json, parsed, read, word};
+use crate::domain::{
+    FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript, UserId,
+};
+use crate::store::StoreError;
+
+const DOING_READ: &str = "reading a session";
+
+pub(in crate::store) async fn insert(
+    connection: &mut SqliteConnection,
+    session: &Session,
+) -> Result<(), StoreError> {
+    let doing = "inserting a session";
+    sqlx::query(
+        "INSERT INTO practice_sessions (id, user_id, status, transcript, language, current_sentence_index, \
+         current_word_index, attempt_count, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(session.id.to_string())
+    .bind(session.user_id.as_str())
+    .bind(session.status.as_str())
+    .bind(session.transcript.as_str())
+    .bind(session.language.as_str())
+    .bind(session.progress.current_sentence_index)
+    .bind(session.progress.current_word_index)
+    .bind(session.progress.attempt_count)
+    .bind(session.created_at.unix_us())
+    .bind(session.updated_at.unix_us())
+    .execute(connection)
+    .await
+    .map_err(|error| StoreError::new(doing, error))?;
+    Ok(())
+}
+
+pub(in crate::store) async fn update(
+    connection: &mut SqliteConnection,
+    session: &Session,
+) -> Result<(), StoreError> {
+    let doing = "updating a session";
+    let scores = session.final_scores.as_ref();
+    sqlx::query(
+        "UPDATE practice_sessions SET status = ?, improved_transcript = ?, sentences = ?, \
+         current_sentence_index = ?, current_word_index = ?, attempt_count = ?, error_message = ?, \
+         pronunciation_score = ?, is_passed = ?, pronunciation_analysis = ?, updated_at = ? WHERE id = ?",
+    )
+    .bind(session.status.as_str())
+    .bind(session.improved_transcript.as_deref())
+    .bind(session.sentences.as_ref().map(json_text).transpose()?)
+    .bind(session.progress.current_sentence_index)
+    .bind(session.progress.current_word_index)
+    .bind(session.progress.attempt_count)
+    .bind(session.error_message.as_deref())
+    .bind(scores.map(|s| s.pronunciation_score))
+    .bind(scores.map(|s| s.is_passed))
+    .bind(scores.map(|s| json_text(&s.pronunciation_analysis)).transpose()?)
+    .bind(session.updated_at.unix_us())
+    .bind(session.id.to_string())
+    .execute(connection)
+    .await
+    .map_err(|error| StoreError::new(doing, error))?;
+    Ok(())
+}
+
+pub(in crate::store) async fn find(
+    connection: &mut SqliteConnection,
+    id: SessionId,
+) -> Result<Option<Session>, StoreError> {
+    sqlx::query("SELECT * FROM practice_sessions WHERE id = ?")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| StoreError::new(DOING_READ, error))?
+        .map(|row| from_row(&row))
+        .transpose()
+}
+
+/// Created, ready or practicing, and untouched since before `before`.
+pub(in crate::store) async fn idle(
+    connection: &mut SqliteConnection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<Session>, StoreError> {
+    sqlx::query(
+        "SELECT * FROM practice_sessions WHERE updated_at < ? AND status IN ('created', 'ready', 'practicing') \
+         ORDER BY updated_at LIMIT ?",
+    )
+    .bind(before.unix_us())
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+    .map_err(|error| StoreError::new(DOING_READ, error))?
+    .iter()
+    .map(from_row)
+    .collect()
+}
+
+fn from_row(row: &SqliteRow) -> Result<Session, StoreError> {
+    let score: Option<f64> = read(row, "pronunciation_score", DOING_READ)?;
+    let is_passed: Option<bool> = read(row, "is_passed", DOING_READ)?;
+    let final_scores = match (score, is_passed, optional_json(row, "pronunciation_analysis")?) {
+        (Some(pronunciation_score), Some(is_passed), Some(pronunciation_analysis)) => Some(FinalScores {
+            pronunciation_score,
+            is_passed,
+            pronunciation_analysis,
+        }),
+        _ => None,
+    };
+    Ok(Session {
+        id: parsed(row, "id")?,
+        user_id: UserId::parse(
+            row.try_get("user_id")
+                .map_err(|e| StoreError::new(DOING_READ, e))?,
+        )
+        .map_err(|refusal| StoreError::corrupt("user_id", refusal))?,
+        status: word(row, "status", SessionStatus::from_word)?,
+        transcript: Transcript::parse(read(row, "transcript", DOING_READ)?)
+            .map_err(|refusal| StoreError::corrupt("transcript", refusal))?,
+        language: Language::parse(read(row, "language", DOING_READ)?)
+            .map_err(|refusal| StoreError::corrupt("language", refusal))?,
+        improved_transcript: read(row, "improved_transcript", DOING_READ)?,
+        sentences: optional_json(row, "sentences")?,
+        progress: Progress {
+            current_sentence_index: read(row, "current_sentence_index", DOING_READ)?,
+            current_word_index: read(row, "current_word_index", DOING_READ)?,
+            attempt_count: read(row, "attempt_count", DOING_READ)?,
+        },
+        error_message: read(row, "error_message", DOING_READ)?,
+        final_scores,
+        created_at: Timestamp::from_unix_us(read(row, "created_at", DOING_READ)?),
+        updated_at: Timestamp::from_unix_us(read(row, "updated_at", DOING_READ)?),
+    })
+}

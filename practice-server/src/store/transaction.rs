@@ -1,0 +1,28 @@
+//! A unit of work, and what is left of it once it is committed.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::{Abort, Tx};
+use crate::realtime::Change;
+
+/// Something to do in one database transaction. It owns its input, since it runs on the writer, and it must not
+/// wait for anything but the database: every other writer waits for it.
+pub trait Transaction: Send + 'static {
+    /// The label of the query histogram.
+    const NAME: &'static str;
+
+    type Output: Send + 'static;
+
+    /// # Errors
+    /// A refusal, or trouble of the database. Either undoes everything this transaction wrote.
+    fn run(self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, Abort>> + Send;
+}
+
+/// The result of a committed transaction.
+#[derive(Debug, Clone)]
+pub struct Committed<T> {
+    pub output: T,
+    /// The row changes in the order they were written. They are published already.
+    pub changes: Arc<[Change]>,
+}

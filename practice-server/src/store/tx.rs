@@ -1,0 +1,80 @@
+//! An open transaction: the rows that units of work read and write, whatever the backend.
+
+mod books;
+mod outbox;
+mod practice;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use sqlx::SqliteConnection;
+
+use crate::domain::Timestamp;
+use crate::realtime::{Change, Operation, Table};
+
+enum Backend<'c> {
+    Sqlite(&'c mut SqliteConnection),
+}
+
+/// A change that is not committed yet.
+struct Draft {
+    table: Table,
+    operation: Operation,
+    owner: Arc<str>,
+    record: Map<String, Value>,
+    old_record: Option<Map<String, Value>>,
+}
+
+/// One open transaction. What it writes to sessions and attempts becomes changes once it is committed.
+pub struct Tx<'c> {
+    backend: Backend<'c>,
+    now: Timestamp,
+    drafts: Vec<Draft>,
+    calls_enqueued: bool,
+}
+
+/// What a transaction leaves behind for the moment after its commit.
+#[derive(Default)]
+pub(super) struct Effects {
+    drafts: Vec<Draft>,
+    pub(super) calls_enqueued: bool,
+}
+
+impl Effects {
+    /// Stamps the drafts with the moment the commit returned.
+    pub(super) fn into_changes(self, committed_monotonic_ns: u64, committed_at: Timestamp) -> Arc<[Change]> {
+        let stamp = |draft: Draft| Change {
+            table: draft.table,
+            operation: draft.operation,
+            owner: draft.owner,
+            record: Some(draft.record),
+            old_record: draft.old_record,
+            committed_monotonic_ns,
+            committed_unix_us: committed_at.unix_us(),
+        };
+        self.drafts.into_iter().map(stamp).collect()
+    }
+}
+
+impl<'c> Tx<'c> {
+    pub(super) fn sqlite(connection: &'c mut SqliteConnection, now: Timestamp) -> Self {
+        Self {
+            backend: Backend::Sqlite(connection),
+            now,
+            drafts: Vec::new(),
+            calls_enqueued: false,
+        }
+    }
+
+    pub(super) fn into_effects(self) -> Effects {
+        Effects {
+            drafts: self.drafts,
+            calls_enqueued: self.calls_enqueued,
+        }
+    }
+
+    /// The moment this transaction began; every row it writes carries it.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}

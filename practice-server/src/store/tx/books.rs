@@ -1,0 +1,113 @@
+//! The webhook inbox and the books: transitions, stored answers, dead letters.
+
+use super::{Backend, Tx};
+use crate::domain::UserId;
+use crate::store::{
+    DeadLetter, Disposition, InboxEntry, InboxRow, Retention, StoreError, StoredAnswer, Transition, sqlite,
+};
+
+impl Tx<'_> {
+    /// Notes another delivery of a webhook that is in the inbox. `false`: it is not.
+    ///
+    /// # Errors
+    /// Trouble of the database.
+    pub async fn count_redelivery(&mut self, webhook_id: &str) -> Result<bool, StoreError> {
+        match &mut self.backend {
+            Backend::Sqlite(connection) => sqlite::inbox::count_redelivery(connection, webhook_id).await,
+        }
+    }
+
+    /// # Errors
+    /// An id that is there already, or trouble of the database.
+    pub async fn insert_inbox(
+        &mut self,
+        entry: &InboxEntry,
+        disposition: Disposition,
+    ) -> Result<(), StoreError> {
+        let now = self.now;
+        match &mut self.backend {
+            Backend::Sqlite(connection) => sqlite::inbox::insert(connection, entry, disposition, now).await,
+        }
+    }
+
+    /// # Errors
+    /// Trouble of the database.
+    pub async fn settle_inbox(
+        &mut self,
+        webhook_id: &str,
+        disposition: Disposition,
+    ) -> Result<(), StoreError> {
+        match &mut self.backend {
+            Backend::Sqlite(connection) => sqlite::inbox::settle(connection, webhook_id, disposition).await,
+        }
+    }
+
+    /// Webhooks that no call was found for, oldest first.
+    ///
+    /// # Errors
+    /// Trouble of the database.
+    pub async fn unmatched_webhooks(&mut self, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
+        match &mut self.backend {
+            Backend::Sqlite(connection) => sqlite::inbox::unmatched(connection, limit).await,
+        }
+    }
+
+    /// # Errors
+    /// A second end of the same entity, or trouble of the database.
+    pub async fn record_transition(&mut self, transition: &Transition) -> Result<(), StoreError> {
+        let now = self.now;
+        match &mut self.backend {
+            Backend::Sqlite(connection) => {
+                sqlite::books::record_transition(connection, transition, now).await
+            }
+        }
+    }
+
+    /// # Errors
+    /// Trouble of the database.
+    pub async fn stored_answer(
+        &mut self,
+        user: &UserId,
+        key: &str,
+    ) -> Result<Option<StoredAnswer>, StoreError> {
+        match &mut self.backend {
+            Backend::Sqlite(connection) => sqlite::books::stored_answer(connection, user, key).await,
+        }
+    }
+
+    /// # Errors
+    /// A key that is there already, or trouble of the database.
+    pub async fn store_answer(
+        &mut self,
+        user: &UserId,
+        key: &str,
+        stored: &StoredAnswer,
+    ) -> Result<(), StoreError> {
+        let now = self.now;
+        match &mut self.backend {
+            Backend::Sqlite(connection) => {
+                sqlite::books::store_answer(connection, user, key, stored, now).await
+            }
+        }
+    }
+
+    /// # Errors
+    /// A letter that is there already, or trouble of the database.
+    pub async fn insert_dead_letter(&mut self, letter: &DeadLetter) -> Result<(), StoreError> {
+        let now = self.now;
+        match &mut self.backend {
+            Backend::Sqlite(connection) => sqlite::books::insert_dead_letter(connection, letter, now).await,
+        }
+    }
+
+    /// Deletes bookkeeping that nobody can ask for any more.
+    ///
+    /// # Errors
+    /// Trouble of the database.
+    pub async fn forget(&mut self, retention: Retention) -> Result<(), StoreError> {
+        let now = self.now;
+        match &mut self.backend {
+            Backend::Sqlite(connection) => sqlite::books::forget(connection, retention, now).await,
+        }
+    }
+}
