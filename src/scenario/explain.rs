@@ -5,7 +5,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use super::diagnostic::{list_names, nearest};
-use super::document::{Node, NodeValue, Segment};
+use super::document::{Node, NodeValue, Segment, Table};
 use super::environment::is_secret_key;
 
 /// One mistake, and the value it is about.
@@ -17,6 +17,8 @@ pub(super) struct Explanation {
     pub(super) sentence: String,
     /// Whether the value has to go, so that the rest of the file can be read.
     pub(super) refuse: bool,
+    /// The key that an unknown key was meant to be: it is then not missing.
+    pub(super) meant: Option<String>,
 }
 
 /// Which part of an entry a mistake is shown at.
@@ -47,7 +49,7 @@ impl<'a> Explainer<'a> {
                 .collect(),
             ValidationErrorKind::Required { property } => {
                 let key = property.as_str().unwrap_or_default();
-                self.missing(&path, key).into_iter().collect()
+                self.missing(error, &path, key).into_iter().collect()
             }
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
                 self.one_of(error, path, context)
@@ -87,6 +89,7 @@ impl<'a> Explainer<'a> {
                     other.keyword()
                 ),
                 refuse: true,
+                meant: None,
             }],
         }
     }
@@ -121,27 +124,29 @@ impl<'a> Explainer<'a> {
             known.extend(["p50", "p95", "p99"]);
         }
         let mut sentence = format!("unknown key `{key}`{}", within(path));
-        if let Some(meant) = nearest(key, known.iter().copied()) {
+        let meant = nearest(key, known.iter().copied());
+        if let Some(meant) = meant {
             sentence.push_str(&format!("; did you mean `{meant}`?"));
         }
-        sentence.push_str(&match known.len() {
-            0 => String::new(),
-            _ => format!(" (known keys: {})", list_names(known)),
-        });
+        if !known.is_empty() {
+            let names = list_names(known.iter().copied());
+            sentence.push_str(&format!(" (known keys: {names})"));
+        }
         Explanation {
             path: child(path, key),
             pointing: Pointing::AtKey,
             sentence,
             refuse: true,
+            meant: meant.map(str::to_owned),
         }
     }
 
-    fn missing(&self, path: &[Segment], key: &str) -> Option<Explanation> {
+    fn missing(&self, error: &ValidationError<'_>, path: &[Segment], key: &str) -> Option<Explanation> {
         if let Some(Node {
             value: NodeValue::Table(table),
             ..
         }) = self.root.at(path)
-            && table.refused.contains(key)
+            && (table.refused.contains(key) || self.is_misspelt(error, table, key))
         {
             return None;
         }
@@ -150,7 +155,18 @@ impl<'a> Explainer<'a> {
             pointing: Pointing::AtKey,
             sentence: format!("`{key}` is missing{}", within(path)),
             refuse: false,
+            meant: None,
         })
+    }
+
+    /// Whether an unknown key of the table is a misspelling of `key`: one mistake, not two.
+    fn is_misspelt(&self, error: &ValidationError<'_>, table: &Table, key: &str) -> bool {
+        let known = keys(self.schema_of(error), "properties");
+        table
+            .entries
+            .iter()
+            .filter(|entry| !known.contains(&entry.key.as_str()))
+            .any(|entry| nearest(&entry.key, known.iter().copied()) == Some(key))
     }
 
     fn empty(&self, path: Vec<Segment>, sentence: &str) -> Vec<Explanation> {
@@ -167,6 +183,7 @@ impl<'a> Explainer<'a> {
             pointing: Pointing::AtValue,
             sentence: sentence.to_owned(),
             refuse: true,
+            meant: None,
         }]
     }
 
@@ -181,6 +198,7 @@ impl<'a> Explainer<'a> {
             path,
             pointing: Pointing::AtValue,
             refuse: true,
+            meant: None,
         }
     }
 
@@ -287,7 +305,7 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// The forms are told apart by a key that each must have.
+    /// The forms are told apart by the first key that each must have.
     fn by_first_key(
         &self,
         error: &ValidationError<'_>,
@@ -297,7 +315,11 @@ impl<'a> Explainer<'a> {
         let missing_here = |branch: &&Vec<ValidationError<'static>>| {
             branch.iter().find_map(|error| match error.kind() {
                 ValidationErrorKind::Required { property } if self.path_of(error) == path => {
-                    property.as_str().map(str::to_owned)
+                    let first = self.schema_of(error).pointer("/required/0");
+                    property
+                        .as_str()
+                        .filter(|_| first == Some(property))
+                        .map(str::to_owned)
                 }
                 _ => None,
             })
@@ -338,6 +360,7 @@ impl<'a> Explainer<'a> {
             pointing: Pointing::AtValue,
             sentence,
             refuse: true,
+            meant: None,
         }]
     }
 }
