@@ -27,7 +27,7 @@ struct Diagnostic {
 }
 
 /// All mistakes found in a scenario and the files it names, in the order of the text.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Diagnostics {
     sources: Vec<Source>,
     mistakes: Vec<Diagnostic>,
@@ -179,6 +179,13 @@ impl fmt::Display for Diagnostics {
             1 => f.write_str("1 mistake found"),
             count => write!(f, "{count} mistakes found"),
         }
+    }
+}
+
+impl fmt::Debug for Diagnostics {
+    /// As for people: the sources and the kept values may hold secrets, which must not reach a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

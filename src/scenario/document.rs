@@ -120,8 +120,9 @@ impl Node {
             })
     }
 
-    /// Takes the value at `path` out of the tree. Returns whether it was there.
-    pub(super) fn refuse(&mut self, path: &[Segment]) -> bool {
+    /// Takes the value at `path` out of the tree, and remembers that the key was there, or the key that was meant.
+    /// Returns whether there was a value.
+    pub(super) fn refuse(&mut self, path: &[Segment], meant: Option<&str>) -> bool {
         let Some((last, parent)) = path.split_last() else {
             return false;
         };
@@ -129,6 +130,7 @@ impl Node {
             (Some(NodeValue::Table(table)), Segment::Key(key)) => {
                 let found = table.entry(key).is_some();
                 table.refuse(key);
+                table.refused.extend(meant.map(str::to_owned));
                 found
             }
             (Some(NodeValue::Array(array)), Segment::Index(index)) if *index < array.items.len() => {

@@ -9,6 +9,7 @@
 //!
 //! A value with a mistake is taken out before the next stage, which then knows that its absence is no further mistake.
 
+mod check;
 mod diagnostic;
 mod document;
 mod environment;
@@ -22,6 +23,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use check::{CheckReport, Decision, TargetCheck, check};
 pub use diagnostic::{Diagnostics, Source};
 
 use std::collections::HashMap;

@@ -60,9 +60,7 @@ fn insert(root: &mut Node, path: &str, span: Span, value: Node) -> Result<(), St
                     .ok()
                     .and_then(|index| array.items.get_mut(index))
                     .ok_or_else(|| {
-                        format!(
-                            "`{segment}` is not the index of an item; the list has {count}, counted from 0"
-                        )
+                        format!("`{segment}` is not the index of an item; there are {count}, counted from 0")
                     })?;
                 if is_last {
                     *item = value;

@@ -80,15 +80,15 @@ impl FileSchema {
                     diagnostics.push(span, explanation.sentence);
                 }
                 if explanation.refuse {
-                    refused.push(explanation.path);
+                    refused.push((explanation.path, explanation.meant));
                 }
             }
             // From the back, so that taking an item out does not move those before it.
-            refused.sort_by(|a, b| order(b, a));
+            refused.sort_by(|(a, _), (b, _)| order(b, a));
             refused.dedup();
             let mut changed = false;
-            for path in refused {
-                changed |= root.refuse(&path);
+            for (path, meant) in refused {
+                changed |= root.refuse(&path, meant.as_deref());
             }
             if !changed {
                 return;

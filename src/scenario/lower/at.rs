@@ -76,13 +76,14 @@ impl<'a> At<'a> {
         matches!(self.node.map(|node| &node.value), Some(NodeValue::Table(table)) if table.refused.contains(name))
     }
 
+    /// Whether an item of the list was refused.
+    pub(super) fn lost_items(self) -> bool {
+        matches!(self.node.map(|node| &node.value), Some(NodeValue::Array(array)) if array.incomplete)
+    }
+
     /// Whether anything within was refused: what is missing may then be missing for that reason.
     pub(super) fn is_incomplete(self) -> bool {
-        match self.node.map(|node| &node.value) {
-            Some(NodeValue::Table(table)) => !table.refused.is_empty(),
-            Some(NodeValue::Array(array)) => array.incomplete,
-            _ => false,
-        }
+        self.node.is_some_and(is_incomplete)
     }
 
     /// Where the value stands.
@@ -100,6 +101,16 @@ impl<'a> At<'a> {
         if !self.is_refused(name) {
             diagnostics.push(self.key, sentence);
         }
+    }
+}
+
+fn is_incomplete(node: &Node) -> bool {
+    match &node.value {
+        NodeValue::Table(table) => {
+            !table.refused.is_empty() || table.entries.iter().any(|entry| is_incomplete(&entry.node))
+        }
+        NodeValue::Array(array) => array.incomplete || array.items.iter().any(is_incomplete),
+        NodeValue::Text(_) | NodeValue::Integer(_) | NodeValue::Float(_) | NodeValue::Boolean(_) => false,
     }
 }
 
@@ -140,4 +151,34 @@ pub(super) fn positive_duration(
         return None;
     }
     Some(value)
+}
+
+/// The duration of `key` in the table at `at`, or the default when the key is not there. A key that was refused has
+/// no value at all, so that nothing is concluded from the default.
+pub(super) fn duration_or(
+    default: Duration,
+    text: Option<&DurationText>,
+    at: At<'_>,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Duration> {
+    match text {
+        Some(text) => duration(Some(text), at.key(key), diagnostics),
+        None if at.is_refused(key) => None,
+        None => Some(default),
+    }
+}
+
+/// As [`duration_or`], for a duration that must not be zero.
+pub(super) fn positive_duration_or(
+    default: Duration,
+    text: Option<&DurationText>,
+    at: At<'_>,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Duration> {
+    match text {
+        Some(text) => positive_duration(Some(text), at.key(key), diagnostics),
+        None => duration_or(default, None, at, key, diagnostics),
+    }
 }

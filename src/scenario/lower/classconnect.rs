@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::diagnostic::Diagnostics;
 use super::super::raw::{ClassConnectFaults, ClassConnectFile, DelayFile, JobKind, PercentText};
-use super::at::{At, duration, parse, positive_duration};
+use super::at::{At, duration, parse, positive_duration_or};
 use super::distribution::{Delay, delay};
 use crate::plan::{ClassConnect, DurationDistribution};
 use crate::units::Ratio;
@@ -47,6 +47,7 @@ pub(super) fn lower(file: &ClassConnectFile, at: At<'_>, diagnostics: &mut Diagn
                 }
                 Ok(Some(lowered))
             }
+            None if at.is_refused(key) => Err(()),
             None => Ok(None),
         }
     };
@@ -55,10 +56,13 @@ pub(super) fn lower(file: &ClassConnectFile, at: At<'_>, diagnostics: &mut Diagn
     let extraction = read(file.extraction_delay.as_ref(), "extraction_delay");
 
     let schedule = retry_schedule(file, at, diagnostics);
-    let delivery_timeout = match &file.delivery_timeout {
-        Some(text) => positive_duration(Some(text), at.key("delivery_timeout"), diagnostics),
-        None => Some(Duration::from_secs(10)),
-    };
+    let delivery_timeout = positive_duration_or(
+        Duration::from_secs(10),
+        file.delivery_timeout.as_ref(),
+        at,
+        "delivery_timeout",
+        diagnostics,
+    );
     let no_faults = ClassConnectFaults::default();
     let faults = faults(
         file.faults.as_ref().unwrap_or(&no_faults),
@@ -115,9 +119,15 @@ fn retry_schedule(
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<Duration>> {
     let Some(schedule) = &file.retry_schedule else {
+        if at.is_refused("retry_schedule") {
+            return None;
+        }
         return Some(vec![Duration::from_secs(1), Duration::from_secs(3)]);
     };
     let at = at.key("retry_schedule");
+    if at.lost_items() {
+        return None;
+    }
     // Every wait is looked at before the first mistake ends the list.
     let waits: Vec<Option<Duration>> = schedule
         .iter()

@@ -29,6 +29,8 @@ pub(super) struct WrittenCriteria {
     pub(super) not_measured: Vec<Metric>,
     pub(super) alerts: Option<(Duration, u64, Vec<Written>)>,
     pub(super) rollback: Option<(Duration, u64, Vec<Written>, bool)>,
+    /// Whether a part of `[rollback]` could not be read.
+    pub(super) rollback_is_incomplete: bool,
 }
 
 impl WrittenCriteria {

@@ -84,7 +84,7 @@ fn lognormal(
     let median = positive_duration(median, at.key("median"), diagnostics);
     let p99 = positive_duration(p99, at.key("p99"), diagnostics);
     let end = positive_duration(max, at.key("max"), diagnostics);
-    if max.is_some() && end.is_none() {
+    if at.is_refused("max") || (max.is_some() && end.is_none()) {
         return None;
     }
     let (median, p99) = median.zip(p99)?;

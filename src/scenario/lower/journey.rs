@@ -86,7 +86,7 @@ pub(super) fn lower(
 
 impl Walk<'_, '_> {
     fn steps(&mut self, steps: &[StepFile], at: At<'_>) -> Vec<Step> {
-        self.incomplete |= at.is_incomplete();
+        self.incomplete |= at.lost_items();
         let mut lowered = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             match self.step(step, at.item(index)) {
@@ -98,7 +98,10 @@ impl Walk<'_, '_> {
     }
 
     fn step(&mut self, step: &StepFile, at: At<'_>) -> Option<Step> {
-        self.incomplete |= at.is_incomplete();
+        // Of what a step leaves behind for others, a part is missing when one of these is.
+        for key in ["save", "changes", "feedback", "submission"] {
+            self.incomplete |= at.is_refused(key) || at.key(key).is_incomplete();
+        }
         match step {
             StepFile::Request(step) => {
                 request::lower(step, at, self).map(|step| Step::Request(Box::new(step)))
@@ -243,6 +246,7 @@ impl Walk<'_, '_> {
         }
         let known: Vec<&str> = Variables::BUILT_IN
             .into_iter()
+            .filter(|name| *name != "repetition" || self.repeats > 0)
             .chain(self.saved.iter().map(String::as_str))
             .collect();
         let mut sentence = format!("no step before this one saves `{name}`");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::diagnostic::{Diagnostics, list_names};
 use super::super::raw::{ArrivalsFile, ConnectionsFile, ExecutorFile, LoadFile, StageTarget};
-use super::at::{At, duration, parse, positive_duration};
+use super::at::{At, duration, duration_or, parse, positive_duration};
 use crate::plan::{Connections, Executor, Load, Spacing, Stage};
 use crate::units::{Rate, format_duration};
 
@@ -30,12 +30,16 @@ pub(super) fn lower(
     at: At<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Load> {
-    let drain = match &file.drain {
-        Some(text) => duration(Some(text), at.key("drain"), diagnostics),
-        None => Some(Duration::from_secs(30)),
-    };
+    let drain = duration_or(
+        Duration::from_secs(30),
+        file.drain.as_ref(),
+        at,
+        "drain",
+        diagnostics,
+    );
     let given_warm_up = match &file.warm_up {
         Some(text) => duration(Some(text), at.key("warm_up"), diagnostics).map(Some),
+        None if at.is_refused("warm_up") => None,
         None => Some(None),
     };
     let executor = executor(file, at, diagnostics)?;
@@ -178,6 +182,7 @@ fn ramping_rate(
 ) -> Option<Executor> {
     let start_rate = match &file.start_rate {
         Some(text) => parse(Some(&text.0), at.key("start_rate"), diagnostics, str::parse),
+        None if at.is_refused("start_rate") => None,
         None => Rate::per_second(0.0).ok(),
     };
     let stages = stages(file, at, diagnostics, |target, at, diagnostics| match target {
@@ -235,7 +240,7 @@ fn stages<T: Copy>(
 ) -> Option<Vec<Stage<T>>> {
     let at = at.key("stages");
     let mut stages = Vec::new();
-    let mut complete = !at.is_incomplete();
+    let mut complete = !at.lost_items();
     for (index, stage) in file.stages.as_ref()?.iter().enumerate() {
         let at = at.item(index);
         let target = stage

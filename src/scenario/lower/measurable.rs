@@ -138,7 +138,7 @@ impl Sources {
 
 /// Availability counts the seconds in which no rollback threshold on errors or response times is broken.
 fn no_thresholds(metric: Metric, criteria: &WrittenCriteria) -> Option<String> {
-    if metric != Metric::Availability {
+    if metric != Metric::Availability || criteria.rollback_is_incomplete {
         return None;
     }
     let has_threshold = criteria.rollback.iter().any(|(_, _, conditions, _)| {

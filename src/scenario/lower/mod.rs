@@ -170,7 +170,7 @@ fn lower_journeys(files: &Files, at: At<'_>, shared: &mut Shared<'_>) -> Option<
     let entries = files.scenario.file.journey.as_deref()?;
     let at = at.key("journey");
     let mut journeys = Vec::new();
-    let mut complete = !at.is_incomplete();
+    let mut complete = !at.lost_items();
     let mut names = HashSet::new();
     for (index, entry) in entries.iter().enumerate() {
         let at = at.item(index);
@@ -237,6 +237,7 @@ fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> W
         .alerts
         .as_ref()
         .and_then(|alerts| criteria::alerts(alerts, at.key("alerts"), diagnostics));
+    let mistakes_before = diagnostics.len();
     let rollback = file
         .rollback
         .as_ref()
@@ -247,5 +248,8 @@ fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> W
         not_measured,
         alerts,
         rollback,
+        rollback_is_incomplete: at.is_refused("rollback")
+            || at.key("rollback").is_incomplete()
+            || diagnostics.len() > mistakes_before,
     }
 }

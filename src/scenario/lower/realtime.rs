@@ -6,7 +6,7 @@ use super::super::diagnostic::{list_names, nearest};
 use super::super::raw::{
     AwaitStepFile, BindingFile, ChangeEventFile, EventFile, FallbackFile, InitialReadFile, SubscribeStepFile,
 };
-use super::at::{At, positive_duration};
+use super::at::{At, positive_duration_or};
 use super::journey::Walk;
 use crate::plan::{
     AwaitStep, Binding, ChangeEvent, Encoding, EventMatch, Fallback, InitialRead, StepKind, SubscribeStep,
@@ -26,7 +26,7 @@ pub(super) fn subscribe(
     let channel = walk.template(&file.subscribe, Encoding::Raw, at.key("subscribe"));
     let changes_at = at.key("changes");
     let mut changes = Vec::new();
-    let mut complete = !changes_at.is_incomplete();
+    let mut complete = !changes_at.lost_items();
     for (index, binding) in file.changes.iter().flatten().enumerate() {
         match lower_binding(binding, changes_at.item(index), walk) {
             Some(binding) => {
@@ -42,10 +42,13 @@ pub(super) fn subscribe(
         Some(read) => initial_read(read, at.key("read"), walk).map(Some),
         None => Some(None),
     };
-    let timeout = match &file.timeout {
-        Some(text) => positive_duration(Some(text), at.key("timeout"), walk.shared.diagnostics),
-        None => Some(TIMEOUT),
-    };
+    let timeout = positive_duration_or(
+        TIMEOUT,
+        file.timeout.as_ref(),
+        at,
+        "timeout",
+        walk.shared.diagnostics,
+    );
     if !complete || changes.is_empty() {
         return None;
     }
@@ -141,10 +144,13 @@ pub(super) fn wait(file: &AwaitStepFile, at: At<'_>, walk: &mut Walk<'_, '_>) ->
         at,
     )?;
     let event = event(&file.event, at.key("await"), walk);
-    let timeout = match &file.timeout {
-        Some(text) => positive_duration(Some(text), at.key("timeout"), walk.shared.diagnostics),
-        None => Some(TIMEOUT),
-    };
+    let timeout = positive_duration_or(
+        TIMEOUT,
+        file.timeout.as_ref(),
+        at,
+        "timeout",
+        walk.shared.diagnostics,
+    );
     let fallback = match &file.fallback {
         Some(fallback) => lower_fallback(fallback, timeout, at.key("fallback"), walk).map(Some),
         None => Some(None),
@@ -198,14 +204,20 @@ fn lower_fallback(
     walk: &mut Walk<'_, '_>,
 ) -> Option<Fallback> {
     let path = walk.read_line(file.poll.as_ref(), at.key("poll"));
-    let every = match &file.every {
-        Some(text) => positive_duration(Some(text), at.key("every"), walk.shared.diagnostics),
-        None => Some(Duration::from_secs(1)),
-    };
-    let after = match &file.after {
-        Some(text) => positive_duration(Some(text), at.key("after"), walk.shared.diagnostics),
-        None => Some(Duration::from_secs(5)),
-    };
+    let every = positive_duration_or(
+        Duration::from_secs(1),
+        file.every.as_ref(),
+        at,
+        "every",
+        walk.shared.diagnostics,
+    );
+    let after = positive_duration_or(
+        Duration::from_secs(5),
+        file.after.as_ref(),
+        at,
+        "after",
+        walk.shared.diagnostics,
+    );
     if let Some((after, deadline)) = after.zip(deadline)
         && after >= deadline
     {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::raw::{ExpectFile, RequestStepFile, StatusFile, SubmissionFile};
-use super::at::{At, positive_duration};
+use super::at::{At, positive_duration_or};
 use super::journey::Walk;
 use super::realtime;
 use crate::plan::{
@@ -39,10 +39,13 @@ pub(super) fn lower(file: &RequestStepFile, at: At<'_>, walk: &mut Walk<'_, '_>)
         None => Some(None),
     };
     let expect = expect(file.expect.as_ref(), at.key("expect"), walk);
-    let timeout = match &file.timeout {
-        Some(text) => positive_duration(Some(text), at.key("timeout"), walk.shared.diagnostics),
-        None => Some(TIMEOUT),
-    };
+    let timeout = positive_duration_or(
+        TIMEOUT,
+        file.timeout.as_ref(),
+        at,
+        "timeout",
+        walk.shared.diagnostics,
+    );
     let save = save(file.save.as_ref(), at.key("save"), walk);
     let feedback = match &file.feedback {
         Some(event) => realtime::event(event, at.key("feedback"), walk).map(Some),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::diagnostic::Diagnostics;
 use super::super::raw::{ArchitectureFile, ServerFile, TargetFaults, TargetFile};
 use super::address::{Address, parse_address};
-use super::at::{At, duration, parse, positive_duration};
+use super::at::{At, duration_or, parse, positive_duration_or};
 use crate::plan::{Architecture, Database, ReferenceServer, RemoteTarget, Target, TargetKind, Tokens};
 use crate::units::Ratio;
 
@@ -20,10 +20,13 @@ pub(super) fn lower(
     at: At<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Target> {
-    let connect_timeout = match &file.connect_timeout {
-        Some(text) => positive_duration(Some(text), at.key("connect_timeout"), diagnostics),
-        None => Some(Duration::from_secs(2)),
-    };
+    let connect_timeout = positive_duration_or(
+        Duration::from_secs(2),
+        file.connect_timeout.as_ref(),
+        at,
+        "connect_timeout",
+        diagnostics,
+    );
     let allow_hosts = file.allow_hosts.clone().unwrap_or_default();
     let kind = match (&file.server, &file.base_url) {
         (Some(ServerFile::Reference), None) => {
@@ -111,10 +114,13 @@ fn reference(file: &TargetFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Op
     let none = TargetFaults::default();
     let faults = file.faults.as_ref().unwrap_or(&none);
     let at = at.key("faults");
-    let answer_delay = match &faults.answer_delay {
-        Some(text) => duration(Some(text), at.key("answer_delay"), diagnostics),
-        None => Some(Duration::ZERO),
-    };
+    let answer_delay = duration_or(
+        Duration::ZERO,
+        faults.answer_delay.as_ref(),
+        at,
+        "answer_delay",
+        diagnostics,
+    );
     let error_rate = match &faults.error_rate {
         Some(text) => parse(Some(&text.0), at.key("error_rate"), diagnostics, str::parse),
         None => Some(Ratio::ZERO),

@@ -1,11 +1,13 @@
 //! The validator's errors as sentences for the person who wrote the file.
 
+mod alternatives;
+
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use super::diagnostic::{list_names, nearest};
-use super::document::{Node, NodeValue, Segment};
+use super::document::{Node, NodeValue, Segment, Table};
 use super::environment::is_secret_key;
 
 /// One mistake, and the value it is about.
@@ -17,6 +19,8 @@ pub(super) struct Explanation {
     pub(super) sentence: String,
     /// Whether the value has to go, so that the rest of the file can be read.
     pub(super) refuse: bool,
+    /// The key that an unknown key was meant to be: it is then not missing.
+    pub(super) meant: Option<String>,
 }
 
 /// Which part of an entry a mistake is shown at.
@@ -47,7 +51,7 @@ impl<'a> Explainer<'a> {
                 .collect(),
             ValidationErrorKind::Required { property } => {
                 let key = property.as_str().unwrap_or_default();
-                self.missing(&path, key).into_iter().collect()
+                self.missing(error, &path, key).into_iter().collect()
             }
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
                 self.one_of(error, path, context)
@@ -87,6 +91,7 @@ impl<'a> Explainer<'a> {
                     other.keyword()
                 ),
                 refuse: true,
+                meant: None,
             }],
         }
     }
@@ -121,27 +126,29 @@ impl<'a> Explainer<'a> {
             known.extend(["p50", "p95", "p99"]);
         }
         let mut sentence = format!("unknown key `{key}`{}", within(path));
-        if let Some(meant) = nearest(key, known.iter().copied()) {
+        let meant = nearest(key, known.iter().copied());
+        if let Some(meant) = meant {
             sentence.push_str(&format!("; did you mean `{meant}`?"));
         }
-        sentence.push_str(&match known.len() {
-            0 => String::new(),
-            _ => format!(" (known keys: {})", list_names(known)),
-        });
+        if !known.is_empty() {
+            let names = list_names(known.iter().copied());
+            sentence.push_str(&format!(" (known keys: {names})"));
+        }
         Explanation {
             path: child(path, key),
             pointing: Pointing::AtKey,
             sentence,
             refuse: true,
+            meant: meant.map(str::to_owned),
         }
     }
 
-    fn missing(&self, path: &[Segment], key: &str) -> Option<Explanation> {
+    fn missing(&self, error: &ValidationError<'_>, path: &[Segment], key: &str) -> Option<Explanation> {
         if let Some(Node {
             value: NodeValue::Table(table),
             ..
         }) = self.root.at(path)
-            && table.refused.contains(key)
+            && (table.refused.contains(key) || self.is_misspelt(error, table, key))
         {
             return None;
         }
@@ -150,7 +157,18 @@ impl<'a> Explainer<'a> {
             pointing: Pointing::AtKey,
             sentence: format!("`{key}` is missing{}", within(path)),
             refuse: false,
+            meant: None,
         })
+    }
+
+    /// Whether an unknown key of the table is a misspelling of `key`: one mistake, not two.
+    fn is_misspelt(&self, error: &ValidationError<'_>, table: &Table, key: &str) -> bool {
+        let known = keys(self.schema_of(error), "properties");
+        table
+            .entries
+            .iter()
+            .filter(|entry| !known.contains(&entry.key.as_str()))
+            .any(|entry| nearest(&entry.key, known.iter().copied()) == Some(key))
     }
 
     fn empty(&self, path: Vec<Segment>, sentence: &str) -> Vec<Explanation> {
@@ -167,6 +185,7 @@ impl<'a> Explainer<'a> {
             pointing: Pointing::AtValue,
             sentence: sentence.to_owned(),
             refuse: true,
+            meant: None,
         }]
     }
 
@@ -181,6 +200,7 @@ impl<'a> Explainer<'a> {
             path,
             pointing: Pointing::AtValue,
             refuse: true,
+            meant: None,
         }
     }
 
@@ -214,131 +234,6 @@ impl<'a> Explainer<'a> {
             Some(example @ Value::String(_)) => format!("{name}, such as {example}"),
             _ => name,
         }
-    }
-
-    /// Explains a value that may have one of several forms by the form that was meant.
-    fn one_of(
-        &self,
-        error: &ValidationError<'_>,
-        path: Vec<Segment>,
-        branches: &[Vec<ValidationError<'static>>],
-    ) -> Vec<Explanation> {
-        let mut left: Vec<&Vec<ValidationError<'static>>> = branches.iter().collect();
-        // A form of another type was not meant; nor was one whose tag has another value.
-        let depth = path.len();
-        let filters: [&dyn Fn(&ValidationError<'static>) -> bool; 2] =
-            [&|error| self.is_of_another_type(error, depth), &|error| {
-                matches!(error.kind(), ValidationErrorKind::Constant { .. })
-                    && self.path_of(error).len() <= depth + 1
-            }];
-        for rules_out in filters {
-            let kept: Vec<_> = left
-                .iter()
-                .copied()
-                .filter(|branch| !branch.iter().any(rules_out))
-                .collect();
-            if kept.is_empty() {
-                let errors: Vec<&ValidationError<'static>> = left
-                    .iter()
-                    .filter_map(|branch| branch.iter().find(|error| rules_out(error)))
-                    .collect();
-                return vec![self.none_of(path, &errors)];
-            }
-            left = kept;
-        }
-        if let [single] = left.as_slice() {
-            return single.iter().flat_map(|error| self.explain(error)).collect();
-        }
-        self.by_first_key(error, path, &left)
-    }
-
-    /// Whether the value at this depth has another type than the schema asks for, in all of its forms.
-    fn is_of_another_type(&self, error: &ValidationError<'_>, depth: usize) -> bool {
-        match error.kind() {
-            ValidationErrorKind::Type { .. } => self.path_of(error).len() <= depth,
-            ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-                context
-                    .iter()
-                    .all(|branch| branch.iter().any(|error| self.is_of_another_type(error, depth)))
-            }
-            _ => false,
-        }
-    }
-
-    /// No form was meant by its type or its tag: says which there are.
-    fn none_of(&self, path: Vec<Segment>, errors: &[&ValidationError<'static>]) -> Explanation {
-        let mut values = Vec::new();
-        let mut types: Vec<String> = Vec::new();
-        let mut place = path;
-        for error in errors {
-            match error.kind() {
-                ValidationErrorKind::Constant { expected_value } => {
-                    values.push(expected_value.as_ref().clone());
-                    place = self.path_of(error);
-                }
-                _ => types.push(self.expected(error)),
-            }
-        }
-        if values.is_empty() {
-            types.dedup();
-            self.unexpected(place, &types.join(", or "))
-        } else {
-            self.not_listed(place, &values)
-        }
-    }
-
-    /// The forms are told apart by a key that each must have.
-    fn by_first_key(
-        &self,
-        error: &ValidationError<'_>,
-        path: Vec<Segment>,
-        branches: &[&Vec<ValidationError<'static>>],
-    ) -> Vec<Explanation> {
-        let missing_here = |branch: &&Vec<ValidationError<'static>>| {
-            branch.iter().find_map(|error| match error.kind() {
-                ValidationErrorKind::Required { property } if self.path_of(error) == path => {
-                    property.as_str().map(str::to_owned)
-                }
-                _ => None,
-            })
-        };
-        let complete: Vec<_> = branches
-            .iter()
-            .copied()
-            .filter(|branch| missing_here(branch).is_none())
-            .collect();
-        if let Some(meant) = complete.iter().min_by_key(|branch| branch.len()) {
-            return meant.iter().flat_map(|error| self.explain(error)).collect();
-        }
-        let mut firsts: Vec<String> = branches.iter().filter_map(missing_here).collect();
-        firsts.dedup();
-        let title = self
-            .schema_of(error)
-            .get("title")
-            .and_then(Value::as_str)
-            .unwrap_or("this table");
-        let names = list_names(firsts.iter().map(String::as_str));
-        let mut sentence = match firsts.as_slice() {
-            [single] => format!("`{single}` is missing{}", within(&path)),
-            _ => format!("{title} needs one of the keys {names}"),
-        };
-        if let Some(NodeValue::Table(table)) = self.root.at(&path).map(|node| &node.value) {
-            if table.refused.iter().any(|key| firsts.contains(key)) {
-                // What was there has been told already.
-                sentence.clear();
-            }
-            for entry in &table.entries {
-                if let Some(meant) = nearest(&entry.key, firsts.iter().map(String::as_str)) {
-                    sentence.push_str(&format!("; it has `{}`: did you mean `{meant}`?", entry.key));
-                }
-            }
-        }
-        vec![Explanation {
-            path,
-            pointing: Pointing::AtValue,
-            sentence,
-            refuse: true,
-        }]
     }
 }
 

@@ -1,5 +1,10 @@
 //! Scenarios from text to plan or to mistakes.
 
+mod mistakes;
+mod outside;
+mod properties;
+mod shipped;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -44,11 +49,15 @@ fn load_files(
     )
 }
 
-/// A scenario without a mistake, in the sections that a test may replace.
-const HEAD: &str = "name = \"s\"\n";
-const TARGET: &str = "[target]\nserver = \"reference\"\n";
+/// The parts of a scenario without a mistake, which a test replaces where it makes one.
+const HEAD: &str = "name = \"s\"\n[target]\nserver = \"reference\"\n";
 const LOAD: &str = "[load]\nexecutor = \"constant-arrival-rate\"\nrate = \"5/s\"\nduration = \"6s\"\n";
 const JOURNEY: &str = "[[journey]]\nname = \"j\"\nsteps = [{ request = \"GET /\", name = \"home\" }]\n";
+
+/// A scenario whose only journey has these steps.
+fn with_steps(steps: &str) -> String {
+    format!("{HEAD}{LOAD}[[journey]]\nname = \"j\"\n{steps}\n")
+}
 
 fn mistakes(text: &str) -> String {
     match load_files(&[("s.toml", text)], &[], &[]) {
@@ -59,56 +68,29 @@ fn mistakes(text: &str) -> String {
 
 #[test]
 fn a_plain_scenario_becomes_a_plan() {
-    assert_eq!(mistakes(&format!("{HEAD}{TARGET}{LOAD}{JOURNEY}")), "none");
-}
-
-/// Every scenario of the repository.
-const SCENARIOS: [&str; 7] = [
-    "smoke",
-    "peak",
-    "spike",
-    "soak",
-    "slow-server",
-    "failing-server",
-    "lost-webhooks",
-];
-
-fn load_shipped(name: &str) -> Result<Loaded, Diagnostics> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("scenarios")
-        .join(format!("{name}.toml"));
-    load(
-        &path,
-        &LoadOptions {
-            sets: &[],
-            seed: None,
-            cores: 2,
-            environment: &|_| None,
-            read: &read_file,
-        },
-    )
+    assert_eq!(mistakes(&format!("{HEAD}{LOAD}{JOURNEY}")), "none");
 }
 
 #[test]
-fn every_shipped_scenario_loads() {
-    for name in SCENARIOS {
-        match load_shipped(name) {
-            Ok(loaded) => assert_eq!(loaded.plan.name, name),
-            Err(diagnostics) => panic!("{diagnostics}"),
-        }
-    }
-}
-
-#[test]
-fn the_list_of_shipped_scenarios_is_complete() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let is_scenario = path.is_file() && stem != "sla";
-        assert!(
-            !is_scenario || SCENARIOS.contains(&stem.as_str()),
-            "{stem} is not loaded by any test"
-        );
-    }
+fn targets_of_the_scenario_replace_those_of_the_named_file() {
+    let scenario = format!("{HEAD}{LOAD}{JOURNEY}[sla]\nfile = \"sla.toml\"\nerror_rate = \"< 1%\"\n");
+    let sla = "error_rate = \"< 5%\"\nresponse_time = { p95 = \"<= 150ms\", mean = \"< 80ms\" }\n";
+    let loaded = load_files(&[("s.toml", &scenario), ("sla.toml", sla)], &[], &[]).unwrap();
+    let targets: Vec<String> = loaded
+        .plan
+        .criteria
+        .targets
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        targets,
+        [
+            "response_time mean < 80ms",
+            "response_time p95 <= 150ms",
+            "error_rate < 1%"
+        ]
+    );
+    let paths: Vec<&str> = loaded.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["s.toml", "sla.toml"]);
 }

@@ -1,0 +1,176 @@
+//! What a plan comes to, worked out before anything is sent: users, requests, time, and what each target can be
+//! judged on.
+
+mod arrivals;
+mod journeys;
+mod targets;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use targets::{Decision, TargetCheck};
+
+use self::journeys::Averages;
+use crate::plan::Plan;
+use crate::units::format_duration;
+
+/// What a plan comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckReport {
+    pub scenario: String,
+    pub executor: &'static str,
+    /// New users per second at the busiest moment.
+    pub users_per_s_peak: f64,
+    /// New users per second over the whole load.
+    pub users_per_s_mean: f64,
+    /// New users in all, and those that are judged because they come after the warm-up.
+    pub users: f64,
+    pub users_measured: f64,
+    /// Requests of one user, averaged over the journeys by their weights. Polls and initial reads are not counted.
+    pub requests_per_user: f64,
+    /// How long one user is busy: think times and the mock's delays, answers taking no time.
+    pub journey_time: Duration,
+    /// Users at work at the busiest moment.
+    pub users_at_once: f64,
+    pub max_vus: u32,
+    pub warm_up: Duration,
+    pub load: Duration,
+    /// At most; it ends early when nothing is pending.
+    pub drain: Duration,
+    /// The waits whose length is a guess, because no mock says how long the results take.
+    pub guessed_waits: usize,
+    pub targets: Vec<TargetCheck>,
+}
+
+/// Works out what `plan` comes to.
+pub fn check(plan: &Plan) -> CheckReport {
+    let averages = Averages::of(plan);
+    let executor = &plan.load.executor;
+    let flow = arrivals::flow(executor, averages.time);
+    let load = executor.duration();
+    let users = flow.between(Duration::ZERO, load);
+    let users_measured = flow.between(plan.load.warm_up, load);
+    let users_at_once = if executor.is_open() {
+        // Little's law: L = λ W.
+        flow.peak() * averages.time.as_secs_f64()
+    } else {
+        f64::from(plan.load.max_vus)
+    };
+    CheckReport {
+        scenario: plan.name.clone(),
+        executor: executor.name(),
+        users_per_s_peak: flow.peak(),
+        users_per_s_mean: users / load.as_secs_f64(),
+        users,
+        users_measured,
+        requests_per_user: averages.requests(plan),
+        journey_time: averages.time,
+        users_at_once,
+        max_vus: plan.load.max_vus,
+        warm_up: plan.load.warm_up,
+        load,
+        drain: plan.load.drain,
+        guessed_waits: averages.guessed_waits,
+        targets: targets::check(plan, &averages, users_measured),
+    }
+}
+
+impl CheckReport {
+    /// Whether the pool of virtual users is smaller than the plan needs even when the target answers at once.
+    pub fn pool_is_too_small(&self) -> bool {
+        self.users_at_once > f64::from(self.max_vus)
+    }
+
+    fn write_load(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = [
+            (
+                "users per second",
+                format!(
+                    "{:.1} at the peak, {:.1} on average ({})",
+                    self.users_per_s_peak, self.users_per_s_mean, self.executor
+                ),
+            ),
+            (
+                "users in all",
+                format!(
+                    "{:.0}, of which {:.0} are judged",
+                    self.users, self.users_measured
+                ),
+            ),
+            (
+                "requests per second",
+                format!(
+                    "{:.1} at the peak, {:.1} on average ({:.1} per user)",
+                    self.users_per_s_peak * self.requests_per_user,
+                    self.users_per_s_mean * self.requests_per_user,
+                    self.requests_per_user
+                ),
+            ),
+            (
+                "users at once",
+                format!(
+                    "{:.0} at the peak, of {} virtual users",
+                    self.users_at_once, self.max_vus
+                ),
+            ),
+            (
+                "duration",
+                format!(
+                    "{} ({} warm-up, {} measured), then at most {} of drain: {} in all",
+                    format_duration(self.load),
+                    format_duration(self.warm_up),
+                    format_duration(self.load.saturating_sub(self.warm_up)),
+                    format_duration(self.drain),
+                    format_duration(self.load + self.drain)
+                ),
+            ),
+        ];
+        for (name, value) in lines {
+            writeln!(f, "  {name:<21}{value}")?;
+        }
+        Ok(())
+    }
+
+    fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "\nUsers at once are arrivals times the time of a journey ({}): its mean think times and the mean delays\n\
+             of its results, with answers that take no time. A slower target has more users at once.",
+            format_duration(round_to_ms(self.journey_time))
+        )?;
+        if self.guessed_waits > 0 {
+            writeln!(
+                f,
+                "{} of the waits are counted with their full deadline, because no mock says how long results take.",
+                self.guessed_waits
+            )?;
+        }
+        if self.pool_is_too_small() {
+            writeln!(
+                f,
+                "\nWARNING: {:.0} users at once are more than max_vus = {}: arrivals would be dropped and the run would\n\
+                 be INVALID. Raise max_vus to at least {:.0}.",
+                self.users_at_once,
+                self.max_vus,
+                (self.users_at_once * 1.5).ceil()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn round_to_ms(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Scenario {}\n", self.scenario)?;
+        self.write_load(f)?;
+        targets::write_table(&self.targets, f)?;
+        self.write_notes(f)
+    }
+}
+
+#[cfg(test)]
+mod tests;
