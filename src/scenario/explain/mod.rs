@@ -232,6 +232,13 @@ impl<'a> Explainer<'a> {
         };
         match schema.pointer("/examples/0") {
             Some(example @ Value::String(_)) => format!("{name}, such as {example}"),
+            Some(Value::Object(example)) => {
+                let entries: Vec<String> = example
+                    .iter()
+                    .map(|(key, value)| format!("{key} = {value}"))
+                    .collect();
+                format!("{name}, such as {{ {} }}", entries.join(", "))
+            }
             _ => name,
         }
     }

@@ -7,7 +7,7 @@ use super::super::diagnostic::{Diagnostics, Span, list_names, nearest};
 use super::super::raw::{
     AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile, StepLimitsFile,
 };
-use super::at::{At, parse, positive_duration};
+use super::at::{At, positive_duration};
 use super::limit::parse_limit;
 use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, Statistic, Unit, WindowPolicy};
 use crate::units::Quantile;
@@ -263,7 +263,13 @@ fn statistic(name: &str, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<St
     match name {
         "mean" => Some(Statistic::Mean),
         "max" => Some(Statistic::Max),
-        _ => parse(Some(name), at, diagnostics, str::parse::<Quantile>).map(Statistic::Quantile),
+        _ => match name.parse::<Quantile>() {
+            Ok(quantile) => Some(Statistic::Quantile(quantile)),
+            Err(error) => {
+                diagnostics.push(at.key_span(), error.to_string());
+                None
+            }
+        },
     }
 }
 

@@ -36,9 +36,9 @@ pub(in crate::scenario) struct ClassConnectFaults {
     pub(in crate::scenario) drop: Option<PercentText>,
     /// Webhooks sent twice.
     pub(in crate::scenario) duplicate: Option<PercentText>,
-    /// Submissions refused with status 503.
+    /// Submissions refused.
     pub(in crate::scenario) reject_submit: Option<PercentText>,
-    /// Webhooks first sent with a wrong signature.
+    /// Webhooks sent with a wrong signature.
     pub(in crate::scenario) wrong_signature: Option<PercentText>,
     /// Analyses that end as failed.
     pub(in crate::scenario) fail_analysis: Option<PercentText>,

@@ -43,7 +43,7 @@ pub(in crate::scenario) enum LimitFile {
 
 /// The targets: conditions that must hold. A file of targets has the same keys.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[schemars(transform = with_metrics)]
+#[schemars(transform = with_targets)]
 pub(in crate::scenario) struct SlaFile {
     /// A file with targets, relative to the scenario; a target given here replaces the file's. Default: none.
     pub(in crate::scenario) file: Option<String>,
@@ -67,7 +67,7 @@ pub(in crate::scenario) struct StepLimitsFile {
 
 /// Conditions whose breach is reported.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(transform = with_metrics)]
+#[schemars(transform = with_breaches)]
 pub(in crate::scenario) struct AlertsFile {
     /// Length of the window; whole seconds.
     #[schemars(required)]
@@ -84,7 +84,7 @@ pub(in crate::scenario) struct AlertsFile {
 
 /// Conditions whose breach means "roll back".
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(transform = with_metrics)]
+#[schemars(transform = with_breaches)]
 pub(in crate::scenario) struct RollbackFile {
     /// Whether the load ends when a threshold trips. Default: `true`.
     pub(in crate::scenario) stop_load: Option<bool>,
@@ -101,34 +101,50 @@ pub(in crate::scenario) struct RollbackFile {
     pub(in crate::scenario) metrics: Limits,
 }
 
-/// Adds a property for every metric and closes the object.
-fn with_metrics(schema: &mut Schema) {
-    add_metrics(schema, Metric::ALL.into_iter());
+/// Whether limits say what must hold or what is a breach: the examples point the other way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sense {
+    Target,
+    Breach,
 }
 
+fn with_targets(schema: &mut Schema) {
+    add_metrics(schema, Metric::ALL.into_iter(), Sense::Target);
+}
+
+fn with_breaches(schema: &mut Schema) {
+    add_metrics(schema, Metric::ALL.into_iter(), Sense::Breach);
+}
+
+/// The tables of single steps are shared by targets and breaches; the examples are those of targets.
 fn with_step_metrics(schema: &mut Schema) {
-    add_metrics(
-        schema,
-        Metric::ALL.into_iter().filter(|metric| metric.is_per_step()),
-    );
+    let of_steps = Metric::ALL.into_iter().filter(|metric| metric.is_per_step());
+    add_metrics(schema, of_steps, Sense::Target);
 }
 
-fn add_metrics(schema: &mut Schema, metrics: impl Iterator<Item = Metric>) {
+/// Adds a property for every metric and closes the object.
+fn add_metrics(schema: &mut Schema, metrics: impl Iterator<Item = Metric>, sense: Sense) {
     let object = schema.ensure_object();
     object.insert("additionalProperties".to_owned(), json!(false));
     let properties = object.entry("properties").or_insert_with(|| json!({}));
     if let Some(properties) = properties.as_object_mut() {
         for metric in metrics {
-            properties.insert(metric.key().to_owned(), limit_schema(metric));
+            properties.insert(metric.key().to_owned(), limit_schema(metric, sense));
         }
     }
 }
 
-fn limit_schema(metric: Metric) -> serde_json::Value {
-    let (title, example) = match metric.unit() {
-        Unit::Time => ("a comparison with a duration", "<= 150ms"),
-        Unit::Ratio => ("a comparison with a percentage", "< 1%"),
-        Unit::PerSecond => ("a comparison with a rate", ">= 100/s"),
+fn limit_schema(metric: Metric, sense: Sense) -> serde_json::Value {
+    let is_upper = (sense == Sense::Target) != metric.higher_is_better();
+    let (title, example) = match (metric.unit(), is_upper) {
+        (Unit::Time, true) => ("a comparison with a duration", "<= 150ms"),
+        (Unit::Time, false) => ("a comparison with a duration", "> 500ms"),
+        (Unit::Ratio, true) if metric.higher_is_better() => ("a comparison with a percentage", "< 99%"),
+        (Unit::Ratio, true) => ("a comparison with a percentage", "< 1%"),
+        (Unit::Ratio, false) if metric.higher_is_better() => ("a comparison with a percentage", ">= 99.5%"),
+        (Unit::Ratio, false) => ("a comparison with a percentage", "> 5%"),
+        (Unit::PerSecond, true) => ("a comparison with a rate", "< 100/s"),
+        (Unit::PerSecond, false) => ("a comparison with a rate", ">= 100/s"),
     };
     let limit = json!({ "type": "string", "title": title, "examples": [example] });
     if metric.unit() != Unit::Time {
@@ -137,7 +153,7 @@ fn limit_schema(metric: Metric) -> serde_json::Value {
     json!({
         "type": "object",
         "title": "a table of statistics",
-        "examples": [{ "p95": "<= 150ms" }],
+        "examples": [{ "p95": example }],
         "description": "Limits of percentiles (`p50`, `p95`, `p999`), `mean` and `max`.",
         "minProperties": 1,
         "properties": { "mean": limit, "max": limit },

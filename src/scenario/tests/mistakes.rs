@@ -107,7 +107,7 @@ error_rate = 5
     s.toml:22:83: expected a duration with its unit, such as "30s"; found the number 9
       22 | extraction_delay = { distribution = "lognormal", median = "1s", p99 = "3s", max = 9 }
          |                                                                                   ^
-    s.toml:28:14: expected a comparison with a percentage, such as "< 1%"; found the number 5
+    s.toml:28:14: expected a comparison with a percentage, such as "> 5%"; found the number 5
       28 | error_rate = 5
          |              ^
     7 mistakes found
@@ -468,5 +468,48 @@ fn a_scenario_that_cannot_be_read_says_so() {
     assert_snapshot!(load_files(&[], &[], &[]).unwrap_err().to_string(), @r#"
     s.toml:1:1: the scenario could not be read: entity not found
     1 mistake found
+    "#);
+}
+
+#[test]
+fn limits_are_asked_for_in_the_form_of_their_metric() {
+    let text = format!(
+        r#"{HEAD}{LOAD}{JOURNEY}[sla]
+response_time = "<= 150ms"
+error_rate = {{ p95 = "< 1%" }}
+availability = 99
+throughput = "5/s"
+[rollback]
+window = "10s"
+response_time = {{ p95 = 500, p0 = "> 5ms", q = "> 1s" }}
+error_rate = 5
+"#
+    );
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:12:17: expected a table of statistics, such as { p95 = "<= 150ms" }; found the text "<= 150ms"
+      12 | response_time = "<= 150ms"
+         |                 ^^^^^^^^^^
+    s.toml:13:14: expected a comparison with a percentage, such as "< 1%"; found a table
+      13 | error_rate = { p95 = "< 1%" }
+         |              ^^^^^^^^^^^^^^^^
+    s.toml:14:16: expected a comparison with a percentage, such as ">= 99.5%"; found the number 99
+      14 | availability = 99
+         |                ^^
+    s.toml:15:14: "5/s" does not begin with a comparison (`<`, `<=`, `>` or `>=`); write for instance ">= 100/s"
+      15 | throughput = "5/s"
+         |              ^^^^^
+    s.toml:18:25: expected a comparison with a duration, such as "> 500ms"; found the number 500
+      18 | response_time = { p95 = 500, p0 = "> 5ms", q = "> 1s" }
+         |                         ^^^
+    s.toml:18:30: "p0" is not a percentile; write "p50", "p95" or "p99.9"
+      18 | response_time = { p95 = 500, p0 = "> 5ms", q = "> 1s" }
+         |                              ^^
+    s.toml:18:44: unknown key `q` in `rollback.response_time` (known keys: `max`, `mean`, `p50`, `p95`, `p99`)
+      18 | response_time = { p95 = 500, p0 = "> 5ms", q = "> 1s" }
+         |                                            ^
+    s.toml:19:14: expected a comparison with a percentage, such as "> 5%"; found the number 5
+      19 | error_rate = 5
+         |              ^
+    8 mistakes found
     "#);
 }

@@ -85,3 +85,27 @@ proptest! {
         prop_assert!(answer == "none" || answer.ends_with("found"), "{}", answer);
     }
 }
+
+#[test]
+fn the_reference_lists_every_key() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scenario-reference.md");
+    let reference = read_file(&path).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema_json()).unwrap();
+    let mut unlisted = std::collections::BTreeSet::new();
+    for definition in schema["$defs"].as_object().unwrap().values().chain([&schema]) {
+        for key in definition["properties"]
+            .as_object()
+            .into_iter()
+            .flat_map(serde_json::Map::keys)
+        {
+            let is_word = |before: char| !before.is_ascii_alphanumeric() && before != '_';
+            let is_listed = reference.match_indices(key.as_str()).any(|(at, _)| {
+                reference[..at].ends_with(is_word) && reference[at + key.len()..].starts_with(is_word)
+            });
+            if !is_listed {
+                unlisted.insert(key.clone());
+            }
+        }
+    }
+    assert!(unlisted.is_empty(), "{unlisted:?}");
+}
