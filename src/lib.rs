@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod chance;
+pub mod cli;
 pub mod clock;
 pub mod executor;
 pub mod identity;
@@ -15,6 +16,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
+pub mod serve;
 pub mod sla;
 pub mod step;
 pub mod target;

@@ -29,6 +29,8 @@ pub struct Job {
     pub acknowledged: Option<Moment>,
     pub exhausted: bool,
     pub attempts: u64,
+    /// Whether the latest attempt was signed wrongly on purpose: to refuse it is right.
+    pub(super) forged: bool,
 }
 
 /// What a record means for the measurements.
@@ -130,19 +132,19 @@ impl Ledger {
             }
             "planned" => {
                 job.result = record.get("result").cloned();
+                if has_fault(record, "drop") {
+                    job.dropped = true;
+                    self.dropped += 1;
+                }
                 let delay_us = record.get("delay_us").and_then(Value::as_u64).unwrap_or(0);
                 job.planned = job
                     .accepted
                     .map(|accepted| accepted.plus(std::time::Duration::from_micros(delay_us)));
                 Vec::new()
             }
-            "dropped" => {
-                job.dropped = true;
-                self.dropped += 1;
-                Vec::new()
-            }
             "sent" => {
                 job.attempts += 1;
+                job.forged = has_fault(record, "wrong_signature");
                 if job.first_sent.is_none() {
                     job.first_sent = Some(at);
                     if let Some(planned) = job.planned
@@ -216,7 +218,18 @@ impl Ledger {
     }
 }
 
+/// Whether a record says that something went wrong on purpose.
+fn has_fault(record: &Value, fault: &str) -> bool {
+    record
+        .get("faults")
+        .and_then(Value::as_array)
+        .is_some_and(|faults| faults.iter().any(|name| name == fault))
+}
+
 fn take_response(job: &mut Job, is_success: bool, at: Moment) -> Vec<LedgerNews> {
+    if job.forged && !is_success {
+        return Vec::new();
+    }
     let mut news = vec![LedgerNews::Attempt {
         at,
         acknowledged: is_success,
@@ -289,6 +302,24 @@ mod tests {
     }
 
     #[test]
+    fn a_forged_webhook_that_is_refused_is_no_failure() {
+        let mut ledger = Ledger::default();
+        ledger.absorb(&record(1, "accepted", 0, json!({})));
+        ledger.absorb(&record(2, "sent", 1, json!({ "faults": ["wrong_signature"] })));
+        assert_eq!(
+            ledger.absorb(&record(3, "response", 2, json!({ "status": 401 }))),
+            []
+        );
+        ledger.absorb(&record(4, "sent", 3, json!({ "faults": [] })));
+        assert_eq!(
+            ledger
+                .absorb(&record(5, "response", 4, json!({ "status": 200 })))
+                .len(),
+            2
+        );
+    }
+
+    #[test]
     fn a_gap_in_the_numbering_is_counted() {
         let mut ledger = Ledger::default();
         ledger.absorb(&record(1, "accepted", 0, json!({})));
@@ -303,7 +334,12 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.absorb(&record(1, "accepted", 0, json!({})));
         assert_eq!(ledger.unacknowledged().count(), 1);
-        ledger.absorb(&record(2, "dropped", 0, json!({})));
+        ledger.absorb(&record(
+            2,
+            "planned",
+            0,
+            json!({ "delay_us": 5, "faults": ["drop"] }),
+        ));
         assert_eq!(ledger.unacknowledged().count(), 0);
         assert_eq!(ledger.submitted_twice().count(), 0);
         ledger.absorb(&record(

@@ -9,5 +9,6 @@ pub use connect::{ConnectError, Connector};
 pub use http::{Answer, HttpConnection, HttpError};
 pub use realtime::{
     ChangeFrame, Frame, RealtimeError, RealtimeReader, RealtimeSocket, RealtimeWriter, connect_realtime,
+    decode,
 };
 pub use stream::Stream;

@@ -242,7 +242,7 @@ async fn fetch_rest_of_ledger(mock: &target::MockControl, collector: &mut Collec
         match mock.ledger_after(collector.ledger.last_seq()).await {
             Ok(page) => {
                 collector.take_ledger(&page.records);
-                if !page.is_full {
+                if !page.has_more {
                     return;
                 }
             }

@@ -84,7 +84,7 @@ impl Observer {
                                 .await
                                 .ok()?;
                         }
-                        if !page.is_full {
+                        if !page.has_more {
                             break;
                         }
                     }

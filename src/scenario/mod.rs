@@ -37,7 +37,7 @@ use self::diagnostic::Span;
 use self::lower::{At, Files, Read, Surroundings};
 use self::raw::{JourneyFile, ScenarioFile, SlaFile};
 use self::schema::FileSchema;
-use crate::plan::Plan;
+use crate::plan::{Condition, Plan, StepInfo};
 
 /// A larger file is not a scenario.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -109,6 +109,28 @@ pub fn load(path: &Path, options: &LoadOptions<'_>) -> Result<Loaded, Diagnostic
     }
 }
 
+/// Reads a file of targets by itself, to judge a stored run by: the same keys as under `[sla]`. `steps` are the stored
+/// run's; what a target names must be among them.
+///
+/// # Errors
+/// Every mistake in the file.
+pub fn load_targets(
+    path: &Path,
+    steps: &[StepInfo],
+    options: &LoadOptions<'_>,
+) -> Result<Vec<Condition>, Diagnostics> {
+    let mut loader = Loader {
+        options,
+        diagnostics: Diagnostics::default(),
+        files: Vec::new(),
+    };
+    let targets = loader.load_targets(path, steps);
+    match targets {
+        Some(targets) if loader.diagnostics.is_empty() => Ok(targets),
+        _ => Err(loader.diagnostics),
+    }
+}
+
 struct Loader<'a> {
     options: &'a LoadOptions<'a>,
     diagnostics: Diagnostics,
@@ -121,14 +143,7 @@ impl Loader<'_> {
         let scenario = match (self.options.read)(path) {
             Ok(text) => self.read::<ScenarioFile>(path, text, self.options.sets)?,
             Err(error) => {
-                let source = self.diagnostics.add_source(path.display().to_string(), "");
-                let start = Span {
-                    source,
-                    start: 0,
-                    end: 0,
-                };
-                self.diagnostics
-                    .push(start, format!("the scenario could not be read: {error}"));
+                self.refuse_file(path, &format!("the scenario could not be read: {error}"));
                 return None;
             }
         };
@@ -139,6 +154,30 @@ impl Loader<'_> {
             cores: self.options.cores,
         };
         lower::lower(&files, &surroundings, &mut self.diagnostics)
+    }
+
+    fn load_targets(&mut self, path: &Path, steps: &[StepInfo]) -> Option<Vec<Condition>> {
+        match (self.options.read)(path) {
+            Ok(text) => {
+                let read = self.read::<SlaFile>(path, text, &[])?;
+                Some(lower::targets_alone(&read, steps, &mut self.diagnostics))
+            }
+            Err(error) => {
+                self.refuse_file(path, &format!("the targets could not be read: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A mistake about a file as a whole.
+    fn refuse_file(&mut self, path: &Path, sentence: &str) {
+        let source = self.diagnostics.add_source(path.display().to_string(), "");
+        let start = Span {
+            source,
+            start: 0,
+            end: 0,
+        };
+        self.diagnostics.push(start, sentence);
     }
 
     /// Reads the files that the scenario names.

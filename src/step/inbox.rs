@@ -48,7 +48,9 @@ impl Wanted {
 pub(super) fn is_text(value: &Value, text: &str) -> bool {
     match value {
         Value::String(content) => content == text,
-        other => other.to_string() == text,
+        Value::Null => text == "null",
+        Value::Bool(value) => text == if *value { "true" } else { "false" },
+        other => serde_json::to_string(other).is_ok_and(|json| json == text),
     }
 }
 

@@ -20,8 +20,8 @@ pub struct MockControl {
 #[derive(Debug, Clone, Default)]
 pub struct LedgerPage {
     pub records: Vec<Value>,
-    /// Whether there may be more at once.
-    pub is_full: bool,
+    /// Whether the ledger has more already.
+    pub has_more: bool,
 }
 
 impl MockControl {
@@ -64,11 +64,18 @@ impl MockControl {
             .json()
             .await
             .map_err(|_| ControlError::Invalid { url: url.clone() })?;
+        let newest = page.get("newest_seq").and_then(Value::as_u64).unwrap_or(0);
         match page.get_mut("records").map(Value::take) {
-            Some(Value::Array(records)) => Ok(LedgerPage {
-                is_full: records.len() >= PAGE_RECORDS,
-                records,
-            }),
+            Some(Value::Array(records)) => {
+                let last = records
+                    .last()
+                    .and_then(|record| record.get("seq"))
+                    .and_then(Value::as_u64);
+                Ok(LedgerPage {
+                    has_more: last.is_some_and(|last| last < newest),
+                    records,
+                })
+            }
             _ => Err(ControlError::Invalid { url }),
         }
     }

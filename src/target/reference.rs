@@ -10,9 +10,7 @@ use super::probe::{ControlError, TargetProbe};
 use crate::chance::Chance;
 use crate::clock::wall_clock_now;
 use crate::identity::Identities;
-use crate::plan::{
-    Architecture, ClassConnect, Database, Plan, ReferenceServer, RemoteTarget, TargetKind, Tokens,
-};
+use crate::plan::{Architecture, Database, Plan, ReferenceServer, RemoteTarget, TargetKind, Tokens};
 use crate::units::format_duration;
 
 /// Where the load goes and where questions are asked.
@@ -105,16 +103,16 @@ async fn start_reference(
     folder: &Path,
 ) -> Result<Started, StartError> {
     let secrets = Secrets::new();
-    let no_mock = ClassConnect {
-        plan: serde_json::json!({}),
-        longest_delivery: None,
-    };
-    let classconnect = plan.classconnect.as_ref().unwrap_or(&no_mock);
+    // Without a [classconnect] section the mock behaves as it does by default.
+    let delivery_plan = plan
+        .classconnect
+        .as_ref()
+        .map_or("{}".to_owned(), |mock| mock.plan.to_string());
     let mock_arguments = [
         "--seed".to_owned(),
         plan.seed.to_string(),
         "--plan".to_owned(),
-        classconnect.plan.to_string(),
+        delivery_plan,
         "--ledger".to_owned(),
         folder.join("ledger.jsonl").display().to_string(),
     ];
@@ -174,9 +172,16 @@ fn server_arguments(plan: &Plan, server: &ReferenceServer, mock_url: &str) -> Ve
     let database = match server.database {
         Database::Sqlite => "sqlite::memory:",
     };
-    let mut arguments: Vec<String> = ["--database", database, "--classconnect-url", mock_url]
-        .map(str::to_owned)
-        .into();
+    let mut arguments: Vec<String> = [
+        "--listen",
+        "127.0.0.1:0",
+        "--database",
+        database,
+        "--classconnect-url",
+        mock_url,
+    ]
+    .map(str::to_owned)
+    .into();
     arguments.extend([
         "--poll-classconnect".to_owned(),
         server.poll_classconnect.to_string(),
@@ -187,6 +192,7 @@ fn server_arguments(plan: &Plan, server: &ReferenceServer, mock_url: &str) -> Ve
     }
     if server.error_rate.get() > 0.0 {
         arguments.extend(["--fault-error-rate".to_owned(), server.error_rate.to_string()]);
+        arguments.extend(["--fault-seed".to_owned(), plan.seed.to_string()]);
     }
     arguments
 }

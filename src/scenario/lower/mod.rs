@@ -22,10 +22,10 @@ use std::time::Duration;
 use self::classconnect::Mock;
 use self::criteria::WrittenCriteria;
 use self::journey::{NAME_RULE, Shared, is_name};
-use super::diagnostic::Diagnostics;
+use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Journey, Plan, Target, TargetKind, Variables};
+use crate::plan::{Condition, Journey, Plan, StepInfo, Target, TargetKind, Variables};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -51,6 +51,27 @@ pub(super) struct Surroundings<'a> {
     pub(super) seed: Option<u64>,
     /// Cores of this machine.
     pub(super) cores: usize,
+}
+
+/// Lowers a file of targets for a run that is over: its steps are given.
+pub(super) fn targets_alone(
+    read: &Read<SlaFile>,
+    steps: &[StepInfo],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Condition> {
+    let (targets, _) = criteria::targets(None, Some((&read.file, At::root(&read.root))), diagnostics);
+    for written in &targets {
+        if let Some(step) = &written.condition.step
+            && !steps.iter().any(|info| info.name == *step)
+        {
+            let names = list_names(steps.iter().map(|info| info.name.as_str()));
+            diagnostics.push(
+                written.span,
+                format!("the run has no step `{step}` (its steps: {names})"),
+            );
+        }
+    }
+    targets.into_iter().map(|written| written.condition).collect()
 }
 
 /// Seed of a scenario that names none.

@@ -1,0 +1,42 @@
+//! `loadtest check`.
+
+use clap::Args;
+
+use super::{ScenarioArgs, print, say};
+use crate::scenario::{self, Diagnostics, LoadOptions, Loaded};
+use crate::sla::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+}
+
+pub(super) fn execute(args: &CheckArgs) -> ExitCode {
+    match load(&args.scenario) {
+        Ok(loaded) => {
+            print(scenario::check(&loaded.plan).to_string().trim_end());
+            ExitCode::Go
+        }
+        Err(diagnostics) => {
+            say(diagnostics.to_string().trim_end());
+            ExitCode::Usage
+        }
+    }
+}
+
+/// Reads a scenario from disk, with this process's environment.
+pub(super) fn load(args: &ScenarioArgs) -> Result<Loaded, Diagnostics> {
+    scenario::load(&args.scenario, &load_options(&args.sets, args.seed))
+}
+
+/// Files are read from disk, variables from this process's environment.
+pub(super) fn load_options(sets: &[(String, String)], seed: Option<u64>) -> LoadOptions<'_> {
+    LoadOptions {
+        sets,
+        seed,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        environment: &|name| std::env::var(name).ok(),
+        read: &scenario::read_file,
+    }
+}
