@@ -3,10 +3,18 @@
 //! The layers, lowest first: words ([`units`], [`clock`], [`chance`]), data ([`plan`]), pure logic, effects, the run,
 //! the shell. Imports point downwards only; `tests/it/tidy.rs` checks it.
 
+pub mod audit;
 pub mod chance;
 pub mod clock;
+pub mod executor;
+pub mod identity;
 pub mod metrics;
 pub mod plan;
+pub mod protocol;
 pub mod report;
+pub mod schedule;
 pub mod sla;
+pub mod step;
+pub mod target;
 pub mod units;
+pub mod vu;

@@ -263,6 +263,8 @@ impl FromStr for Quantile {
         let digits = text.strip_prefix('p').ok_or_else(bad)?;
         let value: f64 = if digits.contains('.') || digits.len() <= 2 {
             digits.parse::<f64>().map_err(|_| bad())? / 100.0
+        } else if !digits.starts_with('9') {
+            return Err(bad());
         } else {
             // p999 is the field's shorthand for p99.9.
             digits.parse::<f64>().map_err(|_| bad())? / 10_f64.powi(digits.len() as i32)

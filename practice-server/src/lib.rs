@@ -1,2 +1,3 @@
 //! The reference practice server.
+pub mod clock;
 pub mod realtime;

@@ -82,6 +82,8 @@ pub struct GeneratorHealth {
     pub polls: u64,
     /// Reads of a row right after a subscription became live; no part of any gate either.
     pub initial_reads: u64,
+    /// Realtime frames that were not of the protocol.
+    pub frames_malformed: u64,
     /// Realtime sockets that closed before their user was done with them.
     pub sockets_lost: u64,
 }

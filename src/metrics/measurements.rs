@@ -322,6 +322,22 @@ impl Measurements {
         sum
     }
 
+    /// The warm-up part of all steps of a kind, seconds `from..to`: shown while the run goes on, never judged.
+    pub fn sum_warm_up(&self, kind: SeriesKind, seconds: std::ops::Range<u32>) -> Slice {
+        let mut sum = Slice::default();
+        for series in self
+            .series
+            .iter()
+            .filter(|(key, _)| key.kind == kind)
+            .map(|(_, series)| series)
+        {
+            for slice in series.warm_up.range(seconds.clone()).map(|(_, slice)| slice) {
+                sum.merge(slice);
+            }
+        }
+        sum
+    }
+
     /// The whole measured part of a kind, over all steps or for one.
     pub fn total(&self, kind: SeriesKind, step: Option<StepId>) -> Slice {
         self.sum(kind, step, 0..u32::MAX)

@@ -1,7 +1,9 @@
 //! What was measured: samples as workers record them, slices per second as everything else reads them.
 
 mod evidence;
+mod history;
 mod measurements;
+mod recorder;
 mod sample;
 mod slice;
 
@@ -9,6 +11,10 @@ pub use evidence::{
     Audit, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations, MockHealth,
     Timeline, Violation, ViolationKind, WorkerHealth,
 };
+pub use history::{
+    Acceptance, HistoryRecord, ResultChannel, ResultRecord, Sighting, SightingRecord, SubmissionRecord,
+};
 pub use measurements::{ErrorTally, Measurements, Series, SeriesKey, SeriesKind, Thresholds};
+pub use recorder::{Batch, Counters, Recorder};
 pub use sample::{EventSample, Outcome, RequestSample, Sample};
 pub use slice::Slice;

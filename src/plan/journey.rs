@@ -83,7 +83,7 @@ pub struct RequestStep {
     pub expect: Expect,
     /// Values taken out of the JSON answer.
     pub save: Vec<(VariableId, JsonPointer)>,
-    /// From the intended start to the last byte of the answer.
+    /// From the moment the user turns to the request, connecting included, to the last byte of the answer.
     pub timeout: Duration,
     /// The change that a live subscription should show for this request, for `feedback_latency`.
     pub feedback: Option<EventMatch>,

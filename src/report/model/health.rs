@@ -43,6 +43,7 @@ pub struct GeneratorRecord {
     pub events_discarded: u64,
     pub polls: u64,
     pub initial_reads: u64,
+    pub frames_malformed: u64,
     pub sockets_lost: u64,
 }
 
@@ -190,6 +191,7 @@ impl From<&GeneratorHealth> for GeneratorRecord {
             events_discarded: health.events_discarded,
             polls: health.polls,
             initial_reads: health.initial_reads,
+            frames_malformed: health.frames_malformed,
             sockets_lost: health.sockets_lost,
         }
     }
@@ -214,6 +216,7 @@ impl From<&GeneratorRecord> for GeneratorHealth {
             events_discarded: record.events_discarded,
             polls: record.polls,
             initial_reads: record.initial_reads,
+            frames_malformed: record.frames_malformed,
             sockets_lost: record.sockets_lost,
         }
     }

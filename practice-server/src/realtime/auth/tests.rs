@@ -1,0 +1,103 @@
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::json;
+
+use super::*;
+
+const SECRET: &str = "a secret of at least thirty-two characters";
+const NOW_S: i64 = 1_800_000_000;
+
+fn authenticate(token: &str) -> Result<Identity, AuthError> {
+    Authenticator::new("the key".to_owned(), SECRET).authenticate(token, NOW_S * 1_000_000)
+}
+
+fn signed(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
+    jsonwebtoken::encode(
+        &Header::new(algorithm),
+        claims,
+        &EncodingKey::from_secret(secret.as_bytes()),
+    )
+    .unwrap()
+}
+
+fn claims(claims: Value) -> Result<Identity, AuthError> {
+    authenticate(&signed(Algorithm::HS256, SECRET, &claims))
+}
+
+#[test]
+fn roles_decide_what_is_seen() {
+    let user = claims(json!({"role": "authenticated", "sub": "u", "exp": NOW_S + 1})).unwrap();
+    assert!(user.may_see_rows_of("u") && !user.may_see_rows_of("v"));
+    let service = claims(json!({"role": "service_role", "exp": NOW_S + 1})).unwrap();
+    assert!(service.may_see_rows_of("u") && service.may_see_rows_of("v"));
+    for nobody in [
+        authenticate("the key"),
+        claims(json!({"role": "anon", "sub": "u", "exp": NOW_S + 1})),
+        claims(json!({"role": "postgres", "sub": "u", "exp": NOW_S + 1})),
+        claims(json!({"role": "authenticated", "exp": NOW_S + 1})),
+    ] {
+        assert!(!nobody.unwrap().may_see_rows_of("u"));
+    }
+}
+
+#[test]
+fn role_and_expiry_are_required_and_numbers_are_numbers() {
+    for missing in [
+        json!({"sub": "u", "exp": NOW_S + 1}),
+        json!({"role": "authenticated"}),
+        json!({"role": 7, "exp": NOW_S + 1}),
+        json!({"role": "authenticated", "exp": "tomorrow"}),
+    ] {
+        assert_eq!(
+            claims(missing.clone()),
+            Err(AuthError::ClaimsMissing),
+            "{missing}"
+        );
+    }
+    let issued = json!({"role": "authenticated", "exp": NOW_S + 1, "iat": "yesterday"});
+    assert_eq!(claims(issued), Err(AuthError::Malformed));
+}
+
+#[test]
+fn a_token_is_good_until_the_second_of_its_expiry() {
+    assert_eq!(
+        claims(json!({"role": "anon", "exp": NOW_S})),
+        Err(AuthError::Expired)
+    );
+    let good = claims(json!({"role": "anon", "exp": NOW_S as f64 + 1.5})).unwrap();
+    assert_eq!(good.expires_at_unix_s, Some(NOW_S + 1));
+}
+
+#[test]
+fn only_the_servers_own_signature_counts() {
+    let claims = json!({"role": "service_role", "exp": NOW_S + 1});
+    let foreign = signed(
+        Algorithm::HS256,
+        "another secret of thirty-two characters",
+        &claims,
+    );
+    assert_eq!(authenticate(&foreign), Err(AuthError::Signature));
+    assert_eq!(
+        authenticate(&signed(Algorithm::HS512, SECRET, &claims)),
+        Err(AuthError::Signature)
+    );
+    // `{"alg":"none"}` without a signature.
+    let good = signed(Algorithm::HS256, SECRET, &claims);
+    let payload = good.split('.').nth(1).unwrap();
+    assert!(authenticate(&format!("eyJhbGciOiJub25lIn0.{payload}.")).is_err());
+    assert_eq!(authenticate("no token"), Err(AuthError::Malformed));
+    assert_eq!(authenticate(""), Err(AuthError::KeyMissing));
+}
+
+#[test]
+fn platform_keys_are_not_tokens_of_a_channel() {
+    let authenticator = Authenticator::new("sb_publishable_ours".to_owned(), SECRET);
+    assert_eq!(authenticator.authenticate_channel("sb_secret_theirs", 0), None);
+    assert_eq!(
+        authenticator.authenticate_channel("sb_publishable_ours", 0),
+        Some(Ok(Identity::ANON))
+    );
+    assert_eq!(
+        authenticator.authenticate_channel("x", 0),
+        Some(Err(AuthError::Malformed))
+    );
+}

@@ -1,0 +1,3 @@
+//! The practice server over real sockets.
+
+mod realtime;

@@ -1,0 +1,99 @@
+//! Where a worker's users leave their samples: a batch that is handed over whole, several times a second.
+//!
+//! One writer, one thread: no lock, no channel per sample, no histogram per user. Recording is a push onto a vector
+//! whose memory is used again.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::evidence::Iterations;
+use super::history::HistoryRecord;
+use super::sample::Sample;
+
+/// Samples collected since the last hand-over.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub samples: Vec<Sample>,
+    pub history: Vec<HistoryRecord>,
+    /// Counts since the last hand-over.
+    pub iterations: Iterations,
+    pub counters: Counters,
+}
+
+/// Things that are counted and never judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub polls: u64,
+    pub initial_reads: u64,
+    pub events_discarded: u64,
+    pub sockets_lost: u64,
+    /// Frames that were not of the protocol.
+    pub frames_malformed: u64,
+}
+
+impl Counters {
+    /// Adds another worker's counts.
+    pub fn add(&mut self, other: &Counters) {
+        self.polls += other.polls;
+        self.initial_reads += other.initial_reads;
+        self.events_discarded += other.events_discarded;
+        self.sockets_lost += other.sockets_lost;
+        self.frames_malformed += other.frames_malformed;
+    }
+}
+
+/// A worker's recorder; clones share one batch. It stays on its worker's thread.
+#[derive(Debug, Clone, Default)]
+pub struct Recorder {
+    batch: Rc<RefCell<Batch>>,
+}
+
+impl Recorder {
+    /// Records one sample.
+    pub fn sample(&self, sample: Sample) {
+        self.batch.borrow_mut().samples.push(sample);
+    }
+
+    /// Records one line of history.
+    pub fn history(&self, record: HistoryRecord) {
+        self.batch.borrow_mut().history.push(record);
+    }
+
+    /// Changes the iteration counts.
+    pub fn iterations(&self, change: impl FnOnce(&mut Iterations)) {
+        change(&mut self.batch.borrow_mut().iterations);
+    }
+
+    /// Changes the counters.
+    pub fn count(&self, change: impl FnOnce(&mut Counters)) {
+        change(&mut self.batch.borrow_mut().counters);
+    }
+
+    /// Takes what was collected. The next batch starts with room for as many samples.
+    pub fn take(&self) -> Batch {
+        let mut batch = self.batch.borrow_mut();
+        let room = batch.samples.len().next_power_of_two().max(256);
+        std::mem::replace(
+            &mut *batch,
+            Batch {
+                samples: Vec::with_capacity(room),
+                ..Batch::default()
+            },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_handed_over_once() {
+        let recorder = Recorder::default();
+        recorder.clone().iterations(|iterations| iterations.due += 2);
+        recorder.count(|counters| counters.polls += 1);
+        let first = recorder.take();
+        assert_eq!((first.iterations.due, first.counters.polls), (2, 1));
+        assert_eq!(recorder.take().iterations, Iterations::default());
+    }
+}

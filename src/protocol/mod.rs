@@ -1,0 +1,13 @@
+//! Bytes out, answers back: the connections of a virtual user. Nothing here knows of journeys or targets.
+
+mod connect;
+mod http;
+mod realtime;
+mod stream;
+
+pub use connect::{ConnectError, Connector};
+pub use http::{Answer, HttpConnection, HttpError};
+pub use realtime::{
+    ChangeFrame, Frame, RealtimeError, RealtimeReader, RealtimeSocket, RealtimeWriter, connect_realtime,
+};
+pub use stream::Stream;

@@ -1,0 +1,162 @@
+//! Everything that comes in during a run, put together: samples, history, ledger, counters.
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::observe::Observation;
+use super::workers::{WorkerEnd, WorkerMessage};
+use crate::audit::{Ledger, LedgerNews};
+use crate::clock::{Moment, RunClock};
+use crate::metrics::{
+    Batch, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth, Sample, SeriesKind, Thresholds,
+};
+use crate::plan::Plan;
+
+/// Collects what the run learns. It lives on the main thread; nothing here waits.
+#[derive(Debug)]
+pub(super) struct Collector {
+    pub(super) measurements: Measurements,
+    pub(super) iterations: Iterations,
+    pub(super) ledger: Ledger,
+    pub(super) health: GeneratorHealth,
+    /// Workers that could not drive any load, and why.
+    pub(super) failures: Vec<String>,
+    has_mock: bool,
+    clock: RunClock,
+    warm_up_ends: Moment,
+    history: BufWriter<std::fs::File>,
+    pub(super) history_path: PathBuf,
+    /// The first error of writing the history: the audit would lack evidence.
+    pub(super) history_error: Option<std::io::Error>,
+}
+
+impl Collector {
+    /// A collector that writes the history to `history_path`.
+    ///
+    /// # Errors
+    /// When the file cannot be created.
+    pub(super) fn new(
+        plan: &Plan,
+        clock: RunClock,
+        epoch: Moment,
+        has_mock: bool,
+        history_path: PathBuf,
+    ) -> std::io::Result<Self> {
+        let history = BufWriter::new(std::fs::File::create(&history_path)?);
+        Ok(Self {
+            measurements: Measurements::new(epoch, Thresholds::of(&plan.criteria)),
+            iterations: Iterations::default(),
+            ledger: Ledger::default(),
+            health: GeneratorHealth { vus_max: plan.load.max_vus, ..GeneratorHealth::default() },
+            failures: Vec::new(),
+            has_mock,
+            clock,
+            warm_up_ends: epoch.plus(plan.load.warm_up),
+            history,
+            history_path,
+            history_error: None,
+        })
+    }
+
+    pub(super) fn take_message(&mut self, message: WorkerMessage) {
+        match message {
+            WorkerMessage::Batch(batch) => self.take_batch(&batch),
+            WorkerMessage::Ended(end) => self.take_end(end),
+        }
+    }
+
+    fn take_batch(&mut self, batch: &Batch) {
+        for sample in &batch.samples {
+            self.measurements.record(sample);
+        }
+        self.iterations.add(&batch.iterations);
+        self.health.polls += batch.counters.polls;
+        self.health.initial_reads += batch.counters.initial_reads;
+        self.health.events_discarded += batch.counters.events_discarded;
+        self.health.sockets_lost += batch.counters.sockets_lost;
+        self.health.frames_malformed += batch.counters.frames_malformed;
+        for record in &batch.history {
+            let written = serde_json::to_writer(&mut self.history, record)
+                .map_err(std::io::Error::from)
+                .and_then(|()| self.history.write_all(b"\n"));
+            if let Err(error) = written {
+                self.history_error.get_or_insert(error);
+            }
+        }
+    }
+
+    fn take_end(&mut self, end: WorkerEnd) {
+        self.health.vus_peak += end.vus_peak;
+        self.health.queue_waits += end.queue_waits;
+        self.health.workers.push(end.health);
+        self.failures.extend(end.failure);
+    }
+
+    /// Makes the history complete on disk.
+    pub(super) fn finish_history(&mut self) {
+        if let Err(error) = self.history.flush() {
+            self.history_error.get_or_insert(error);
+        }
+    }
+
+    pub(super) fn take_observation(&mut self, observation: Observation) {
+        match observation {
+            Observation::Ledger(records) => self.take_ledger(&records),
+            Observation::Queries(queries) => {
+                let now = self.clock.now();
+                let (second, warm_up) = (self.measurements.second_of(now), now < self.warm_up_ends);
+                for (edge_us, count) in queries {
+                    let value_ns = edge_us.map(|edge| edge as i64 * 1_000);
+                    self.measurements.add_many(SeriesKind::DbQuery, None, warm_up, second, value_ns, count);
+                }
+            }
+            Observation::LedgerUnreadable(reason) => tracing::warn!(reason, "the mock's ledger could not be read"),
+        }
+    }
+
+    pub(super) fn take_ledger(&mut self, records: &[Value]) {
+        for record in records {
+            for news in self.ledger.absorb(record) {
+                self.take_news(news);
+            }
+        }
+    }
+
+    fn take_news(&mut self, news: LedgerNews) {
+        match news {
+            LedgerNews::Attempt { at, acknowledged } => {
+                self.webhook(SeriesKind::WebhookAttempt, at, acknowledged.then_some(0));
+            }
+            LedgerNews::Acknowledged { at, first_sent } => {
+                let taken_ns = at.signed_nanos_since(first_sent);
+                self.webhook(SeriesKind::WebhookProcessing, first_sent, Some(taken_ns));
+            }
+            LedgerNews::Exhausted { at } => self.webhook(SeriesKind::WebhookProcessing, at, None),
+        }
+    }
+
+    fn webhook(&mut self, kind: SeriesKind, at: Moment, value_ns: Option<i64>) {
+        let warm_up = at < self.warm_up_ends;
+        self.measurements.record(&Sample::Event(EventSample { kind, step: None, warm_up, at, value_ns }));
+    }
+
+    /// After the drain: webhooks whose retries are not finished were due and did not make it.
+    pub(super) fn close_ledger(&mut self) {
+        let open: Vec<Moment> = self.ledger.unacknowledged().filter_map(|job| job.first_sent.or(job.accepted)).collect();
+        for at in open {
+            self.webhook(SeriesKind::WebhookProcessing, at, None);
+        }
+    }
+
+    pub(super) fn mock_health(&self) -> Option<MockHealth> {
+        self.has_mock.then(|| MockHealth {
+            lateness_p50_ms: self.ledger.lateness_ms(0.50),
+            lateness_p99_ms: self.ledger.lateness_ms(0.99),
+            accepted: self.ledger.accepted(),
+            dropped_on_purpose: self.ledger.dropped(),
+            ledger_records_missing: self.ledger.missing(),
+        })
+    }
+}

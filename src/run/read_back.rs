@@ -1,0 +1,181 @@
+//! The audit's reads: every accepted submission is looked up again, as its own user.
+//!
+//! The history is streamed from disk and rows are read some at a time, so that a long run is audited in little memory.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::audit::{JobKey, Ledger, Reconciler, RowVerdict, Waterfall, judge_row};
+use crate::clock::{Moment, RunClock};
+use crate::metrics::{
+    Acceptance, Audit, EventSample, HistoryRecord, Hop, Measurements, Sample, SeriesKind, SubmissionRecord,
+};
+use crate::plan::{Plan, Step, Submission};
+use crate::target::TargetProbe;
+
+/// Rows read at once.
+const READS_AT_ONCE: usize = 16;
+/// Submissions looked at together, before the next are read from the history.
+const CHUNK: usize = 2_000;
+/// How often rows that are not finished yet are read again.
+const READ_AGAIN: Duration = Duration::from_millis(250);
+
+/// What the audit looks at.
+pub(super) struct ReadBack<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) clock: RunClock,
+    pub(super) probe: &'a TargetProbe,
+    /// `None` when no mock was part of the run.
+    pub(super) ledger: Option<&'a Ledger>,
+    /// Until when unfinished rows are read again; what is open then is lost.
+    pub(super) deadline: Moment,
+    /// Whether the drain was waited for: else what is open may still be under way.
+    pub(super) drained: bool,
+}
+
+impl ReadBack<'_> {
+    /// Audits the whole history, and fills in what only the join of history and ledger can tell.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub(super) async fn run(
+        &self,
+        history: &Path,
+        measurements: &mut Measurements,
+    ) -> std::io::Result<(Audit, Vec<Hop>)> {
+        let submissions = submissions_of(self.plan);
+        let mut reconciler = Reconciler::default();
+        let mut waterfall = Waterfall::default();
+        let mut results: HashMap<JobKey, Moment> = HashMap::new();
+        for record in read_history(history)? {
+            match record? {
+                HistoryRecord::Result(result) => {
+                    let key = JobKey { kind: result.kind, reference: result.reference };
+                    results.insert(key, Moment::from_nanos(result.received_ns));
+                }
+                HistoryRecord::Sighting(sighting) => reconciler.take_sighting(&sighting),
+                HistoryRecord::Submission(_) => {}
+            }
+        }
+        let mut chunk = Vec::with_capacity(CHUNK);
+        for record in read_history(history)? {
+            if let HistoryRecord::Submission(record) = record?
+                && record.acceptance == Acceptance::Accepted
+            {
+                self.join(&record, &results, &mut waterfall, measurements);
+                chunk.push(record);
+            }
+            if chunk.len() >= CHUNK {
+                self.read_chunk(&submissions, std::mem::take(&mut chunk), &mut reconciler).await;
+            }
+        }
+        self.read_chunk(&submissions, chunk, &mut reconciler).await;
+        let watched = self.plan.steps.iter().any(|step| step.kind == crate::plan::StepKind::Subscribe);
+        Ok((reconciler.finish(self.ledger, watched), waterfall.finish()))
+    }
+
+    /// One submission's way, and the time that the target itself needed for it.
+    fn join(
+        &self,
+        record: &SubmissionRecord,
+        results: &HashMap<JobKey, Moment>,
+        waterfall: &mut Waterfall,
+        measurements: &mut Measurements,
+    ) {
+        let Some(reference) = &record.reference else { return };
+        let key = JobKey { kind: record.kind.clone(), reference: reference.clone() };
+        let job = self.ledger.and_then(|ledger| ledger.jobs_of(&key).next());
+        let received = results.get(&key).copied();
+        let own = waterfall.take(record, job, received);
+        let step = self.plan.steps.iter().position(|step| step.name == record.step);
+        // Without the webhook ever sent there is no delay to take out: the result's absence is counted elsewhere.
+        if job.is_some_and(|job| job.first_sent.is_some()) {
+            measurements.record(&Sample::Event(EventSample {
+                kind: SeriesKind::ServerTime,
+                step: step.and_then(|index| u16::try_from(index).ok()).map(crate::plan::StepId),
+                warm_up: record.warm_up,
+                at: Moment::from_nanos(record.intended_ns),
+                value_ns: own.map(|own| own.as_nanos() as i64),
+            }));
+        }
+    }
+
+    async fn read_chunk(
+        &self,
+        submissions: &HashMap<String, &Submission>,
+        mut open: Vec<SubmissionRecord>,
+        reconciler: &mut Reconciler,
+    ) {
+        loop {
+            let last_read = !self.drained || self.clock.now() >= self.deadline;
+            let mut verdicts = stream::iter(open)
+                .map(async |record: SubmissionRecord| {
+                    let verdict = self.read(submissions, &record).await;
+                    (record, verdict)
+                })
+                .buffer_unordered(READS_AT_ONCE);
+            let mut still_open = Vec::new();
+            while let Some((record, verdict)) = verdicts.next().await {
+                let may_change = matches!(verdict, RowVerdict::Open(_) | RowVerdict::Unknown(_));
+                if may_change && !last_read {
+                    still_open.push(record);
+                } else {
+                    reconciler.take(&record, &verdict, self.drained);
+                }
+            }
+            drop(verdicts);
+            if still_open.is_empty() {
+                return;
+            }
+            open = still_open;
+            self.clock.sleep_until(self.clock.now().plus(READ_AGAIN)).await;
+        }
+    }
+
+    async fn read(&self, submissions: &HashMap<String, &Submission>, record: &SubmissionRecord) -> RowVerdict {
+        let (Some(submission), Some(path), Some(reference)) =
+            (submissions.get(&record.step), &record.read_back, &record.reference)
+        else {
+            return RowVerdict::Unknown("the history does not say where to look".to_owned());
+        };
+        let state = self.probe.read_row(path, record.ticket).await;
+        let key = JobKey { kind: record.kind.clone(), reference: reference.clone() };
+        match self.ledger {
+            Some(ledger) => judge_row(submission, &state, ledger.jobs_of(&key)),
+            None => judge_row(submission, &state, std::iter::empty()),
+        }
+    }
+}
+
+fn read_history(path: &Path) -> std::io::Result<impl Iterator<Item = std::io::Result<HistoryRecord>>> {
+    let lines = BufReader::new(std::fs::File::open(path)?).lines();
+    Ok(lines.map(|line| serde_json::from_str(&line?).map_err(std::io::Error::from)))
+}
+
+/// What each request step hands in, by the step's name.
+fn submissions_of(plan: &Plan) -> HashMap<String, &Submission> {
+    let mut found = HashMap::new();
+    for journey in &plan.journeys {
+        collect(plan, &journey.steps, &mut found);
+    }
+    found
+}
+
+fn collect<'a>(plan: &Plan, steps: &'a [Step], found: &mut HashMap<String, &'a Submission>) {
+    for step in steps {
+        match step {
+            Step::Request(request) => {
+                if let Some(submission) = &request.submission {
+                    found.insert(plan.step_name(request.id).to_owned(), submission);
+                }
+            }
+            Step::Repeat { steps, .. } => collect(plan, steps, found),
+            Step::Subscribe(_) | Step::Await(_) | Step::Think(_) => {}
+        }
+    }
+}

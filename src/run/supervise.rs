@@ -1,0 +1,256 @@
+//! The second hand of a run: takes in what workers and observers send, watches the windows, listens for signals.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::collect::Collector;
+use super::observe::Observation;
+use super::progress::{Phase, Progress, Reading};
+use super::workers::WorkerMessage;
+use crate::chance::Chance;
+use crate::clock::{Moment, RunClock};
+use crate::executor::{Stop, StopSwitch};
+use crate::metrics::{Incident, IncidentKind, Interruption};
+use crate::plan::{Plan, WindowPolicy};
+use crate::schedule::{Arrivals, Partition};
+use crate::sla::{Change, WindowWatch};
+use crate::target::Child;
+
+/// A second is looked at this long after it has passed, so that its samples have been handed over.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// What the supervisor has seen by the end.
+#[derive(Debug)]
+pub(super) struct Supervision {
+    /// When the last ticket was issued, by plan or because the load was stopped.
+    pub(super) load_ended: Moment,
+    pub(super) drained: Moment,
+    pub(super) interruption: Option<Interruption>,
+    pub(super) incidents: Vec<Incident>,
+    /// Arrivals that the schedule holds until the load ended; `None` for closed models.
+    pub(super) arrivals_planned: Option<u64>,
+}
+
+/// Watches one run.
+pub(super) struct Supervisor<'a> {
+    plan: &'a Plan,
+    clock: RunClock,
+    epoch: Moment,
+    stop: StopSwitch,
+    alerts: Option<WindowWatch>,
+    rollback: Option<WindowWatch>,
+    due: DueArrivals,
+    load_ended: Option<Moment>,
+    interruption: Option<Interruption>,
+    progress: &'a mut Progress,
+    next_second: u32,
+}
+
+impl<'a> Supervisor<'a> {
+    pub(super) fn new(
+        plan: &'a Arc<Plan>,
+        clock: RunClock,
+        epoch: Moment,
+        stop: StopSwitch,
+        progress: &'a mut Progress,
+    ) -> Self {
+        let measured_from_s = plan.load.warm_up.as_secs_f64();
+        let watch = |kind, policy: &WindowPolicy| WindowWatch::new(kind, policy, &plan.steps, measured_from_s);
+        Self {
+            clock,
+            epoch,
+            stop,
+            alerts: plan.criteria.alerts.as_ref().map(|policy| watch(IncidentKind::Alert, policy)),
+            rollback: plan.criteria.rollback.as_ref().map(|rollback| watch(IncidentKind::Rollback, &rollback.policy)),
+            due: DueArrivals::of(plan),
+            load_ended: None,
+            interruption: None,
+            progress,
+            next_second: 0,
+            plan,
+        }
+    }
+
+    /// Supervises until every worker has ended.
+    ///
+    /// # Errors
+    /// When signals cannot be listened to.
+    pub(super) async fn run(
+        mut self,
+        collector: &mut Collector,
+        mut workers: mpsc::Receiver<WorkerMessage>,
+        observations: &mut mpsc::Receiver<Observation>,
+        children: &mut [Child],
+    ) -> std::io::Result<Supervision> {
+        let mut interrupts = Interrupts::listen()?;
+        let mut observing = true;
+        loop {
+            let next_tick = self.epoch.plus(Duration::from_secs(u64::from(self.next_second) + 1) + SETTLING);
+            tokio::select! {
+                biased;
+                () = interrupts.next() => self.interrupt(),
+                message = workers.recv() => match message {
+                    Some(message) => collector.take_message(message),
+                    // All workers have ended.
+                    None => break,
+                },
+                observation = observations.recv(), if observing => match observation {
+                    Some(observation) => collector.take_observation(observation),
+                    None => observing = false,
+                },
+                () = self.clock.sleep_until(next_tick) => self.tick(collector, children),
+            }
+        }
+        Ok(self.finish())
+    }
+
+    fn finish(self) -> Supervision {
+        let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end());
+        let watches = self.alerts.iter().chain(&self.rollback);
+        let mut incidents: Vec<Incident> = watches.flat_map(|watch| watch.incidents().iter().cloned()).collect();
+        incidents.sort_by(|first, second| first.detected_at_s.total_cmp(&second.detected_at_s));
+        Supervision {
+            load_ended,
+            drained: self.clock.now(),
+            interruption: self.interruption,
+            incidents,
+            arrivals_planned: self.due.before(load_ended.since(self.epoch)),
+        }
+    }
+
+    fn planned_end(&self) -> Moment {
+        self.epoch.plus(self.plan.load.executor.duration())
+    }
+
+    fn has_load(&self) -> bool {
+        self.load_ended.is_none() && self.clock.now() < self.planned_end()
+    }
+
+    /// Ends the load before its time.
+    fn stop_load(&mut self) {
+        if self.has_load() {
+            self.load_ended = Some(self.clock.now());
+        }
+        self.stop.stop(Stop::Load);
+    }
+
+    fn interrupt(&mut self) {
+        if self.interruption.is_none() {
+            self.interruption = Some(Interruption::Drained);
+            self.progress.note("stopping: no new users; waiting for those under way (press Ctrl-C again to cut them off)");
+            self.stop_load();
+        } else {
+            self.interruption = Some(Interruption::Cut);
+            self.progress.note("cutting off what is under way");
+            self.stop.stop(Stop::Now);
+        }
+    }
+
+    /// One second has passed.
+    fn tick(&mut self, collector: &mut Collector, children: &mut [Child]) {
+        let ended = self.next_second;
+        self.next_second += 1;
+        for child in children {
+            if let Some(sentence) = child.crashed() {
+                self.progress.note_once(&sentence);
+            }
+        }
+        let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end());
+        if Duration::from_secs(u64::from(ended)) < load_ended.since(self.epoch) {
+            self.watch_windows(collector, ended);
+        }
+        let phase = match self.clock.now() {
+            now if now >= load_ended => Phase::Draining,
+            now if now.since(self.epoch) < self.plan.load.warm_up => Phase::WarmingUp,
+            _ => Phase::Measuring,
+        };
+        let reading = Reading::of(&collector.measurements, &collector.iterations, ended, phase);
+        self.progress.show(&reading);
+    }
+
+    fn watch_windows(&mut self, collector: &Collector, ended: u32) {
+        let mut changes = Vec::new();
+        for watch in self.alerts.iter_mut().chain(&mut self.rollback) {
+            let due = self.due.in_window(ended, watch.window_s());
+            changes.extend(watch.tick(&collector.measurements, ended, due));
+        }
+        for change in changes {
+            let (verb, incident) = match &change {
+                Change::Opened(incident) => ("breached", incident),
+                Change::Cleared(incident) => ("cleared", incident),
+            };
+            let policy = match incident.kind {
+                IncidentKind::Alert => "alert",
+                IncidentKind::Rollback => "rollback threshold",
+            };
+            self.progress.note(&format!("{policy} {verb}: {}", incident.condition));
+            let tripped = matches!(change, Change::Opened(_)) && incident.kind == IncidentKind::Rollback;
+            if tripped && self.plan.criteria.rollback.as_ref().is_some_and(|rollback| rollback.stop_load) {
+                self.stop_load();
+            }
+        }
+    }
+}
+
+/// How many arrivals the plan has in each second.
+#[derive(Debug)]
+struct DueArrivals {
+    /// `None` for closed models.
+    by_second: Option<Vec<u32>>,
+    chance: Chance,
+    plan_executor: crate::plan::Executor,
+}
+
+impl DueArrivals {
+    fn of(plan: &Plan) -> Self {
+        let chance = Chance::new(plan.seed);
+        let by_second = Arrivals::new(&plan.load.executor, chance, Partition::WHOLE).map(|arrivals| {
+            let mut seconds = Vec::new();
+            for arrival in arrivals {
+                let second = arrival.offset.as_secs() as usize;
+                if seconds.len() <= second {
+                    seconds.resize(second + 1, 0);
+                }
+                seconds[second] += 1;
+            }
+            seconds
+        });
+        Self { by_second, chance, plan_executor: plan.load.executor.clone() }
+    }
+
+    /// Arrivals due in the window of `window_s` seconds that ends with second `ended`.
+    fn in_window(&self, ended: u32, window_s: u32) -> u64 {
+        let Some(seconds) = &self.by_second else { return 0 };
+        let to = (ended as usize + 1).min(seconds.len());
+        let from = (ended as usize + 1).saturating_sub(window_s as usize).min(to);
+        seconds[from..to].iter().map(|count| u64::from(*count)).sum()
+    }
+
+    /// Arrivals due before an offset.
+    fn before(&self, offset: Duration) -> Option<u64> {
+        let arrivals = Arrivals::new(&self.plan_executor, self.chance, Partition::WHOLE)?;
+        Some(arrivals.take_while(|arrival| arrival.offset < offset).count() as u64)
+    }
+}
+
+/// Ctrl-C and SIGTERM.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Worker threads: one current-thread runtime each, so that virtual users need no lock to share anything.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use crate::chance::Chance;
+use crate::clock::{Moment, RunClock};
+use crate::executor::{StopSignal, drive};
+use crate::metrics::{Batch, Recorder, WorkerHealth};
+use crate::plan::Plan;
+use crate::protocol::Connector;
+use crate::schedule::Partition;
+use crate::step::Context;
+use crate::target::Endpoints;
+
+/// How often a worker hands over what it has recorded.
+const HAND_OVER: Duration = Duration::from_millis(250);
+/// Batches that may wait to be taken in: some seconds' worth. A worker that finds the queue full waits and says so.
+const BATCHES_WAITING_MAX: usize = 32;
+/// Beat of the event loop's watch. The runtime's timer is a millisecond wheel, so a beat may be 2 ms late by itself.
+const BEAT: Duration = Duration::from_millis(10);
+
+/// What workers send.
+#[derive(Debug)]
+pub(super) enum WorkerMessage {
+    Batch(Batch),
+    /// The worker is done; its last batch came before.
+    Ended(WorkerEnd),
+}
+
+/// A worker's last word.
+#[derive(Debug)]
+pub(super) struct WorkerEnd {
+    pub(super) health: WorkerHealth,
+    pub(super) vus_peak: u32,
+    /// Hand-overs that found the queue full.
+    pub(super) queue_waits: u64,
+    /// Why the worker could not drive any load.
+    pub(super) failure: Option<String>,
+}
+
+/// What all workers of a run share.
+#[derive(Debug, Clone)]
+pub(super) struct WorkerPlan {
+    pub(super) plan: Arc<Plan>,
+    pub(super) endpoints: Endpoints,
+    pub(super) clock: RunClock,
+    pub(super) epoch: Moment,
+}
+
+/// Starts the workers. The receiver ends when all of them have.
+///
+/// # Errors
+/// When a thread cannot be started.
+pub(super) fn start(shared: &WorkerPlan, stop: &StopSignal) -> std::io::Result<mpsc::Receiver<WorkerMessage>> {
+    let (messages, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
+    let of = shared.plan.load.workers;
+    for index in 0..of {
+        let (shared, stop, messages) = (shared.clone(), stop.clone(), messages.clone());
+        std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => LocalSet::new().block_on(&runtime, work(shared, Partition { index, of }, stop, messages)),
+                Err(error) => {
+                    let end = WorkerEnd::failed(index, format!("cannot start a runtime: {error}"));
+                    // The receiver lives until every worker has ended.
+                    let _ = messages.blocking_send(WorkerMessage::Ended(end));
+                }
+            }
+        })?;
+    }
+    Ok(receiver)
+}
+
+impl WorkerEnd {
+    fn failed(index: u16, reason: String) -> Self {
+        let health = WorkerHealth { index, ..WorkerHealth::default() };
+        Self { health, vus_peak: 0, queue_waits: 0, failure: Some(reason) }
+    }
+}
+
+async fn work(shared: WorkerPlan, partition: Partition, stop: StopSignal, messages: mpsc::Sender<WorkerMessage>) {
+    let started = shared.clock.now();
+    let recorder = Recorder::default();
+    let hiccups = Rc::new(Cell::new(Duration::ZERO));
+    tokio::task::spawn_local(watch_hiccups(shared.clock, Rc::clone(&hiccups)));
+    let hand_over = HandOver { recorder: recorder.clone(), messages: messages.clone(), waits: Rc::default() };
+    let regular = tokio::task::spawn_local(hand_over.clone().keep_going());
+    let end = match context(&shared, recorder).await {
+        Ok(context) => {
+            let report = drive(Rc::new(context), partition, stop).await;
+            let health = WorkerHealth {
+                index: partition.index,
+                cpu: thread_cpu_time(),
+                wall: shared.clock.now().since(started),
+                longest_hiccup: hiccups.get(),
+            };
+            WorkerEnd { health, vus_peak: report.vus_peak, queue_waits: hand_over.waits.get(), failure: None }
+        }
+        Err(error) => WorkerEnd::failed(partition.index, error),
+    };
+    regular.abort();
+    hand_over.once().await;
+    // The receiver lives until every worker has ended.
+    let _ = messages.send(WorkerMessage::Ended(end)).await;
+}
+
+/// Hands over what the worker's users have recorded.
+#[derive(Clone)]
+struct HandOver {
+    recorder: Recorder,
+    messages: mpsc::Sender<WorkerMessage>,
+    waits: Rc<Cell<u64>>,
+}
+
+impl HandOver {
+    async fn keep_going(self) {
+        loop {
+            tokio::time::sleep(HAND_OVER).await;
+            self.once().await;
+        }
+    }
+
+    async fn once(&self) {
+        // Room first, batch second: what is recorded while waiting goes along, and nothing is lost when this is cut.
+        let room = match self.messages.try_reserve() {
+            Ok(room) => Ok(room),
+            Err(_) => {
+                self.waits.set(self.waits.get() + 1);
+                self.messages.reserve().await
+            }
+        };
+        if let Ok(room) = room {
+            room.send(WorkerMessage::Batch(self.recorder.take()));
+        }
+    }
+}
+
+/// Notes by how much the longest beat was late: so long did this thread do nothing else.
+async fn watch_hiccups(clock: RunClock, longest: Rc<Cell<Duration>>) {
+    loop {
+        let due = clock.now().plus(BEAT);
+        clock.sleep_until(due).await;
+        longest.set(longest.get().max(clock.now().since(due)));
+    }
+}
+
+/// CPU time that this thread has used.
+fn thread_cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, String> {
+    let timeout = shared.plan.target.connect_timeout;
+    let resolve = async |authority: &str| Connector::resolve(authority, timeout).await.map_err(|error| error.to_string());
+    Ok(Context {
+        plan: Arc::clone(&shared.plan),
+        clock: shared.clock,
+        epoch: shared.epoch,
+        chance: Chance::new(shared.plan.seed),
+        identities: shared.endpoints.identities.clone(),
+        recorder,
+        http: resolve(&shared.endpoints.authority).await?,
+        base_path: shared.endpoints.base_path.clone(),
+        realtime: resolve(&shared.endpoints.realtime_authority).await?,
+        realtime_path: shared.endpoints.realtime_path.clone(),
+    })
+}

@@ -1,0 +1,63 @@
+//! The steps of a journey, one file per kind. A step of a new kind is a new file here and a new variant of
+//! [`crate::plan::Step`]; the compiler lists the places.
+
+mod await_event;
+mod context;
+mod inbox;
+mod poll;
+mod realtime;
+mod render;
+mod request;
+mod session;
+mod subscribe;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use context::Context;
+pub use render::{VariableValue, render, render_into};
+pub(crate) use session::Session;
+
+use crate::chance::Purpose;
+use crate::plan::{Step, ThinkStep, Variables};
+
+/// A step that failed ends its iteration. What went wrong is in the samples already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StepFailure;
+
+/// Runs steps in order until one fails.
+pub(crate) fn run_steps<'a>(
+    session: &'a mut Session,
+    steps: &'a [Step],
+) -> Pin<Box<dyn Future<Output = Result<(), StepFailure>> + 'a>> {
+    // Boxed because `repeat` runs steps within steps.
+    Box::pin(async move {
+        for step in steps {
+            match step {
+                Step::Request(step) => request::run(session, step).await?,
+                Step::Subscribe(step) => subscribe::run(session, step).await?,
+                Step::Await(step) => await_event::run(session, step).await?,
+                Step::Think(step) => think(session, step).await,
+                Step::Repeat { times, steps } => {
+                    for repetition in 0..*times {
+                        session.values[Variables::REPETITION.index()] =
+                            VariableValue::number(u64::from(repetition));
+                        run_steps(session, steps).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A pause moves the moment at which the next step is intended; it is not measured itself.
+async fn think(session: &mut Session, step: &ThinkStep) {
+    let context = session.context.clone();
+    let pause = context
+        .chance
+        .duration(&step.duration, session.ticket, Purpose::Think, session.thinks);
+    session.thinks += 1;
+    session.intended = session.intended.plus(pause);
+    context.clock.sleep_until(session.intended).await;
+}

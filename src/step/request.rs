@@ -1,0 +1,231 @@
+//! The `request` step: send, check, save, and remember what was handed in.
+
+use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::StepFailure;
+use super::inbox::{ExpectationPurpose, Wanted};
+use super::render::{VariableValue, render};
+use super::session::{Exchange, Outgoing, Session, Trigger};
+use crate::chance::Purpose;
+use crate::clock::Moment;
+use crate::metrics::{Acceptance, HistoryRecord, Outcome, RequestSample, Sample, SubmissionRecord};
+use crate::plan::{EventMatch, RequestStep, StepId, Template, Variables};
+use crate::protocol::Answer;
+
+/// Runs the step.
+pub(super) async fn run(session: &mut Session, step: &RequestStep) -> Result<(), StepFailure> {
+    if mentions_recording(step) {
+        session.next_recording();
+    }
+    let intended = session.intended;
+    let outgoing = compose(session, step);
+    let expectation = expect_feedback(session, step);
+    let mut unfinished = UnfinishedRequest::new(session, step.id, intended);
+    let exchange = session.exchange(outgoing).await;
+    unfinished.disarm();
+    let outcome = match &exchange.result {
+        Ok(answer) => assess(session, step, answer),
+        Err(outcome) => *outcome,
+    };
+    session.context.recorder.sample(Sample::Request(RequestSample {
+        step: step.id,
+        ticket: session.ticket,
+        warm_up: session.warm_up,
+        intended,
+        dispatched: exchange.dispatched,
+        sent: exchange.sent,
+        done: exchange.done,
+        outcome,
+    }));
+    resolve_feedback(session, expectation, outcome, exchange.done);
+    remember(session, step, intended, &exchange, outcome);
+    session.intended = exchange.done;
+    if outcome.is_ok() { Ok(()) } else { Err(StepFailure) }
+}
+
+fn mentions_recording(step: &RequestStep) -> bool {
+    let templates = step.body.iter().chain(std::iter::once(&step.path));
+    templates
+        .flat_map(Template::variables)
+        .any(|id| id == Variables::RECORDING_URL)
+}
+
+fn compose(session: &mut Session, step: &RequestStep) -> Outgoing {
+    let mut headers = Vec::with_capacity(step.headers.len() + 1);
+    for (name, template) in &step.headers {
+        let value = render(template, &session.values);
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value)) {
+            headers.push((name, value));
+        }
+    }
+    if step.idempotency_key {
+        let chance = session.context.chance;
+        let key = chance.uuid(session.ticket, Purpose::IdempotencyKey, session.idempotency_keys);
+        session.idempotency_keys += 1;
+        // A structured-field string: quoted.
+        if let Ok(value) = HeaderValue::try_from(format!("\"{key}\"")) {
+            headers.push((HeaderName::from_static("idempotency-key"), value));
+        }
+    }
+    Outgoing {
+        method: step.method,
+        path: render(&step.path, &session.values),
+        headers,
+        body: step
+            .body
+            .as_ref()
+            .map(|body| Bytes::from(render(body, &session.values))),
+        timeout: step.timeout,
+    }
+}
+
+/// Checks an answer and saves what later steps need. The body is parsed only when something looks into it.
+fn assess(session: &mut Session, step: &RequestStep, answer: &Answer) -> Outcome {
+    if !step.expect.status.contains(&answer.status) {
+        return Outcome::Status(answer.status);
+    }
+    if step.expect.checks.is_empty() && step.save.is_empty() {
+        return Outcome::Ok;
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
+        return Outcome::Check;
+    };
+    for check in &step.expect.checks {
+        if body.pointer(check.pointer.as_str()) != Some(&check.equals) {
+            return Outcome::Check;
+        }
+    }
+    for (variable, pointer) in &step.save {
+        match body.pointer(pointer.as_str()) {
+            None | Some(Value::Null) => return Outcome::Check,
+            Some(value) => session.values[variable.index()] = VariableValue::from_json(value),
+        }
+    }
+    Outcome::Ok
+}
+
+pub(super) fn wanted(session: &Session, event: &EventMatch) -> Wanted {
+    Wanted {
+        table: event.table.clone(),
+        columns: event
+            .columns
+            .iter()
+            .map(|(column, template)| (column.clone(), render(template, &session.values)))
+            .collect(),
+    }
+}
+
+/// Begins to look for the status change before the request goes out: the event may precede the answer.
+fn expect_feedback(session: &Session, step: &RequestStep) -> Option<u64> {
+    let (event, realtime) = (step.feedback.as_ref()?, session.realtime.as_ref()?);
+    let purpose = ExpectationPurpose {
+        step: step.id,
+        feedback: true,
+    };
+    let since = session.context.clock.now();
+    Some(realtime.with_inbox(|inbox| inbox.expect(wanted(session, event), purpose, since)))
+}
+
+/// The answer says that the change was committed; any other end says nothing, so nothing is expected.
+fn resolve_feedback(session: &Session, expectation: Option<u64>, outcome: Outcome, done: Moment) {
+    if let (Some(id), Some(realtime)) = (expectation, &session.realtime) {
+        if outcome.is_ok() {
+            realtime.commit(id, done);
+        } else {
+            realtime.with_inbox(|inbox| inbox.cancel(id));
+        }
+    }
+}
+
+/// Keeps what later steps and the audit need to know of the request.
+fn remember(
+    session: &mut Session,
+    step: &RequestStep,
+    intended: Moment,
+    exchange: &Exchange,
+    outcome: Outcome,
+) {
+    let mut handed_in = None;
+    if let Some(submission) = &step.submission {
+        let acceptance = match outcome {
+            Outcome::Ok => Some(Acceptance::Accepted),
+            Outcome::Timeout | Outcome::Reset | Outcome::Protocol => Some(Acceptance::Unknown),
+            // Refused, or never sent: there is nothing to lose.
+            Outcome::Status(_)
+            | Outcome::Check
+            | Outcome::Connect
+            | Outcome::Dropped
+            | Outcome::Unfinished => None,
+        };
+        if let Some(acceptance) = acceptance {
+            let known = acceptance == Acceptance::Accepted;
+            let reference = known.then(|| render(&submission.reference, &session.values));
+            handed_in = reference
+                .clone()
+                .map(|reference| (submission.kind.clone(), reference));
+            session
+                .context
+                .recorder
+                .history(HistoryRecord::Submission(SubmissionRecord {
+                    ticket: session.ticket,
+                    warm_up: session.warm_up,
+                    step: session.context.plan.step_name(step.id).to_owned(),
+                    kind: submission.kind.clone(),
+                    reference,
+                    read_back: known.then(|| render(&submission.read_back, &session.values)),
+                    acceptance,
+                    intended_ns: intended.as_nanos(),
+                    sent_ns: exchange.sent.as_nanos(),
+                    answered_ns: exchange.done.as_nanos(),
+                }));
+        }
+    }
+    session.set_trigger(
+        step.id,
+        Trigger {
+            intended,
+            sent: exchange.sent,
+            submission: handed_in,
+        },
+    );
+}
+
+/// Records a request that is cut off at the end of the drain: its task is dropped in the middle.
+struct UnfinishedRequest {
+    context: std::rc::Rc<super::Context>,
+    sample: Option<RequestSample>,
+}
+
+impl UnfinishedRequest {
+    fn new(session: &Session, step: StepId, intended: Moment) -> Self {
+        let now = session.context.clock.now();
+        let sample = RequestSample {
+            step,
+            ticket: session.ticket,
+            warm_up: session.warm_up,
+            intended,
+            dispatched: now,
+            sent: now,
+            done: now,
+            outcome: Outcome::Unfinished,
+        };
+        Self {
+            context: session.context.clone(),
+            sample: Some(sample),
+        }
+    }
+
+    fn disarm(&mut self) {
+        self.sample = None;
+    }
+}
+
+impl Drop for UnfinishedRequest {
+    fn drop(&mut self) {
+        if let Some(sample) = self.sample.take() {
+            self.context.recorder.sample(Sample::Request(sample));
+        }
+    }
+}

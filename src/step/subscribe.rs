@@ -1,0 +1,141 @@
+//! The `subscribe` step: done when the server says that the subscription is live, not when the join is acknowledged.
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value, json};
+
+use super::StepFailure;
+use super::inbox::{Filter, Inbox, SubscriptionState};
+use super::poll;
+use super::realtime::{Join, Realtime};
+use super::render::render;
+use super::session::Session;
+use crate::metrics::{EventSample, Sample, SeriesKind};
+use crate::plan::{ChangeEvent, SubscribeStep};
+use crate::protocol::connect_realtime;
+
+/// Runs the step.
+pub(super) async fn run(session: &mut Session, step: &SubscribeStep) -> Result<(), StepFailure> {
+    let clock = session.context.clock;
+    let begun = clock.now();
+    let live = tokio::time::timeout(step.timeout, subscribe(session, step)).await;
+    let is_live = live == Ok(Ok(()));
+    session.context.recorder.sample(Sample::Event(EventSample {
+        kind: SeriesKind::Subscribe,
+        step: Some(step.id),
+        warm_up: session.warm_up,
+        at: begun,
+        value_ns: is_live.then(|| clock.now().signed_nanos_since(begun)),
+    }));
+    // Without a subscription the user goes on, as a real one would: polling brings the results.
+    if is_live && let Some(read) = &step.read {
+        session
+            .context
+            .recorder
+            .count(|counters| counters.initial_reads += 1);
+        let path = render(&read.path, &session.values);
+        if let Some(Value::Object(row)) = poll::read(session, path, step.timeout).await
+            && let Some(realtime) = &session.realtime
+        {
+            keep_row(session, realtime, read.table.clone(), row);
+        }
+    }
+    session.intended = clock.now();
+    Ok(())
+}
+
+fn keep_row(session: &Session, realtime: &Realtime, table: String, row: Map<String, Value>) {
+    let now = session.context.clock.now();
+    if realtime.with_inbox(|inbox| inbox.receive_row(table, row, now)) {
+        session
+            .context
+            .recorder
+            .count(|counters| counters.events_discarded += 1);
+    }
+}
+
+/// Opens the socket when there is none, joins, and waits until the subscription is live.
+async fn subscribe(session: &mut Session, step: &SubscribeStep) -> Result<(), String> {
+    let context = Rc::clone(&session.context);
+    let realtime = match session.realtime.take() {
+        Some(realtime) => session.realtime.insert(realtime),
+        None => {
+            let socket = connect_realtime(&context.realtime, &context.realtime_path)
+                .await
+                .map_err(|error| {
+                    tracing::debug!(ticket = session.ticket, %error, "no realtime socket");
+                    error.to_string()
+                })?;
+            let started = Realtime::start(Rc::clone(&context), session.ticket, session.warm_up, socket);
+            session.realtime.insert(started)
+        }
+    };
+    let topic = format!("realtime:{}", render(&step.channel, &session.values));
+    let mut changes = Vec::with_capacity(step.changes.len());
+    let mut filters = Vec::with_capacity(step.changes.len());
+    for binding in &step.changes {
+        let filter = binding
+            .filter
+            .as_ref()
+            .map(|template| render(template, &session.values));
+        filters.push(Filter {
+            table: binding.table.clone(),
+            equals: filter.as_deref().and_then(equality),
+        });
+        let mut change = json!({
+            "event": event_name(binding.event),
+            "schema": binding.schema,
+            "table": binding.table,
+        });
+        if let Some(filter) = filter {
+            change["filter"] = Value::String(filter);
+        }
+        changes.push(change);
+    }
+    realtime.with_inbox(|inbox| inbox.join(topic.clone(), filters));
+    let join = Join {
+        topic: topic.clone(),
+        changes: Value::Array(changes),
+        token: session.token.clone(),
+    };
+    if !realtime.join(join).await {
+        return Err("the realtime socket was closed".to_owned());
+    }
+    let never = context.clock.now().plus(step.timeout);
+    let settled = |inbox: &Inbox| match inbox.state(&topic) {
+        SubscriptionState::Joining => None,
+        SubscriptionState::Live => Some(Ok(())),
+        SubscriptionState::Failed(reason) => Some(Err(reason)),
+    };
+    realtime
+        .wait_until(never, settled)
+        .await
+        .unwrap_or_else(|| Err("the subscription did not become live".to_owned()))
+}
+
+fn event_name(event: ChangeEvent) -> &'static str {
+    match event {
+        ChangeEvent::All => "*",
+        ChangeEvent::Insert => "INSERT",
+        ChangeEvent::Update => "UPDATE",
+        ChangeEvent::Delete => "DELETE",
+    }
+}
+
+/// Column and value of a filter `column=eq.value`; other filters are not checked on receipt.
+fn equality(filter: &str) -> Option<(String, String)> {
+    let (column, value) = filter.split_once("=eq.")?;
+    (!value.contains(',')).then(|| (column.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_single_equalities_are_checked_on_receipt() {
+        assert_eq!(equality("id=eq.46"), Some(("id".into(), "46".into())));
+        assert_eq!(equality("id=eq.46,status=eq.ready"), None);
+        assert_eq!(equality("id=gt.46"), None);
+    }
+}

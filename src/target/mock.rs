@@ -1,0 +1,89 @@
+//! The mock's control API: its ledger, and its drain.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::probe::{ControlError, control_client};
+
+/// Records asked for at a time.
+const PAGE_RECORDS: usize = 5_000;
+
+/// Asks the mock. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct MockControl {
+    client: reqwest::Client,
+    base_url: String,
+}
+
+/// A page of the ledger.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerPage {
+    pub records: Vec<Value>,
+    /// Whether there may be more at once.
+    pub is_full: bool,
+}
+
+impl MockControl {
+    /// Control of the mock at `base_url`.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be set up.
+    pub fn new(base_url: &str) -> Result<Self, ControlError> {
+        let client = control_client().map_err(|source| ControlError::Unreachable {
+            url: base_url.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            client,
+            base_url: base_url.to_owned(),
+        })
+    }
+
+    /// The records after number `after`.
+    ///
+    /// # Errors
+    /// When the mock does not answer, or not with a page.
+    pub async fn ledger_after(&self, after: u64) -> Result<LedgerPage, ControlError> {
+        let url = format!(
+            "{}/_mock/ledger?after={after}&limit={PAGE_RECORDS}",
+            self.base_url
+        );
+        let answer = self.client.get(&url).send().await;
+        let answer = answer.map_err(|source| ControlError::Unreachable {
+            url: url.clone(),
+            source,
+        })?;
+        if !answer.status().is_success() {
+            return Err(ControlError::Refused {
+                url,
+                status: answer.status().as_u16(),
+            });
+        }
+        let mut page: Value = answer
+            .json()
+            .await
+            .map_err(|_| ControlError::Invalid { url: url.clone() })?;
+        match page.get_mut("records").map(Value::take) {
+            Some(Value::Array(records)) => Ok(LedgerPage {
+                is_full: records.len() >= PAGE_RECORDS,
+                records,
+            }),
+            _ => Err(ControlError::Invalid { url }),
+        }
+    }
+
+    /// Waits until the mock has no delivery left to make, at most `timeout`.
+    ///
+    /// # Errors
+    /// When the mock does not answer.
+    pub async fn drain(&self, timeout: Duration) -> Result<(), ControlError> {
+        let url = format!("{}/_mock/drain?timeout_ms={}", self.base_url, timeout.as_millis());
+        let request = self.client.post(&url).timeout(timeout + Duration::from_secs(5));
+        request
+            .send()
+            .await
+            .map_err(|source| ControlError::Unreachable { url, source })?;
+        Ok(())
+    }
+}

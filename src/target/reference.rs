@@ -1,0 +1,292 @@
+//! Bringing the target up: the mock and the reference server as child processes, or the addresses of a deployment.
+
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::children::{Child, ChildError};
+use super::mock::MockControl;
+use super::probe::{ControlError, TargetProbe};
+use crate::chance::Chance;
+use crate::clock::wall_clock_now;
+use crate::identity::Identities;
+use crate::plan::{
+    Architecture, ClassConnect, Database, Plan, ReferenceServer, RemoteTarget, TargetKind, Tokens,
+};
+use crate::units::format_duration;
+
+/// Where the load goes and where questions are asked.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// `http://host:port[/path]`, without a trailing slash.
+    pub base_url: String,
+    /// `host:port` of the base URL.
+    pub authority: String,
+    /// Path of the base URL, without a trailing slash.
+    pub base_path: String,
+    /// `host:port` of the realtime endpoint.
+    pub realtime_authority: String,
+    /// Path and query of the realtime endpoint.
+    pub realtime_path: String,
+    pub identities: Identities,
+    /// What is tested, in words, for the report.
+    pub description: String,
+}
+
+/// A target that is up.
+#[derive(Debug)]
+pub struct Started {
+    pub endpoints: Endpoints,
+    pub probe: TargetProbe,
+    pub mock: Option<MockControl>,
+    /// In the order in which they are stopped.
+    pub children: Vec<Child>,
+    /// Path that answers 2xx when the target is up.
+    pub health_path: Option<String>,
+}
+
+/// Why there is no target.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error("cannot read the tokens from {}", .path.display())]
+    TokensFile {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{0} is not an address that load can be sent to")]
+    Address(String),
+}
+
+/// Secrets of one run, made new each time and known only to this process and its children.
+struct Secrets {
+    jwt: String,
+    api_key: String,
+    classconnect_key: String,
+    webhook: String,
+}
+
+impl Secrets {
+    fn new() -> Self {
+        use base64::Engine as _;
+        let random = || format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let bytes = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
+        Self {
+            jwt: random(),
+            api_key: random(),
+            classconnect_key: random(),
+            webhook: format!(
+                "whsec_{}",
+                base64::engine::general_purpose::STANDARD.encode(bytes)
+            ),
+        }
+    }
+}
+
+/// Starts what the plan asks for. Logs of children go to `folder`.
+///
+/// # Errors
+/// When a child does not start, or the deployment's settings cannot be used.
+pub async fn start(plan: &Plan, executable: &Path, folder: &Path) -> Result<Started, StartError> {
+    match &plan.target.kind {
+        TargetKind::Reference(server) => start_reference(plan, server, executable, folder).await,
+        TargetKind::Remote(remote) => connect_remote(plan, remote),
+    }
+}
+
+async fn start_reference(
+    plan: &Plan,
+    server: &ReferenceServer,
+    executable: &Path,
+    folder: &Path,
+) -> Result<Started, StartError> {
+    let secrets = Secrets::new();
+    let no_mock = ClassConnect {
+        plan: serde_json::json!({}),
+        longest_delivery: None,
+    };
+    let classconnect = plan.classconnect.as_ref().unwrap_or(&no_mock);
+    let mock_arguments = [
+        "--seed".to_owned(),
+        plan.seed.to_string(),
+        "--plan".to_owned(),
+        classconnect.plan.to_string(),
+        "--ledger".to_owned(),
+        folder.join("ledger.jsonl").display().to_string(),
+    ];
+    let shared = [
+        ("CLASSCONNECT_API_KEY", secrets.classconnect_key.as_str()),
+        ("CLASSCONNECT_WEBHOOK_SECRET", secrets.webhook.as_str()),
+    ];
+    let log = |name: &str| folder.join(format!("{name}.log"));
+    let mock = Child::start(
+        executable,
+        "mock-classconnect",
+        &mock_arguments,
+        &shared,
+        log("mock-classconnect"),
+    )
+    .await?;
+    let all_secrets = [
+        shared[0],
+        shared[1],
+        ("PRACTICE_JWT_SECRET", secrets.jwt.as_str()),
+        ("PRACTICE_API_KEY", secrets.api_key.as_str()),
+    ];
+    let arguments = server_arguments(plan, server, mock.url());
+    let target = Child::start(
+        executable,
+        "practice-server",
+        &arguments,
+        &all_secrets,
+        log("practice-server"),
+    )
+    .await?;
+
+    let chance = Chance::new(plan.seed);
+    let now_s = wall_clock_now().as_second();
+    let identities = Identities::signed(chance, Some(&secrets.api_key), &secrets.jwt, now_s);
+    let authority = authority_of(target.url())?;
+    let endpoints = Endpoints {
+        base_url: target.url().to_owned(),
+        authority: authority.clone(),
+        base_path: String::new(),
+        realtime_authority: authority,
+        realtime_path: format!("/realtime/v1/websocket?apikey={}&vsn=2.0.0", secrets.api_key),
+        identities: identities.clone(),
+        description: describe(server),
+    };
+    Ok(Started {
+        probe: TargetProbe::new(target.url(), identities)?,
+        mock: Some(MockControl::new(mock.url())?),
+        endpoints,
+        // The server first: a mock that is still there can take its last webhooks' answers.
+        children: vec![target, mock],
+        health_path: Some("/readyz".to_owned()),
+    })
+}
+
+fn server_arguments(plan: &Plan, server: &ReferenceServer, mock_url: &str) -> Vec<String> {
+    let database = match server.database {
+        Database::Sqlite => "sqlite::memory:",
+    };
+    let mut arguments: Vec<String> = ["--database", database, "--classconnect-url", mock_url]
+        .map(str::to_owned)
+        .into();
+    arguments.extend([
+        "--poll-classconnect".to_owned(),
+        server.poll_classconnect.to_string(),
+    ]);
+    arguments.extend(["--version-name".to_owned(), plan.target.version.clone()]);
+    if !server.answer_delay.is_zero() {
+        arguments.extend(["--fault-delay".to_owned(), format_duration(server.answer_delay)]);
+    }
+    if server.error_rate.get() > 0.0 {
+        arguments.extend(["--fault-error-rate".to_owned(), server.error_rate.to_string()]);
+    }
+    arguments
+}
+
+fn describe(server: &ReferenceServer) -> String {
+    let database = match server.database {
+        Database::Sqlite => "SQLite",
+    };
+    let architecture = match server.architecture {
+        Architecture::Direct => "direct service calls",
+    };
+    format!("the built-in reference server ({architecture}, {database})")
+}
+
+fn connect_remote(plan: &Plan, remote: &RemoteTarget) -> Result<Started, StartError> {
+    let chance = Chance::new(plan.seed);
+    let key = remote.api_key.as_deref();
+    let identities = match &remote.tokens {
+        Tokens::None => Identities::anonymous(chance, key),
+        Tokens::Signed { jwt_secret } => {
+            Identities::signed(chance, key, jwt_secret, wall_clock_now().as_second())
+        }
+        Tokens::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| StartError::TokensFile {
+                path: path.clone(),
+                source,
+            })?;
+            let tokens = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned);
+            Identities::listed(chance, key, tokens.collect())
+        }
+    };
+    let realtime_path = path_of(&remote.realtime_url);
+    let separator = if realtime_path.contains('?') { '&' } else { '?' };
+    let key_part = key.map(|key| format!("apikey={key}&")).unwrap_or_default();
+    let endpoints = Endpoints {
+        base_url: remote.base_url.clone(),
+        authority: authority_of(&remote.base_url)?,
+        base_path: path_of(&remote.base_url),
+        realtime_authority: authority_of(&remote.realtime_url)?,
+        realtime_path: format!("{realtime_path}{separator}{key_part}vsn=2.0.0"),
+        identities: identities.clone(),
+        description: remote.base_url.clone(),
+    };
+    Ok(Started {
+        probe: TargetProbe::new(&remote.base_url, identities)?,
+        endpoints,
+        mock: None,
+        children: Vec::new(),
+        health_path: remote.health_path.clone(),
+    })
+}
+
+/// `host:port` of a URL, with the scheme's default port where none is named.
+fn authority_of(url: &str) -> Result<String, StartError> {
+    let uri: http::Uri = url.parse().map_err(|_| StartError::Address(url.to_owned()))?;
+    let authority = uri
+        .authority()
+        .ok_or_else(|| StartError::Address(url.to_owned()))?;
+    Ok(match authority.port_u16() {
+        Some(_) => authority.as_str().to_owned(),
+        None => format!("{}:80", authority.host()),
+    })
+}
+
+/// Path and query of a URL, without a trailing slash.
+fn path_of(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').map_or_else(String::new, |start| {
+        rest[start..].trim_end_matches('/').to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        assert_eq!(
+            authority_of("http://127.0.0.1:8080/api/").unwrap(),
+            "127.0.0.1:8080"
+        );
+        assert_eq!(authority_of("http://localhost").unwrap(), "localhost:80");
+        assert!(authority_of("not a url").is_err());
+        assert_eq!(path_of("http://127.0.0.1:8080/api/"), "/api");
+        assert_eq!(path_of("http://127.0.0.1:8080"), "");
+        assert_eq!(
+            path_of("ws://h/realtime/v1/websocket?x=1"),
+            "/realtime/v1/websocket?x=1"
+        );
+    }
+
+    #[test]
+    fn every_run_has_secrets_of_its_own() {
+        let (first, second) = (Secrets::new(), Secrets::new());
+        assert_ne!(first.jwt, second.jwt);
+        assert!(first.jwt.len() >= 32 && first.webhook.starts_with("whsec_"));
+    }
+}
