@@ -2,6 +2,7 @@
 //!
 //! [`RunRecord`] is `run.json`; every other format is rendered from it alone, so that a stored run can be shown again.
 
+mod html;
 mod markdown;
 pub mod model;
 mod terminal;
@@ -19,6 +20,8 @@ pub enum Format {
     Json,
     /// `report.md`: for pull requests and job summaries.
     Markdown,
+    /// `report.html`: one offline file.
+    Html,
     /// Plain text for the terminal; the verdict stands last.
     Text,
 }
@@ -40,6 +43,8 @@ pub enum ReportError {
     Version { found: u32 },
     #[error("the run file is broken: {0}")]
     Invalid(String),
+    #[error("the HTML report could not be rendered: {0}")]
+    Template(#[from] askama::Error),
 }
 
 impl ReportError {
@@ -56,19 +61,21 @@ pub fn render(format: Format, record: &RunRecord) -> Result<String, ReportError>
     match format {
         Format::Json => serde_json::to_string(record).map_err(ReportError::NotJson),
         Format::Markdown => Ok(markdown::render(record)),
+        Format::Html => html::render(record),
         Format::Text => Ok(terminal::render(record)),
     }
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Format; 3] = [Format::Json, Format::Markdown, Format::Text];
+    pub const ALL: [Format; 4] = [Format::Json, Format::Markdown, Format::Html, Format::Text];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Format::Json => "json",
             Format::Markdown => "markdown",
+            Format::Html => "html",
             Format::Text => "text",
         }
     }
@@ -78,6 +85,7 @@ impl Format {
         match self {
             Format::Json => Some("run.json"),
             Format::Markdown => Some("report.md"),
+            Format::Html => Some("report.html"),
             Format::Text => None,
         }
     }
@@ -96,7 +104,7 @@ impl FromStr for Format {
         Self::ALL
             .into_iter()
             .find(|format| format.name() == text)
-            .ok_or_else(|| format!("\"{text}\" is not a format; write json, markdown or text"))
+            .ok_or_else(|| format!("\"{text}\" is not a format; write json, markdown, html or text"))
     }
 }
 

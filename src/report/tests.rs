@@ -200,3 +200,65 @@ fn markdown_of_hostile_text_stays_text() {
     assert!(text.contains("a \\| b &lt;script&gt;\\`x\\`"));
     assert!(text.contains("````toml"));
 }
+
+/// Writes the HTML of every made-up run, for looking at it in a browser: `LOADTEST_HTML_DIR=/tmp/x cargo test`.
+#[test]
+fn html_reports_need_nothing_from_outside() {
+    for (name, run) in all_runs() {
+        let record = record(run);
+        let page = render(Format::Html, &record).unwrap();
+        if let Some(dir) = std::env::var_os("LOADTEST_HTML_DIR") {
+            std::fs::write(std::path::Path::new(&dir).join(format!("{name}.html")), &page).unwrap();
+        }
+        assert!(
+            page.contains(&format!("<h1>{} <small>(observed)</small></h1>", record.verdict)),
+            "{name}"
+        );
+        assert!(page.contains("says nothing about your own deployment"));
+        for outside in ["http://", "https://", "src=", "@import", "<link", "url("] {
+            assert!(!page.contains(outside), "{name} holds {outside}");
+        }
+        // Every picture has words, every table a caption.
+        assert_eq!(
+            page.matches("role=\"img\" aria-label=\"").count(),
+            page.matches("preserveAspectRatio").count()
+        );
+        assert_eq!(page.matches("<table").count(), page.matches("<caption").count());
+    }
+}
+
+#[test]
+fn hostile_text_cannot_break_out_of_the_html() {
+    let mut record = record(fixture::failing());
+    let hostile = "</script><script>alert(1)</script><img src=x onerror=alert(1)>";
+    record.scenario.name = hostile.to_owned();
+    record.scenario.text = hostile.to_owned();
+    record.target.version = hostile.to_owned();
+    record.reasons.push(hostile.to_owned());
+    record.environment.command_line.push(hostile.to_owned());
+    record.failures[0].step_name = hostile.to_owned();
+    record.plan.steps[0].name = hostile.to_owned();
+    let page = render(Format::Html, &record).unwrap();
+    assert!(!page.contains("alert(1)</script>") && !page.contains("<img"));
+    // The page's own two script elements, and no more.
+    assert_eq!(page.matches("<script").count(), 2);
+    assert_eq!(page.matches("</script").count(), 2);
+}
+
+#[test]
+fn an_empty_run_renders_in_every_format() {
+    let mut run = fixture::healthy();
+    run.evidence.measurements.series.clear();
+    run.evidence.audit = None;
+    run.evidence.hops.clear();
+    run.evidence.mock = None;
+    run.criteria.alerts = None;
+    let policy = run.criteria.rollback.clone();
+    run.criteria.rollback = None;
+    assert!(policy.is_some());
+    let record = RunRecord::new(facts(), &run.criteria, &run.context, &run.evidence, &run.judge()).unwrap();
+    assert_eq!(record.verdict, "INVALID");
+    for format in Format::ALL {
+        assert!(render(format, &record).unwrap().contains("INVALID"), "{format}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::model::{HopRecord, IncidentRecord, RunRecord, SlaRecord};
 use crate::plan::{Metric, Unit};
+use crate::sla::Verdict;
 use crate::sla::wording::{count, counted, quantity};
 
 /// One target as a line of a table.
@@ -18,12 +19,23 @@ pub(super) struct TargetRow {
     pub(super) margin: String,
     pub(super) samples: String,
     pub(super) status: String,
+    /// How good the status is: `good`, `bad`, `warn` or `neutral`; a sign; and words. Colour is never alone.
+    pub(super) class: &'static str,
+    pub(super) icon: &'static str,
+    pub(super) status_words: String,
+    /// How much of the limit is used up, as a CSS width.
+    pub(super) used: String,
     pub(super) reason: String,
 }
 
 /// The verdict with the mode of evidence: `GO (observed)`.
 pub(super) fn banner(record: &RunRecord) -> String {
     format!("{} ({})", record.verdict, record.evidence)
+}
+
+/// The verdict, when its name is known.
+pub(super) fn verdict(record: &RunRecord) -> Option<Verdict> {
+    Verdict::from_name(&record.verdict)
 }
 
 /// What was tested, in one line.
@@ -85,7 +97,22 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
         .as_deref()
         .filter(|stat| !matches!(*stat, "share" | "per_second"));
     let measured = sla.samples > 0;
+    let (class, icon) = match sla.status.as_str() {
+        "PASS" => ("good", "✓"),
+        "FAIL" => ("bad", "✕"),
+        "NOT_MEASURED" => ("neutral", "–"),
+        _ => ("warn", "?"),
+    };
     TargetRow {
+        class,
+        icon,
+        status_words: sla.status.replace('_', " "),
+        used: match margin(sla) {
+            Some(margin) => format!("{:.1}%", ((1.0 - margin) * 100.0).clamp(0.0, 100.0)),
+            // An infinite value is beyond every limit.
+            None if measured && sla.value.is_none() => "100%".to_owned(),
+            None => "0%".to_owned(),
+        },
         name: match statistic {
             Some(statistic) => format!("{title} {statistic}"),
             None => title.to_owned(),
@@ -153,16 +180,21 @@ fn signed_percent(ratio: f64) -> String {
     }
 }
 
-/// An incident as a sentence.
+/// An incident with its condition, as a sentence.
 pub(super) fn incident(incident: &IncidentRecord) -> String {
-    let value = match incident.value {
-        Some(value) => quantity(value, unit(&incident.condition.unit)),
-        None => "beyond any limit, because it fell on failed requests,".to_owned(),
-    };
-    let what = if incident.samples == 0 {
-        "no answer came, although requests were due".to_owned()
-    } else {
-        format!("{value} over {}", counted(incident.samples, "sample"))
+    format!("{}: {}", incident.condition.text, incident_course(incident))
+}
+
+/// What the window showed, when that was noticed, and when it was over.
+pub(super) fn incident_course(incident: &IncidentRecord) -> String {
+    let samples = counted(incident.samples, "sample");
+    let what = match incident.value {
+        _ if incident.samples == 0 => "no answer came, although requests were due".to_owned(),
+        Some(value) => format!(
+            "{} over {samples}",
+            quantity(value, unit(&incident.condition.unit))
+        ),
+        None => format!("the percentile fell on failed requests, over {samples}"),
     };
     let end = match incident.cleared_at_s {
         Some(cleared) => format!("over at {cleared:.0} s"),
@@ -172,10 +204,7 @@ pub(super) fn incident(incident: &IncidentRecord) -> String {
         .detected_after_s
         .map(|after| format!(", {after:.0} s after the first bad second"))
         .unwrap_or_default();
-    format!(
-        "{}: {what}; detected at {:.0} s{after}; {end}",
-        incident.condition.text, incident.tripped_at_s
-    )
+    format!("{what}; detected at {:.0} s{after}; {end}", incident.tripped_at_s)
 }
 
 /// A count that nobody may have witnessed.

@@ -23,8 +23,9 @@ pub struct Context {
     pub iteration_healthy: Duration,
     /// Results that an iteration waits for, on average.
     pub awaits: f64,
-    /// The longest wait for one result that the plan allows, for when no delay was measured.
-    pub await_longest: Duration,
+    /// How long one such wait lasts on a healthy target at most, for when no delay was measured: the mock's longest
+    /// delivery, or the longest wait that the plan allows.
+    pub await_healthy: Duration,
     /// Whether iterations submit work that the audit must find again.
     pub submissions: bool,
     /// Whether `realtime_latency` is an upper bound only, because the target's clock is not known well enough. An
@@ -57,7 +58,11 @@ impl Context {
             peak_rate: peak_rate(&plan.load.executor),
             iteration_healthy: Duration::try_from_secs_f64(busy.seconds).unwrap_or(Duration::MAX),
             awaits: busy.awaits,
-            await_longest: busy.await_longest,
+            await_healthy: plan
+                .classconnect
+                .as_ref()
+                .and_then(|mock| mock.longest_delivery)
+                .map_or(busy.await_longest, |longest| longest.min(busy.await_longest)),
             submissions: busy.submissions,
             realtime_is_upper_bound: matches!(plan.target.kind, TargetKind::Remote(_)),
         }
@@ -65,13 +70,13 @@ impl Context {
 
     /// The pool that the plan needs on a healthy target: Little's law at the peak rate, with three standard
     /// deviations of a Poisson number of users on top. The wait for a result is the delay that the mock injected, as
-    /// measured, or the longest one that the plan allows.
+    /// measured, or else the longest one that a healthy target sees.
     pub fn pool_needed(&self, evidence: &Evidence) -> f64 {
         let wait_s = evidence
             .hops
             .iter()
             .find(|hop| hop.injected && hop.count > 0)
-            .map_or(self.await_longest.as_secs_f64(), |hop| hop.p50_ms / 1e3);
+            .map_or(self.await_healthy.as_secs_f64(), |hop| hop.p50_ms / 1e3);
         let users = self.peak_rate * (self.iteration_healthy.as_secs_f64() + self.awaits * wait_s);
         users + 3.0 * users.sqrt()
     }

@@ -172,7 +172,7 @@ pub(crate) fn context() -> Context {
         peak_rate: RATE as f64,
         iteration_healthy: Duration::from_millis(2_600),
         awaits: 2.0,
-        await_longest: Duration::from_secs(10),
+        await_healthy: Duration::from_millis(1_300),
         submissions: true,
         realtime_is_upper_bound: false,
     }

@@ -47,21 +47,53 @@ pub(crate) struct Reading {
     pub(crate) samples: u64,
     /// Events that count against the condition's limit.
     pub(crate) bad: u64,
-    /// Whether the value lies on the far (high) side of the limit.
-    pub(crate) above: bool,
-    /// Whether the value is exactly the limit.
-    equal: bool,
+    side: Side,
+}
+
+/// On which side of its limit a value lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Below,
+    At,
+    Above,
+}
+
+/// Counts that decide a condition without a look at the histograms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) total: u64,
+    failed: u64,
+    /// Events that count against the limit: failed, or beyond it.
+    against: u64,
+    sum_us: u64,
 }
 
 impl Reading {
     /// Whether the condition, as it is written, holds for this reading.
     pub(crate) fn satisfies(&self, condition: &Condition) -> bool {
-        let side = match (self.equal, self.above) {
-            (true, _) => 0.0,
-            (false, true) => 1.0,
-            (false, false) => -1.0,
+        self.side.satisfies(condition)
+    }
+}
+
+impl Side {
+    /// Whether a value on this side satisfies the condition as it is written.
+    pub(crate) fn satisfies(self, condition: &Condition) -> bool {
+        let value = match self {
+            Side::Below => -1.0,
+            Side::At => 0.0,
+            Side::Above => 1.0,
         };
-        condition.comparator.holds(side, 0.0)
+        condition.comparator.holds(value, 0.0)
+    }
+
+    fn of(value: f64, limit: f64) -> Self {
+        if value > limit {
+            Side::Above
+        } else if value == limit {
+            Side::At
+        } else {
+            Side::Below
+        }
     }
 }
 
@@ -113,36 +145,70 @@ impl Measure {
         measurements: &Measurements,
         span: f64,
     ) -> Option<Reading> {
-        if slice.total == 0 {
-            return None;
-        }
-        let bad = self.bad_of(slice, measurements);
-        let (value, above, equal) = match self.form {
+        let mut counts = Counts::default();
+        self.count(&mut counts, slice, measurements);
+        let side = self.side(&counts, span)?;
+        let value = match self.form {
             Form::Quantile { quantile, limit_us } => {
-                let above = bad > bad_allowed(slice.total, quantile);
-                let read = slice.quantile_ms(quantile)?;
-                (on_its_side(read, limit_us, above), above, false)
+                on_its_side(slice.quantile_ms(quantile)?, limit_us, side)
             }
-            Form::Max { limit_us } => {
-                let above = bad > 0;
-                (on_its_side(slice.max_ms()?, limit_us, above), above, false)
-            }
-            Form::Mean => self.plain(slice.mean_ms()?),
-            Form::BadShare => self.plain(slice.bad_share()?),
-            Form::GoodShare => self.plain(slice.good() as f64 / slice.total as f64),
-            Form::PerSecond => self.plain(slice.good() as f64 / span.max(1.0)),
+            Form::Max { limit_us } => on_its_side(slice.max_ms()?, limit_us, side),
+            Form::Mean | Form::BadShare | Form::GoodShare | Form::PerSecond => self.plain(&counts, span)?,
         };
         Some(Reading {
             value,
-            samples: slice.total,
-            bad,
-            above,
-            equal,
+            samples: counts.total,
+            bad: counts.against,
+            side,
         })
     }
 
-    fn plain(&self, value: f64) -> (f64, bool, bool) {
-        (value, value > self.limit, value == self.limit)
+    /// The counts of `seconds`: cheap enough to be asked for every second of a run.
+    pub(crate) fn counts(&self, measurements: &Measurements, seconds: Range<u32>) -> Counts {
+        let mut counts = Counts::default();
+        for series in self.matching(measurements) {
+            for (_, slice) in series.measured.range(seconds.clone()) {
+                self.count(&mut counts, slice, measurements);
+            }
+        }
+        counts
+    }
+
+    fn count(&self, counts: &mut Counts, slice: &Slice, measurements: &Measurements) {
+        counts.total += slice.total;
+        counts.failed += slice.bad;
+        counts.against += self.bad_of(slice, measurements);
+        counts.sum_us += slice.sum_us;
+    }
+
+    /// On which side of the limit the counted events lie; `None` without events. Exact: no histogram is asked.
+    pub(crate) fn side(&self, counts: &Counts, span: f64) -> Option<Side> {
+        if counts.total == 0 {
+            return None;
+        }
+        let beyond = |beyond: bool| if beyond { Side::Above } else { Side::Below };
+        match self.form {
+            Form::Quantile { quantile, .. } => {
+                Some(beyond(counts.against > bad_allowed(counts.total, quantile)))
+            }
+            Form::Max { .. } => Some(beyond(counts.against > 0)),
+            Form::Mean | Form::BadShare | Form::GoodShare | Form::PerSecond => {
+                self.plain(counts, span).map(|value| Side::of(value, self.limit))
+            }
+        }
+    }
+
+    /// The value of a measure that needs no histogram.
+    fn plain(&self, counts: &Counts, span: f64) -> Option<f64> {
+        let good = (counts.total - counts.failed) as f64;
+        let total = counts.total as f64;
+        match self.form {
+            Form::Mean => (good > 0.0).then(|| counts.sum_us as f64 / good / 1e3),
+            Form::BadShare => Some(counts.failed as f64 / total),
+            Form::GoodShare => Some(good / total),
+            Form::PerSecond => Some(good / span.max(1.0)),
+            Form::Quantile { .. } | Form::Max { .. } => None,
+        }
     }
 
     /// Events of `slice` that count against the limit.
@@ -281,11 +347,10 @@ fn bad_allowed(total: u64, quantile: f64) -> u64 {
 
 /// A value read from a histogram is its bucket's lower edge; the exact count says on which side of the limit the true
 /// value lies, and the reading must not contradict it.
-fn on_its_side(value_ms: f64, limit_us: u32, above: bool) -> f64 {
-    if above {
-        value_ms.max((f64::from(limit_us) + 1.0) / 1e3)
-    } else {
-        value_ms.min(f64::from(limit_us) / 1e3)
+fn on_its_side(value_ms: f64, limit_us: u32, side: Side) -> f64 {
+    match side {
+        Side::Above => value_ms.max((f64::from(limit_us) + 1.0) / 1e3),
+        Side::Below | Side::At => value_ms.min(f64::from(limit_us) / 1e3),
     }
 }
 

@@ -16,7 +16,7 @@ pub struct PlanRecord {
     pub peak_rate_per_s: f64,
     pub iteration_healthy_ms: f64,
     pub awaits: f64,
-    pub await_longest_ms: f64,
+    pub await_healthy_ms: f64,
     pub submissions: bool,
     pub realtime_is_upper_bound: bool,
 }
@@ -56,7 +56,7 @@ impl PlanRecord {
             peak_rate_per_s: context.peak_rate,
             iteration_healthy_ms: context.iteration_healthy.as_micros() as f64 / 1e3,
             awaits: context.awaits,
-            await_longest_ms: context.await_longest.as_micros() as f64 / 1e3,
+            await_healthy_ms: context.await_healthy.as_micros() as f64 / 1e3,
             submissions: context.submissions,
             realtime_is_upper_bound: context.realtime_is_upper_bound,
         }
@@ -84,7 +84,7 @@ impl PlanRecord {
             peak_rate: self.peak_rate_per_s,
             iteration_healthy: duration(self.iteration_healthy_ms),
             awaits: self.awaits,
-            await_longest: duration(self.await_longest_ms),
+            await_healthy: duration(self.await_healthy_ms),
             submissions: self.submissions,
             realtime_is_upper_bound: self.realtime_is_upper_bound,
         })

@@ -131,28 +131,38 @@ impl WindowWatch {
         let Some(measure) = &watched.measure else {
             return Finding::Undecided;
         };
-        let judge = |window: Range<u32>| match measure.read(measurements, window.clone()) {
-            Some(reading) if reading.samples < samples_min => Finding::Undecided,
-            Some(reading) if reading.satisfies(&watched.condition) => Finding::Breach {
-                value: reading.value,
-                samples: reading.samples,
-                from: window.start,
-            },
-            Some(_) => Finding::Clean,
-            None => Finding::Undecided,
+        let judge = |window: Range<u32>| {
+            let counts = measure.counts(measurements, window.clone());
+            let span = f64::from(window.end - window.start);
+            match measure.side(&counts, span) {
+                Some(side) if counts.total >= samples_min && side.satisfies(&watched.condition) => measure
+                    .read(measurements, window.clone())
+                    .map_or(Finding::Undecided, |reading| Finding::Breach {
+                        value: reading.value,
+                        samples: reading.samples,
+                        from: window.start,
+                    }),
+                Some(_) if counts.total >= samples_min => Finding::Clean,
+                Some(_) | None => Finding::Undecided,
+            }
         };
         let settled = settled.map_or(Finding::Undecided, judge);
         if matches!(settled, Finding::Breach { .. }) {
             return settled;
         }
-        let fresh = judge(newest.clone());
+        // A rate over a second that is still filling is too low by nature.
+        let fresh = if measure.is_rate() {
+            Finding::Undecided
+        } else {
+            judge(newest.clone())
+        };
         if matches!(fresh, Finding::Breach { .. }) {
             return fresh;
         }
         // Every arrival that is due leaves a sample of a request; what comes later in a journey may rightly be absent.
         let silent = measure.kind == SeriesKind::Response
             && due >= samples_min
-            && measure.slice(measurements, newest.clone()).total == 0;
+            && measure.counts(measurements, newest.clone()).total == 0;
         watched.silent_windows = if silent { watched.silent_windows + 1 } else { 0 };
         if watched.silent_windows >= SILENT_WINDOWS {
             return Finding::Breach {

@@ -6,7 +6,7 @@ use super::*;
 use crate::clock::Moment;
 use crate::metrics::Thresholds;
 use crate::plan::{Comparator, Metric, StepId};
-use crate::sla::fixture::{criteria, share, step, time};
+use crate::sla::fixture::{criteria, share, step, throughput, time};
 
 /// What one second holds: good requests at 10 ms, slow ones at 900 ms, failed ones; and the arrivals due in it.
 #[derive(Clone, Copy, Default)]
@@ -169,6 +169,20 @@ fn the_table_of_windows() {
     for (name, conditions, traffic, expected) in cases {
         assert_eq!(play(conditions, &traffic).0, expected, "{name}");
     }
+}
+
+#[test]
+fn a_second_that_is_still_filling_is_no_low_rate() {
+    let low = || {
+        vec![Condition {
+            comparator: Comparator::Less,
+            ..throughput(15.0)
+        }]
+    };
+    let filling = [vec![GOOD; 8], vec![HUNG], vec![GOOD]].concat();
+    assert_eq!(play(low(), &filling).0, []);
+    let low_indeed = [vec![GOOD; 8], vec![HUNG; 3]].concat();
+    assert_eq!(play(low(), &low_indeed).0, [(10, true)]);
 }
 
 #[test]

@@ -1,0 +1,384 @@
+//! Line charts as geometry: the template turns them into inline SVG.
+//!
+//! Only the lines are SVG, stretched to the width of the page; labels, limits and phases are HTML placed by percent,
+//! so that text keeps its size on every screen and on paper. No script is needed to see a chart.
+
+use serde_json::{Value, json};
+
+/// Height and width of the drawing's own coordinates.
+const WIDTH: f64 = 1000.0;
+const HEIGHT: f64 = 300.0;
+/// A limit this many times the highest value is named in the caption instead of drawn.
+const LIMIT_OVER_VALUES_MAX: f64 = 8.0;
+
+/// A chart, ready for the template.
+pub(super) struct Chart {
+    pub(super) id: &'static str,
+    pub(super) title: String,
+    /// What is drawn and how to read it, in a sentence or two.
+    pub(super) caption: String,
+    /// The chart in words, for those who cannot see it.
+    pub(super) description: String,
+    pub(super) y_unit: &'static str,
+    pub(super) x_unit: &'static str,
+    pub(super) y_ticks: Vec<Tick>,
+    pub(super) x_ticks: Vec<Tick>,
+    pub(super) bands: Vec<Band>,
+    pub(super) limits: Vec<LimitMark>,
+    pub(super) paths: Vec<PathMark>,
+    /// What the pointer shows: positions, labels and values.
+    pub(super) data: Value,
+}
+
+/// A mark on an axis; `at` is a percentage.
+pub(super) struct Tick {
+    pub(super) at: String,
+    pub(super) label: String,
+}
+
+/// A phase of the run behind the lines.
+#[derive(Clone)]
+pub(super) struct Band {
+    pub(super) left: String,
+    pub(super) width: String,
+    pub(super) label: &'static str,
+    pub(super) class: &'static str,
+}
+
+/// A limit drawn across the chart.
+pub(super) struct LimitMark {
+    pub(super) at: String,
+    pub(super) label: String,
+    pub(super) class: &'static str,
+}
+
+/// One line.
+pub(super) struct PathMark {
+    pub(super) name: &'static str,
+    pub(super) class: &'static str,
+    pub(super) line: String,
+    /// The closed shape under the line; empty when it is not filled.
+    pub(super) area: String,
+}
+
+/// What a line shows. Values may be missing (a gap) or infinite (drawn along the upper edge).
+pub(super) struct Line {
+    pub(super) name: &'static str,
+    pub(super) class: &'static str,
+    pub(super) filled: bool,
+    pub(super) values: Vec<Option<f64>>,
+}
+
+/// A limit to draw, in the chart's unit.
+pub(super) struct Limit {
+    pub(super) value: f64,
+    pub(super) label: String,
+    pub(super) class: &'static str,
+    /// Whether the scale is extended to show it, when that is not too far.
+    pub(super) wanted: bool,
+}
+
+/// The x axis: positions from 0 to 1, how they are read, and the ticks.
+pub(super) struct Axis {
+    pub(super) positions: Vec<f64>,
+    pub(super) labels: Vec<String>,
+    pub(super) ticks: Vec<Tick>,
+    pub(super) unit: &'static str,
+    pub(super) bands: Vec<Band>,
+}
+
+/// The words of a chart.
+pub(super) struct Words {
+    pub(super) id: &'static str,
+    pub(super) title: String,
+    pub(super) caption: String,
+    pub(super) y_unit: &'static str,
+}
+
+/// A share of 1 as a CSS percentage.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.3}%", share.clamp(0.0, 1.0) * 100.0)
+}
+
+/// Lays a chart out.
+pub(super) fn chart(words: Words, axis: &Axis, lines: &[Line], limits: &[Limit]) -> Chart {
+    let highest_value = lines
+        .iter()
+        .flat_map(|line| &line.values)
+        .flatten()
+        .copied()
+        .filter(|value| value.is_finite())
+        .fold(0.0, f64::max);
+    // A limit far above all values would press them flat against the axis.
+    let highest = limits
+        .iter()
+        .filter(|limit| limit.wanted && limit.value <= highest_value * LIMIT_OVER_VALUES_MAX)
+        .map(|limit| limit.value * 1.12)
+        .fold(highest_value, f64::max);
+    let step = nice_step(highest.max(1e-3) / 4.0);
+    // A little air above the highest value keeps a flat line apart from the upper edge, which means "infinite".
+    let top = (highest * 1.04 / step).ceil().max(1.0) * step;
+    let drawn: Vec<&Limit> = limits.iter().filter(|limit| limit.value <= top).collect();
+    let above: Vec<&str> = limits
+        .iter()
+        .filter(|limit| limit.value > top)
+        .map(|limit| limit.label.as_str())
+        .collect();
+    let mut caption = words.caption;
+    if !above.is_empty() {
+        caption.push_str(&format!(" Above the scale: {}.", above.join(", ")));
+    }
+    if lines
+        .iter()
+        .flat_map(|line| &line.values)
+        .flatten()
+        .any(|value| value.is_infinite())
+    {
+        caption.push_str(
+            " Where a line runs along the upper edge, so many events failed that the percentile has no value.",
+        );
+    }
+    Chart {
+        id: words.id,
+        description: describe(&words.title, words.y_unit, lines),
+        title: words.title,
+        caption,
+        y_unit: words.y_unit,
+        x_unit: axis.unit,
+        y_ticks: y_ticks(step, top),
+        x_ticks: axis
+            .ticks
+            .iter()
+            .map(|tick| Tick {
+                at: tick.at.clone(),
+                label: tick.label.clone(),
+            })
+            .collect(),
+        bands: axis.bands.clone(),
+        limits: drawn
+            .into_iter()
+            .map(|limit| LimitMark {
+                at: percent(limit.value / top),
+                label: limit.label.clone(),
+                class: limit.class,
+            })
+            .collect(),
+        paths: lines
+            .iter()
+            .map(|line| path(line, &axis.positions, top))
+            .collect(),
+        data: data(words.y_unit, axis, lines),
+    }
+}
+
+fn path(line: &Line, positions: &[f64], top: f64) -> PathMark {
+    let mut drawn = String::new();
+    let mut area = String::new();
+    let mut run: Vec<(f64, f64)> = Vec::new();
+    let mut finish = |run: &mut Vec<(f64, f64)>| {
+        let (Some(first), Some(last)) = (run.first().copied(), run.last().copied()) else {
+            return;
+        };
+        let mut points: Vec<String> = run.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+        if points.len() == 1 {
+            // A single point has no length; a short stroke makes it visible.
+            points.push(format!("{:.1} {:.1}", first.0 + 2.0, first.1));
+        }
+        drawn.push_str(&format!("M{}", points.join("L")));
+        if line.filled {
+            area.push_str(&format!(
+                "M{:.1} {HEIGHT}L{}L{:.1} {HEIGHT}Z",
+                first.0,
+                points.join("L"),
+                last.0
+            ));
+        }
+        run.clear();
+    };
+    for (position, value) in positions.iter().zip(&line.values) {
+        match value {
+            Some(value) => run.push((position * WIDTH, HEIGHT * (1.0 - (value / top).clamp(0.0, 1.0)))),
+            None => finish(&mut run),
+        }
+    }
+    finish(&mut run);
+    PathMark {
+        name: line.name,
+        class: line.class,
+        line: drawn,
+        area,
+    }
+}
+
+fn y_ticks(step: f64, top: f64) -> Vec<Tick> {
+    let count = (top / step).round() as u32;
+    (0..=count)
+        .map(|index| {
+            let value = f64::from(index) * step;
+            Tick {
+                at: percent(value / top),
+                label: plain(value, step),
+            }
+        })
+        .collect()
+}
+
+/// A tick's number with just the decimals that its step needs.
+fn plain(value: f64, step: f64) -> String {
+    let digits = (-step.log10().floor()).max(0.0) as usize;
+    format!("{value:.digits$}")
+}
+
+/// The next of 1, 2, 5, 10, … that is at least `rough`.
+pub(super) fn nice_step(rough: f64) -> f64 {
+    let power = 10_f64.powf(rough.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|factor| factor * power)
+        .find(|step| *step >= rough * (1.0 - 1e-9))
+        .unwrap_or(10.0 * power)
+}
+
+fn describe(title: &str, unit: &str, lines: &[Line]) -> String {
+    let parts: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            let values: Vec<f64> = line
+                .values
+                .iter()
+                .flatten()
+                .copied()
+                .filter(|value| value.is_finite())
+                .collect();
+            let (Some(low), Some(high)) = (
+                values.iter().copied().reduce(f64::min),
+                values.iter().copied().reduce(f64::max),
+            ) else {
+                return format!("{}: no values", line.name);
+            };
+            format!("{} from {} to {} {unit}", line.name, short(low), short(high))
+        })
+        .collect();
+    format!("{title}. {}.", parts.join("; "))
+}
+
+/// A number for the pointer's label: three significant digits.
+fn short(value: f64) -> String {
+    let digits = match value.abs() {
+        magnitude if magnitude >= 100.0 => 0,
+        magnitude if magnitude >= 10.0 => 1,
+        _ => 2,
+    };
+    format!("{value:.digits$}")
+}
+
+fn data(unit: &str, axis: &Axis, lines: &[Line]) -> Value {
+    let lines: Vec<Value> = lines
+        .iter()
+        .map(|line| {
+            let values: Vec<Value> = line
+                .values
+                .iter()
+                .map(|value| match value {
+                    None => Value::Null,
+                    Some(value) if value.is_infinite() => json!("∞"),
+                    Some(value) => json!(short(*value)),
+                })
+                .collect();
+            json!({ "name": line.name, "values": values })
+        })
+        .collect();
+    let positions: Vec<f64> = axis.positions.iter().map(|at| (at * 1e5).round() / 1e5).collect();
+    json!({ "x": positions, "labels": axis.labels, "unit": unit, "lines": lines })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(points: usize) -> Axis {
+        Axis {
+            positions: (0..points).map(|index| index as f64 / points as f64).collect(),
+            labels: vec![String::new(); points],
+            ticks: Vec::new(),
+            unit: "s",
+            bands: Vec::new(),
+        }
+    }
+
+    fn words() -> Words {
+        Words {
+            id: "c",
+            title: "T".to_owned(),
+            caption: String::new(),
+            y_unit: "ms",
+        }
+    }
+
+    #[test]
+    fn scales_end_at_round_numbers() {
+        for (rough, step) in [
+            (0.9, 1.0),
+            (1.1, 2.0),
+            (3.0, 5.0),
+            (5.1, 10.0),
+            (37.5, 50.0),
+            (0.02, 0.02),
+        ] {
+            assert!((nice_step(rough) - step).abs() < 1e-9, "{rough}");
+        }
+    }
+
+    #[test]
+    fn gaps_break_the_line_and_infinity_runs_along_the_edge() {
+        let line = Line {
+            name: "p95",
+            class: "p95",
+            filled: false,
+            values: vec![Some(10.0), Some(20.0), None, Some(f64::INFINITY), Some(5.0)],
+        };
+        let drawn = chart(words(), &axis(5), &[line], &[]);
+        assert_eq!(drawn.paths[0].line, "M0.0 180.0L200.0 60.0M600.0 0.0L800.0 240.0");
+        assert!(drawn.caption.contains("upper edge"));
+    }
+
+    #[test]
+    fn a_limit_far_above_is_named_and_not_drawn() {
+        let line = || Line {
+            name: "p95",
+            class: "p95",
+            filled: false,
+            values: vec![Some(10.0), Some(20.0)],
+        };
+        let limit = |wanted| Limit {
+            value: 500.0,
+            label: "rollback 500 ms".to_owned(),
+            class: "rollback",
+            wanted,
+        };
+        let without = chart(words(), &axis(2), &[line()], &[limit(false)]);
+        assert!(without.limits.is_empty() && without.caption.contains("rollback 500 ms"));
+        let too_far = chart(words(), &axis(2), &[line()], &[limit(true)]);
+        assert!(too_far.limits.is_empty(), "500 is 25 times the highest value");
+        let near = Limit {
+            value: 150.0,
+            ..limit(true)
+        };
+        assert_eq!(chart(words(), &axis(2), &[line()], &[near]).limits.len(), 1);
+    }
+
+    #[test]
+    fn no_values_give_an_empty_chart() {
+        let line = Line {
+            name: "p95",
+            class: "p95",
+            filled: true,
+            values: vec![None, None],
+        };
+        let drawn = chart(words(), &axis(2), &[line], &[]);
+        assert_eq!(
+            (drawn.paths[0].line.as_str(), drawn.paths[0].area.as_str()),
+            ("", "")
+        );
+    }
+}

@@ -1,0 +1,355 @@
+//! `report.html`: one file that needs nothing else, neither a network nor a script.
+//!
+//! The page is laid out by the template; this module computes what the template shows. All text is escaped by the
+//! template, and the data that the script reads is JSON without a single `<`.
+
+mod chart;
+mod distribution;
+mod lanes;
+mod over_time;
+
+use askama::Template;
+use serde_json::{Map, Value};
+
+use self::chart::{Band, Chart, Tick};
+use self::distribution::BandShare;
+use self::lanes::{FunnelRow, HopRow, Lane};
+use self::over_time::OverTime;
+use super::ReportError;
+use super::model::{MetricSummary, RunRecord};
+use super::view::{self, TargetRow};
+use crate::metrics::SeriesKind;
+use crate::plan::Unit;
+use crate::sla::wording::{count, quantity};
+use crate::sla::{Status, Verdict};
+
+/// Reasons that are shown without unfolding more.
+const REASONS_SHOWN: usize = 4;
+
+/// Everything that the template shows.
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    record: &'a RunRecord,
+    banner: Banner,
+    reasons: &'a [String],
+    more_reasons: &'a [String],
+    figures: Vec<Figure>,
+    targets: Vec<TargetRow>,
+    lanes: Vec<Lane>,
+    phases: Vec<Band>,
+    time_ticks: Vec<Tick>,
+    over_time: Vec<Chart>,
+    spectrum: Option<Chart>,
+    bands: Vec<BandShare>,
+    steps: Vec<TimeRow>,
+    times: Vec<TimeRow>,
+    hops: Vec<HopRow>,
+    own_time: String,
+    funnel: Vec<FunnelRow>,
+    generator: Vec<(&'static str, String)>,
+    started: String,
+    extent: String,
+    tested: String,
+    audit: String,
+    built_in_note: Option<&'static str>,
+    command_line: String,
+    /// What the pointer shows over the charts; JSON that is safe inside a script element.
+    chart_data: String,
+}
+
+/// The verdict at the top.
+struct Banner {
+    verdict: String,
+    class: &'static str,
+    icon: &'static str,
+    meaning: &'static str,
+    confidence: &'static str,
+}
+
+/// One of the figures beside the verdict.
+struct Figure {
+    label: &'static str,
+    value: String,
+    note: String,
+    /// Whether a target about it was missed, or nothing of it should be there.
+    bad: bool,
+}
+
+/// A line of a table of times.
+struct TimeRow {
+    name: String,
+    count: String,
+    failed: String,
+    any_failed: bool,
+    /// p50, p95, p99, max.
+    times: [String; 4],
+    mean: String,
+}
+
+/// Renders the page.
+pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
+    let evidence = record.evidence()?;
+    let criteria = record.criteria()?;
+    let context = record.context()?;
+    let over_time = OverTime::new(&evidence, &criteria, &context.steps).charts();
+    let spectrum = distribution::spectrum(&evidence.measurements);
+    let chart_data = chart_data(over_time.iter().chain(&spectrum));
+    let (reasons, more_reasons) = record.reasons.split_at(record.reasons.len().min(REASONS_SHOWN));
+    let page = Page {
+        reasons,
+        more_reasons,
+        record,
+        banner: banner(record),
+        figures: figures(record),
+        targets: view::targets(record),
+        lanes: lanes::lanes(record, &criteria, &evidence),
+        phases: over_time::phases(&evidence.timeline),
+        time_ticks: over_time::time_ticks(over_time::span_s(&evidence.timeline)),
+        over_time,
+        spectrum,
+        bands: distribution::bands(&evidence.measurements),
+        steps: steps(record),
+        times: times(record),
+        hops: lanes::hops(record),
+        own_time: lanes::own_time(record),
+        funnel: lanes::funnel(record),
+        generator: generator(record),
+        started: view::started(record),
+        extent: view::extent(record),
+        tested: view::target(record),
+        audit: view::audit(record),
+        built_in_note: view::built_in_note(record),
+        command_line: record.environment.command_line.join(" "),
+        chart_data,
+    };
+    Ok(page.render()?)
+}
+
+/// The data of all charts by their identifiers. A `<` could end the script element, so none is left.
+fn chart_data<'a>(charts: impl Iterator<Item = &'a Chart>) -> String {
+    let data: Map<String, Value> = charts
+        .map(|chart| (chart.id.to_owned(), chart.data.clone()))
+        .collect();
+    Value::Object(data).to_string().replace('<', "\\u003c")
+}
+
+fn banner(record: &RunRecord) -> Banner {
+    let verdict = view::verdict(record);
+    let (class, icon) = match verdict {
+        Some(Verdict::Go) => ("good", "✓"),
+        Some(Verdict::NoGo) => ("bad", "✕"),
+        Some(Verdict::Rollback) => ("bad", "↩"),
+        Some(Verdict::Inconclusive) => ("warn", "?"),
+        Some(Verdict::Invalid) => ("warn", "!"),
+        Some(Verdict::Interrupted) | None => ("neutral", "■"),
+    };
+    Banner {
+        verdict: record.verdict.clone(),
+        class,
+        icon,
+        meaning: verdict.map_or("", Verdict::meaning),
+        confidence: match record.evidence.as_str() {
+            "certified" => {
+                "Certified: a target passes only when it is met with 95 % confidence, bursts taken into account."
+            }
+            _ => {
+                "Observed: a target passes when the values of this run meet it. The intervals show how far chance \
+                 could have moved them."
+            }
+        },
+    }
+}
+
+fn figures(record: &RunRecord) -> Vec<Figure> {
+    let response = record.metrics.get(SeriesKind::Response.key());
+    let p95 = response.map_or_else(
+        || "–".to_owned(),
+        |metric| time(&metric.summary, metric.summary.p95),
+    );
+    let failed = record.requests.failed as f64 / record.requests.total.max(1) as f64;
+    let mut figures = vec![
+        Figure {
+            label: "Response time p95",
+            value: p95,
+            note: "over all steps".to_owned(),
+            bad: missed(record, "response_time"),
+        },
+        Figure {
+            label: "Failed requests",
+            value: quantity(failed, Unit::Ratio),
+            note: format!(
+                "{} of {}",
+                count(record.requests.failed),
+                count(record.requests.total)
+            ),
+            bad: missed(record, "error_rate"),
+        },
+    ];
+    if let Some(audit) = &record.audit {
+        figures.push(Figure {
+            label: "Lost results",
+            value: view::witnessed(audit.lost),
+            note: format!("of {} accepted", count(audit.accepted)),
+            bad: audit.lost.is_some_and(|lost| lost > 0),
+        });
+    }
+    figures.push(Figure {
+        label: "Users",
+        value: count(record.iterations.due),
+        note: format!("at most {} at once", count(u64::from(record.generator.vus_peak))),
+        bad: record.iterations.dropped > 0,
+    });
+    figures
+}
+
+/// Whether a target over all steps on this metric was missed.
+fn missed(record: &RunRecord, metric: &str) -> bool {
+    record
+        .sla
+        .iter()
+        .any(|sla| sla.metric == metric && sla.step.is_none() && sla.status == Status::Fail.name())
+}
+
+/// A time of a metric; without samples a dash, and infinite where the quantile fell on a failed event.
+fn time(summary: &MetricSummary, value: Option<f64>) -> String {
+    match value {
+        Some(value) => quantity(value, Unit::Time),
+        None if summary.count == 0 => "–".to_owned(),
+        None => quantity(f64::INFINITY, Unit::Time),
+    }
+}
+
+fn time_row(name: String, summary: &MetricSummary) -> TimeRow {
+    let share = summary.failed as f64 / summary.count.max(1) as f64;
+    TimeRow {
+        name,
+        count: count(summary.count),
+        failed: if summary.failed == 0 {
+            "0".to_owned()
+        } else {
+            format!("{} ({})", count(summary.failed), quantity(share, Unit::Ratio))
+        },
+        any_failed: summary.failed > 0,
+        times: [
+            time(summary, summary.p50),
+            time(summary, summary.p95),
+            time(summary, summary.p99),
+            summary
+                .max
+                .map_or_else(|| "–".to_owned(), |max| quantity(max, Unit::Time)),
+        ],
+        mean: summary
+            .mean
+            .map_or_else(|| "–".to_owned(), |mean| quantity(mean, Unit::Time)),
+    }
+}
+
+/// The request steps in the order of the journey, then all together.
+fn steps(record: &RunRecord) -> Vec<TimeRow> {
+    let Some(metric) = record.metrics.get(SeriesKind::Response.key()) else {
+        return Vec::new();
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for step in &record.plan.steps {
+        if !names.contains(&step.name.as_str()) {
+            names.push(&step.name);
+        }
+    }
+    names
+        .into_iter()
+        .filter_map(|name| {
+            metric
+                .by_step
+                .get(name)
+                .map(|summary| time_row(name.to_owned(), summary))
+        })
+        .chain([time_row("All requests".to_owned(), &metric.summary)])
+        .collect()
+}
+
+/// Every other time that was measured.
+fn times(record: &RunRecord) -> Vec<TimeRow> {
+    SeriesKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != SeriesKind::Response)
+        .filter_map(|kind| {
+            let metric = record.metrics.get(kind.key())?;
+            let name = words(kind.key());
+            let mut letters = name.chars();
+            let name = letters
+                .next()
+                .map(|first| first.to_uppercase().chain(letters).collect())?;
+            Some(time_row(name, &metric.summary))
+        })
+        .collect()
+}
+
+fn generator(record: &RunRecord) -> Vec<(&'static str, String)> {
+    let generator = &record.generator;
+    let mut rows = vec![
+        (
+            "Virtual users",
+            format!(
+                "{} at once at most; the pool holds {}",
+                generator.vus_peak, generator.vus_max
+            ),
+        ),
+        ("Iterations", {
+            let all = &record.iterations;
+            format!(
+                "{} due: {} succeeded, {} failed, {} unfinished, {} dropped",
+                count(all.due),
+                count(all.succeeded),
+                count(all.failed),
+                count(all.unfinished),
+                count(all.dropped)
+            )
+        }),
+    ];
+    for worker in &generator.workers {
+        rows.push((
+            "Worker",
+            format!(
+                "number {}: {} of a core, blocked for {} at most",
+                worker.index,
+                quantity(worker.cpu_ms / worker.wall_ms.max(1e-9), Unit::Ratio),
+                quantity(worker.longest_hiccup_ms, Unit::Time)
+            ),
+        ));
+    }
+    rows.extend([
+        ("Polls by fallbacks", count(generator.polls)),
+        ("Reads after subscribing", count(generator.initial_reads)),
+        ("Sockets lost", count(generator.sockets_lost)),
+        ("Malformed frames", count(generator.frames_malformed)),
+        ("Waits for a full queue", count(generator.queue_waits)),
+    ]);
+    if let Some(mock) = &record.mock {
+        let late =
+            |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| quantity(value, Unit::Time));
+        rows.push((
+            "Mock's lateness",
+            format!(
+                "p50 {}, p99 {}",
+                late(mock.lateness_p50_ms),
+                late(mock.lateness_p99_ms)
+            ),
+        ));
+        rows.push((
+            "Mock's jobs",
+            format!(
+                "{} accepted, {} webhooks dropped on purpose, {} records missing",
+                count(mock.accepted),
+                count(mock.dropped_on_purpose),
+                count(mock.ledger_records_missing)
+            ),
+        ));
+    }
+    rows
+}
+
+/// A key as words: `scheduling_lag` as `scheduling lag`.
+fn words(key: &str) -> String {
+    key.replace('_', " ")
+}
