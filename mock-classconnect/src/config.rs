@@ -154,7 +154,7 @@ mod tests {
             (&[KEY, SECRET, "--jobs-max=5"], "--pending-jobs-max"),
         ];
         for (arguments, expected) in table {
-            let error = config(arguments).unwrap_err().to_string();
+            let error = format!("{:#}", anyhow::Error::from(config(arguments).unwrap_err()));
             assert!(error.contains(expected), "{arguments:?}: {error}");
         }
     }

@@ -9,7 +9,7 @@ use classconnect_api::signature::SecretError;
 /// What ends the mock, or keeps it from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the mock's configuration is not usable: {0}")]
+    #[error("the mock's configuration is not usable")]
     Config(#[from] ConfigError),
     #[error("cannot listen on {address}; choose a free port with --listen, or port 0")]
     Bind { address: SocketAddr, source: io::Error },
@@ -32,9 +32,9 @@ pub enum Error {
 pub enum ConfigError {
     #[error("the API key must be 1 to 256 visible ASCII characters; set CLASSCONNECT_API_KEY")]
     ApiKey,
-    #[error("{0}; set CLASSCONNECT_WEBHOOK_SECRET")]
+    #[error("CLASSCONNECT_WEBHOOK_SECRET holds no usable secret")]
     WebhookSecret(#[from] SecretError),
-    #[error("--plan: {0}")]
+    #[error("the delivery plan given with --plan is not usable")]
     Plan(#[from] serde_json::Error),
     #[error("--{0} must be at least 1")]
     Zero(&'static str),

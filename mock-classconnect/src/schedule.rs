@@ -40,7 +40,7 @@ pub(crate) struct Pending {
 
 impl Pending {
     pub(crate) const fn is_nothing(self) -> bool {
-        self.jobs == 0 && self.deliveries == 0
+        self.jobs == 0 && self.deliveries == 0 && self.in_flight == 0
     }
 }
 

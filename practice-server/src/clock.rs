@@ -72,7 +72,7 @@ pub fn monotonic_ns() -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
 
-/// The wall clock, in microseconds since the Unix epoch.
+/// The machine's wall clock in microseconds since the Unix epoch.
 pub fn unix_us() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),

@@ -1,12 +1,16 @@
 //! The server's own figures, in the Prometheus text format. The registry is a value, so that several servers can
 //! live in one process.
 
+mod realtime;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+pub use realtime::RealtimeMetrics;
 
 /// Upper bucket edges in seconds. They include every threshold that a target or an alert is set at, so that shares
 /// beyond a threshold can be read off exactly.
@@ -73,6 +77,7 @@ pub struct Metrics {
     /// By source: call, webhook.
     pub dead_letters: Family<SourceLabel, Counter>,
     pub injected_faults: Counter,
+    pub realtime: RealtimeMetrics,
     registry: std::sync::Arc<Registry>,
 }
 
@@ -95,6 +100,7 @@ impl Metrics {
             breaker_opened: Counter::default(),
             dead_letters: Family::default(),
             injected_faults: Counter::default(),
+            realtime: RealtimeMetrics::default(),
             registry: std::sync::Arc::default(),
         };
         metrics.registry = std::sync::Arc::new(metrics.register());
@@ -141,6 +147,7 @@ impl Metrics {
             "Requests answered 500 on purpose",
             self.injected_faults.clone(),
         );
+        self.realtime.register(&mut registry);
         registry
     }
 

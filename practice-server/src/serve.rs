@@ -33,8 +33,6 @@ pub(crate) async fn serve_app(
 ) -> Result<(), ServeError> {
     let workers = Workers::start(&app);
     let served = answer_requests(listener, &app, shutdown).await;
-    // Upgraded connections are no longer the HTTP server's: it does not wait for them.
-    app.hub().close_all().await;
     workers.stop(&app).await;
     app.store().close().await;
     served
@@ -46,9 +44,12 @@ async fn answer_requests(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let (draining, drain_begins) = oneshot::channel();
+    let hub = app.hub().clone();
     let graceful = async move {
         shutdown.await;
         let _ = draining.send(());
+        // Sockets are not requests: serving would not wait for them, so they are closed first.
+        hub.close_all().await;
     };
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {

@@ -1,5 +1,8 @@
 //! The integration tests of `loadtest`: one binary, so that the library is linked once.
 
-#![allow(clippy::unwrap_used, reason = "these are tests, and a test that cannot go on says where")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "these are tests, and a test that cannot go on says where"
+)]
 
 mod tidy;

@@ -14,7 +14,6 @@ CREATE TABLE practice_sessions (
     attempt_count          INTEGER NOT NULL DEFAULT 0,
     error_message          TEXT,
     pronunciation_score    REAL,
-    is_passed              INTEGER,
     pronunciation_analysis TEXT,
     created_at             INTEGER NOT NULL,
     updated_at             INTEGER NOT NULL,
@@ -24,7 +23,6 @@ CREATE TABLE practice_sessions (
     CONSTRAINT chk_practice_sessions_progress CHECK
         (current_sentence_index >= 0 AND current_word_index >= 0 AND attempt_count >= 0),
     CONSTRAINT chk_practice_sessions_score CHECK (pronunciation_score BETWEEN 0 AND 100),
-    CONSTRAINT chk_practice_sessions_is_passed CHECK (is_passed IN (0, 1)),
     CONSTRAINT chk_practice_sessions_json CHECK
         ((sentences IS NULL OR json_valid(sentences))
          AND (pronunciation_analysis IS NULL OR json_valid(pronunciation_analysis))),
@@ -37,7 +35,6 @@ CREATE TABLE practice_attempts (
     id                     TEXT    NOT NULL PRIMARY KEY,
     session_id             TEXT    NOT NULL REFERENCES practice_sessions (id),
     user_id                TEXT    NOT NULL,
-    attempt_number         INTEGER NOT NULL,
     attempt_type           TEXT    NOT NULL,
     sentence_index         INTEGER,
     word_index             INTEGER,
@@ -52,8 +49,6 @@ CREATE TABLE practice_attempts (
     word_level_scores      TEXT,
     created_at             INTEGER NOT NULL,
     updated_at             INTEGER NOT NULL,
-    CONSTRAINT uq_practice_attempts_session_number UNIQUE (session_id, attempt_number),
-    CONSTRAINT chk_practice_attempts_number CHECK (attempt_number >= 1),
     CONSTRAINT chk_practice_attempts_type CHECK (attempt_type IN ('sentence', 'word', 'full_transcript')),
     CONSTRAINT chk_practice_attempts_indexes CHECK (
         (attempt_type = 'sentence' AND sentence_index >= 0 AND word_index IS NULL)

@@ -11,8 +11,6 @@ pub struct Attempt {
     pub id: AttemptId,
     pub session_id: SessionId,
     pub user_id: UserId,
-    /// The number of this submission within its session, from 1.
-    pub attempt_number: u32,
     pub recording: Recording,
     pub status: AttemptStatus,
     pub error_message: Option<String>,
@@ -33,13 +31,12 @@ pub struct RecordingResult {
 }
 
 impl Attempt {
-    /// A new attempt in a session whose progress counts it already.
+    /// A new attempt in this session.
     pub fn new(session: &Session, recording: Recording, now: Timestamp) -> Self {
         Self {
             id: AttemptId::random(),
             session_id: session.id,
             user_id: session.user_id.clone(),
-            attempt_number: session.progress.attempt_count,
             recording,
             status: AttemptStatus::Processing,
             error_message: None,
@@ -56,7 +53,6 @@ impl Attempt {
             "id": self.id.to_string(),
             "session_id": self.session_id.to_string(),
             "user_id": self.user_id.as_str(),
-            "attempt_number": self.attempt_number,
             "attempt_type": attempt_type_word(self.recording.target.attempt_type()),
             "sentence_index": self.recording.target.sentence_index(),
             "word_index": self.recording.target.word_index(),

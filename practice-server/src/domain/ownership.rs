@@ -24,11 +24,9 @@ pub fn session_column_owner(column: &str) -> Option<ColumnOwner> {
         "current_sentence_index" | "current_word_index" | "attempt_count" | "error_message" => {
             ColumnOwner::Backend
         }
-        "improved_transcript"
-        | "sentences"
-        | "pronunciation_score"
-        | "is_passed"
-        | "pronunciation_analysis" => ColumnOwner::Webhook,
+        "improved_transcript" | "sentences" | "pronunciation_score" | "pronunciation_analysis" => {
+            ColumnOwner::Webhook
+        }
         "status" | "updated_at" => ColumnOwner::Both,
         _ => return None,
     })
@@ -37,8 +35,8 @@ pub fn session_column_owner(column: &str) -> Option<ColumnOwner> {
 /// The owner of a column of `practice_attempts`; `None` for a name that is no column.
 pub fn attempt_column_owner(column: &str) -> Option<ColumnOwner> {
     Some(match column {
-        "id" | "session_id" | "user_id" | "attempt_type" | "attempt_number" | "sentence_index"
-        | "word_index" | "audio_url" | "created_at" => ColumnOwner::Insert,
+        "id" | "session_id" | "user_id" | "attempt_type" | "sentence_index" | "word_index" | "audio_url"
+        | "created_at" => ColumnOwner::Insert,
         "error_message" => ColumnOwner::Backend,
         "pronunciation_score"
         | "is_passed"
@@ -49,4 +47,64 @@ pub fn attempt_column_owner(column: &str) -> Option<ColumnOwner> {
         "status" | "updated_at" => ColumnOwner::Both,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::{
+        Attempt, AudioUrl, Language, Recording, RecordingTarget, Session, Timestamp, Transcript, UserId,
+    };
+    use crate::realtime::Table;
+
+    fn session() -> Session {
+        let transcript = Transcript::parse("Hello there.".to_owned()).unwrap();
+        let language = Language::parse("en-US".to_owned()).unwrap();
+        Session::new(
+            UserId::parse("u").unwrap(),
+            transcript,
+            language,
+            Timestamp::from_unix_us(0),
+        )
+    }
+
+    fn check(
+        table: Table,
+        record: &serde_json::Map<String, serde_json::Value>,
+        owned: impl Fn(&str) -> bool,
+    ) {
+        let published: BTreeSet<&str> = table.columns().iter().map(|column| column.name).collect();
+        let recorded: BTreeSet<&str> = record.keys().map(String::as_str).collect();
+        assert_eq!(
+            recorded, published,
+            "what is recorded is what subscribers are told of"
+        );
+        assert!(
+            published.iter().all(|column| owned(column)),
+            "every column has an owner"
+        );
+        assert!(!owned("no_such_column"));
+    }
+
+    #[test]
+    fn every_column_of_a_session_is_recorded_published_and_owned() {
+        check(Table::PracticeSessions, &session().record(), |column| {
+            session_column_owner(column).is_some()
+        });
+    }
+
+    #[test]
+    fn every_column_of_an_attempt_is_recorded_published_and_owned() {
+        let audio_url = AudioUrl::parse("https://cdn.example/a.webm".to_owned()).unwrap();
+        let recording = Recording {
+            target: RecordingTarget::FullTranscript,
+            audio_url,
+        };
+        let attempt = Attempt::new(&session(), recording, Timestamp::from_unix_us(0));
+        check(Table::PracticeAttempts, &attempt.record(), |column| {
+            attempt_column_owner(column).is_some()
+        });
+    }
 }

@@ -77,9 +77,7 @@ pub fn settled_status(open_attempts: u32, sentences: &[Sentence]) -> SettledStat
 pub struct FinalScores {
     /// The mean of the sentences' best scores, rounded to two decimals, 0–100.
     pub pronunciation_score: f64,
-    /// Every sentence was passed.
-    pub is_passed: bool,
-    /// The figures behind the score.
+    /// The figures behind the score, and `is_passed`: every sentence was passed.
     pub pronunciation_analysis: Value,
 }
 
@@ -97,8 +95,8 @@ pub fn final_scores(sentences: &[Sentence]) -> Option<FinalScores> {
     let pronunciation_score = (mean * 100.0).round() / 100.0;
     Some(FinalScores {
         pronunciation_score,
-        is_passed: passed == sentences.len(),
         pronunciation_analysis: json!({
+            "is_passed": passed == sentences.len(),
             "average_score": pronunciation_score,
             "best_score": best.iter().copied().fold(f64::MIN, f64::max),
             "lowest_score": best.iter().copied().fold(f64::MAX, f64::min),
@@ -216,7 +214,7 @@ mod tests {
         }
         let scores = final_scores(&sentences).unwrap();
         assert_eq!(scores.pronunciation_score, 81.67);
-        assert!(!scores.is_passed);
+        assert_eq!(scores.pronunciation_analysis["is_passed"], false);
         assert_eq!(scores.pronunciation_analysis["lowest_score"], 75.0);
         assert_eq!(scores.pronunciation_analysis["sentences_passed"], 2);
         assert_eq!(final_scores(&[]), None);

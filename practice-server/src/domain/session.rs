@@ -65,7 +65,6 @@ impl Session {
             "attempt_count": self.progress.attempt_count,
             "error_message": self.error_message,
             "pronunciation_score": scores.map(|s| s.pronunciation_score),
-            "is_passed": scores.map(|s| s.is_passed),
             "pronunciation_analysis": scores.map(|s| &s.pronunciation_analysis),
             "created_at": self.created_at.to_string(),
             "updated_at": self.updated_at.to_string(),

@@ -19,6 +19,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
 async fn read_metrics(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
     app.store().refresh_gauges();
+    app.metrics().realtime.refresh(&app.hub().metrics());
     let text = app.metrics().render().map_err(|_| ApiError::Metrics)?;
     Ok(([(CONTENT_TYPE, OPENMETRICS)], text))
 }

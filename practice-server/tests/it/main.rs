@@ -6,9 +6,15 @@
     reason = "these are tests, and a test that cannot go on says where"
 )]
 
+mod dual_update;
 mod events;
+mod faults;
 mod fixture;
+mod http;
+mod idempotency;
 mod journey;
 mod outbox;
+mod process;
 mod realtime;
+mod store;
 mod webhook;

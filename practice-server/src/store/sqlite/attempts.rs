@@ -18,13 +18,12 @@ pub(in crate::store) async fn insert(
 ) -> Result<(), StoreError> {
     let target = attempt.recording.target;
     sqlx::query(
-        "INSERT INTO practice_attempts (id, session_id, user_id, attempt_number, attempt_type, sentence_index, \
-         word_index, audio_url, status, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO practice_attempts (id, session_id, user_id, attempt_type, sentence_index, \
+         word_index, audio_url, status, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(attempt.id.to_string())
     .bind(attempt.session_id.to_string())
     .bind(attempt.user_id.as_str())
-    .bind(attempt.attempt_number)
     .bind(attempt_type_word(target.attempt_type()))
     .bind(target.sentence_index())
     .bind(target.word_index())
@@ -104,7 +103,6 @@ fn from_row(row: &SqliteRow) -> Result<Attempt, StoreError> {
         session_id: parsed(row, "session_id")?,
         user_id: UserId::parse(read(row, "user_id", DOING_READ)?)
             .map_err(|refusal| StoreError::corrupt("user_id", refusal))?,
-        attempt_number: read(row, "attempt_number", DOING_READ)?,
         recording: Recording { target, audio_url },
         status: word(row, "status", AttemptStatus::from_word)?,
         error_message: read(row, "error_message", DOING_READ)?,

@@ -45,7 +45,7 @@ pub(in crate::store) async fn update(
     sqlx::query(
         "UPDATE practice_sessions SET status = ?, improved_transcript = ?, sentences = ?, \
          current_sentence_index = ?, current_word_index = ?, attempt_count = ?, error_message = ?, \
-         pronunciation_score = ?, is_passed = ?, pronunciation_analysis = ?, updated_at = ? WHERE id = ?",
+         pronunciation_score = ?, pronunciation_analysis = ?, updated_at = ? WHERE id = ?",
     )
     .bind(session.status.as_str())
     .bind(session.improved_transcript.as_deref())
@@ -55,7 +55,6 @@ pub(in crate::store) async fn update(
     .bind(session.progress.attempt_count)
     .bind(session.error_message.as_deref())
     .bind(scores.map(|s| s.pronunciation_score))
-    .bind(scores.map(|s| s.is_passed))
     .bind(scores.map(|s| json_text(&s.pronunciation_analysis)).transpose()?)
     .bind(session.updated_at.unix_us())
     .bind(session.id.to_string())
@@ -100,11 +99,9 @@ pub(in crate::store) async fn idle(
 
 fn from_row(row: &SqliteRow) -> Result<Session, StoreError> {
     let score: Option<f64> = read(row, "pronunciation_score", DOING_READ)?;
-    let is_passed: Option<bool> = read(row, "is_passed", DOING_READ)?;
-    let final_scores = match (score, is_passed, optional_json(row, "pronunciation_analysis")?) {
-        (Some(pronunciation_score), Some(is_passed), Some(pronunciation_analysis)) => Some(FinalScores {
+    let final_scores = match (score, optional_json(row, "pronunciation_analysis")?) {
+        (Some(pronunciation_score), Some(pronunciation_analysis)) => Some(FinalScores {
             pronunciation_score,
-            is_passed,
             pronunciation_analysis,
         }),
         _ => None,

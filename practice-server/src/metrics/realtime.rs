@@ -1,0 +1,98 @@
+//! The hub counts by itself; its figures are copied when somebody asks for them.
+
+use std::sync::atomic::Ordering;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::realtime::HubMetrics;
+
+#[derive(Debug, Clone, Default)]
+pub struct RealtimeMetrics {
+    sockets_open: Gauge,
+    subscriptions_live: Gauge,
+    events_sent: Counter,
+    bytes_sent: Counter,
+    slow_consumers_dropped: Counter,
+    malformed_frames: Counter,
+    handshakes_refused: Counter,
+    joins_refused: Counter,
+    idle_closed: Counter,
+    sockets_broken: Counter,
+}
+
+impl RealtimeMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        let gauges = [
+            ("realtime_sockets_open", "Sockets open now", &self.sockets_open),
+            (
+                "realtime_subscriptions_live",
+                "Live subscriptions of all sockets",
+                &self.subscriptions_live,
+            ),
+        ];
+        for (name, help, gauge) in gauges {
+            registry.register(name, help, gauge.clone());
+        }
+        let counters = [
+            (
+                "realtime_events_sent",
+                "Events written to sockets",
+                &self.events_sent,
+            ),
+            (
+                "realtime_bytes_sent",
+                "Payload bytes written to sockets",
+                &self.bytes_sent,
+            ),
+            (
+                "realtime_slow_consumers_dropped",
+                "Sockets disconnected because they did not keep up",
+                &self.slow_consumers_dropped,
+            ),
+            (
+                "realtime_malformed_frames",
+                "Frames that were no message",
+                &self.malformed_frames,
+            ),
+            (
+                "realtime_handshakes_refused",
+                "Handshakes refused",
+                &self.handshakes_refused,
+            ),
+            ("realtime_joins_refused", "Joins refused", &self.joins_refused),
+            (
+                "realtime_idle_closed",
+                "Sockets closed because they sent nothing",
+                &self.idle_closed,
+            ),
+            (
+                "realtime_sockets_broken",
+                "Sockets that ended without a farewell",
+                &self.sockets_broken,
+            ),
+        ];
+        for (name, help, counter) in counters {
+            registry.register(name, help, counter.clone());
+        }
+    }
+
+    /// Takes over what the hub has counted.
+    pub fn refresh(&self, hub: &HubMetrics) {
+        let gauge = |gauge: &Gauge, value: u64| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        gauge(&self.sockets_open, hub.sockets_open);
+        gauge(&self.subscriptions_live, hub.subscriptions_live);
+        let counter = |counter: &Counter, value: u64| counter.inner().store(value, Ordering::Relaxed);
+        counter(&self.events_sent, hub.events_sent);
+        counter(&self.bytes_sent, hub.bytes_sent);
+        counter(&self.slow_consumers_dropped, hub.slow_consumers_dropped);
+        counter(&self.malformed_frames, hub.malformed_frames);
+        counter(&self.handshakes_refused, hub.handshakes_refused);
+        counter(&self.joins_refused, hub.joins_refused);
+        counter(&self.idle_closed, hub.idle_closed);
+        counter(&self.sockets_broken, hub.sockets_broken);
+    }
+}
