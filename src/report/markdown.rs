@@ -269,10 +269,8 @@ fn failures(text: &mut String, record: &RunRecord) {
 
 fn validity(text: &mut String, record: &RunRecord) {
     line(text, "#### Validity of the run\n");
-    let rows: Vec<Vec<String>> = record
-        .validity
-        .checks
-        .iter()
+    let rows: Vec<Vec<String>> = view::checks(record)
+        .into_iter()
         .map(|check| {
             vec![
                 check.severity.clone(),

@@ -1,6 +1,6 @@
 //! A stored run in words: what every format shows alike.
 
-use super::model::{HopRecord, IncidentRecord, RunRecord, SlaRecord};
+use super::model::{CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
 use crate::plan::{Metric, Unit};
 use crate::sla::Verdict;
 use crate::sla::wording::{count, counted, quantity};
@@ -235,12 +235,14 @@ pub(super) fn hop(hop: &HopRecord) -> [String; 4] {
     [hop.p50_ms, hop.p95_ms, hop.p99_ms, hop.max_ms].map(|value| quantity(value, Unit::Time))
 }
 
-/// The sentences of the checks that came out with this severity.
-pub(super) fn checks<'a>(record: &'a RunRecord, severity: &'a str) -> impl Iterator<Item = &'a str> {
-    record
-        .validity
-        .checks
-        .iter()
-        .filter(move |check| check.severity == severity)
-        .map(|check| check.sentence.as_str())
+/// The validity checks, the worst first.
+pub(super) fn checks(record: &RunRecord) -> Vec<&CheckRecord> {
+    let weight = |check: &CheckRecord| match check.severity.as_str() {
+        "invalid" => 0,
+        "warning" => 1,
+        _ => 2,
+    };
+    let mut checks: Vec<&CheckRecord> = record.validity.checks.iter().collect();
+    checks.sort_by_key(|check| weight(check));
+    checks
 }
