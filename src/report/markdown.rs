@@ -161,6 +161,9 @@ fn windows(text: &mut String, record: &RunRecord) {
         rollback,
         &record.rollback,
     );
+    for condition in view::unwatched(record) {
+        line(text, &format!("- **No data** for {}", escape(condition)));
+    }
     if !alerts && !rollback {
         line(text, "- The scenario sets no alerts and no rollback thresholds.");
     }

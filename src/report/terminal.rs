@@ -91,6 +91,7 @@ fn windows(record: &RunRecord) -> Vec<String> {
     if record.criteria.rollback.is_some() {
         lines.extend(of("ROLLBACK", "No rollback threshold tripped.", &record.rollback));
     }
+    lines.extend(view::unwatched(record).map(|condition| format!("NO DATA   {condition}")));
     lines
 }
 

@@ -1,6 +1,7 @@
 //! A stored run in words: what every format shows alike.
 
 use super::model::{CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
+use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
 use crate::sla::Verdict;
 use crate::sla::wording::{count, counted, quantity};
@@ -205,6 +206,29 @@ pub(super) fn incident_course(incident: &IncidentRecord) -> String {
         .map(|after| format!(", {after:.0} s after the first bad second"))
         .unwrap_or_default();
     format!("{what}; detected at {:.0} s{after}; {end}", incident.tripped_at_s)
+}
+
+/// The window conditions that nothing was measured for: they cannot have been breached, nor kept.
+pub(super) fn unwatched(record: &RunRecord) -> impl Iterator<Item = &str> {
+    let alerts = record.criteria.alerts.iter();
+    let policies = alerts.chain(record.criteria.rollback.iter().map(|rollback| &rollback.policy));
+    policies
+        .flat_map(|policy| &policy.conditions)
+        .filter(|condition| !has_samples(record, &condition.metric, condition.step.as_deref()))
+        .map(|condition| condition.text.as_str())
+}
+
+/// Whether anything was measured for a metric after the warm-up.
+pub(super) fn has_samples(record: &RunRecord, metric: &str, step: Option<&str>) -> bool {
+    let kind = Metric::from_key(metric).and_then(SeriesKind::of_metric);
+    let Some(metric) = kind.and_then(|kind| record.metrics.get(kind.key())) else {
+        return false;
+    };
+    let summary = match step {
+        Some(step) => metric.by_step.get(step),
+        None => Some(&metric.summary),
+    };
+    summary.is_some_and(|summary| summary.count > 0)
 }
 
 /// A count that nobody may have witnessed.
