@@ -161,6 +161,9 @@ fn windows(text: &mut String, record: &RunRecord) {
         rollback,
         &record.rollback,
     );
+    for condition in view::unwatched(record) {
+        line(text, &format!("- **No data** for {}", escape(condition)));
+    }
     if !alerts && !rollback {
         line(text, "- The scenario sets no alerts and no rollback thresholds.");
     }
@@ -269,10 +272,8 @@ fn failures(text: &mut String, record: &RunRecord) {
 
 fn validity(text: &mut String, record: &RunRecord) {
     line(text, "#### Validity of the run\n");
-    let rows: Vec<Vec<String>> = record
-        .validity
-        .checks
-        .iter()
+    let rows: Vec<Vec<String>> = view::checks(record)
+        .into_iter()
         .map(|check| {
             vec![
                 check.severity.clone(),

@@ -91,6 +91,7 @@ fn windows(record: &RunRecord) -> Vec<String> {
     if record.criteria.rollback.is_some() {
         lines.extend(of("ROLLBACK", "No rollback threshold tripped.", &record.rollback));
     }
+    lines.extend(view::unwatched(record).map(|condition| format!("NO DATA   {condition}")));
     lines
 }
 
@@ -126,12 +127,13 @@ fn failures(record: &RunRecord) -> Vec<String> {
 }
 
 fn validity(record: &RunRecord) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (severity, label) in [("invalid", "INVALID"), ("warning", "WARNING")] {
-        lines.extend(view::checks(record, severity).map(|sentence| format!("{label}  {sentence}")));
-    }
+    let lines: Vec<String> = view::checks(record)
+        .into_iter()
+        .filter(|check| !check.ok)
+        .map(|check| format!("{:7}  {}", check.severity.to_uppercase(), check.sentence))
+        .collect();
     if lines.is_empty() {
-        lines.push(format!("All {} checks are fine.", record.validity.checks.len()));
+        return vec![format!("All {} checks are fine.", record.validity.checks.len())];
     }
     lines
 }

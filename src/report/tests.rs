@@ -1,9 +1,14 @@
 //! The formats, on made-up runs.
 
+use std::time::Duration;
+
+use proptest::prelude::*;
+
 use super::model::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
 use super::*;
 use crate::metrics::IncidentKind;
-use crate::sla::fixture::{self, Run};
+use crate::plan::{Comparator, JudgeMode, Metric};
+use crate::sla::fixture::{self, Run, Trouble};
 use crate::sla::replay;
 
 pub(crate) fn facts() -> RunFacts {
@@ -75,6 +80,38 @@ fn a_stored_run_is_judged_the_same() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Whatever happened in a run, its file holds enough to come to the same judgement.
+    #[test]
+    fn any_stored_run_is_judged_the_same(
+        slower_ms in 0_u64..500,
+        fails_every in 0_u64..40,
+        loses_every in 0_u64..300,
+        lag_ms in 0_u64..300,
+        certified in any::<bool>(),
+    ) {
+        let mut run = fixture::run(Trouble {
+            slower: Duration::from_millis(slower_ms),
+            fails_every,
+            loses_every,
+            lag: Duration::from_millis(lag_ms),
+            lag_seconds: (12, 18),
+        });
+        if certified {
+            run.criteria.mode = JudgeMode::Certified;
+        }
+        let original = record(run);
+        let stored = RunRecord::from_json(&render(Format::Json, &original).unwrap()).unwrap();
+        let again = stored.judged_again(&stored.criteria().unwrap()).unwrap();
+        prop_assert_eq!(again.verdict, original.verdict);
+        prop_assert_eq!(again.reasons, original.reasons);
+        prop_assert_eq!(again.sla, original.sla);
+        prop_assert_eq!(again.validity, original.validity);
+    }
+}
+
 #[test]
 fn a_stored_run_can_be_judged_by_other_criteria() {
     let stored = record(fixture::slow());
@@ -82,14 +119,14 @@ fn a_stored_run_can_be_judged_by_other_criteria() {
     let mut criteria = stored.criteria().unwrap();
     criteria
         .targets
-        .retain(|target| target.metric != crate::plan::Metric::ResponseTime);
+        .retain(|target| target.metric != Metric::ResponseTime);
     assert_eq!(stored.judged_again(&criteria).unwrap().verdict, "GO");
     // A stricter rollback threshold trips on the stored series.
     let policy = &mut criteria.rollback.as_mut().unwrap().policy;
     policy.conditions = vec![fixture::time(
-        crate::plan::Metric::ResponseTime,
+        Metric::ResponseTime,
         0.95,
-        crate::plan::Comparator::Greater,
+        Comparator::Greater,
         100,
     )];
     let again = stored.judged_again(&criteria).unwrap();
@@ -201,15 +238,11 @@ fn markdown_of_hostile_text_stays_text() {
     assert!(text.contains("````toml"));
 }
 
-/// Writes the HTML of every made-up run, for looking at it in a browser: `LOADTEST_HTML_DIR=/tmp/x cargo test`.
 #[test]
 fn html_reports_need_nothing_from_outside() {
     for (name, run) in all_runs() {
         let record = record(run);
         let page = render(Format::Html, &record).unwrap();
-        if let Some(dir) = std::env::var_os("LOADTEST_HTML_DIR") {
-            std::fs::write(std::path::Path::new(&dir).join(format!("{name}.html")), &page).unwrap();
-        }
         assert!(
             page.contains(&format!("<h1>{} <small>(observed)</small></h1>", record.verdict)),
             "{name}"
@@ -243,6 +276,22 @@ fn hostile_text_cannot_break_out_of_the_html() {
     // The page's own two script elements, and no more.
     assert_eq!(page.matches("<script").count(), 2);
     assert_eq!(page.matches("</script").count(), 2);
+}
+
+#[test]
+fn a_window_condition_without_data_is_said_to_be_unwatched() {
+    let mut run = fixture::healthy();
+    run.criteria
+        .alerts
+        .as_mut()
+        .unwrap()
+        .conditions
+        .push(fixture::time(Metric::DbQueryTime, 0.95, Comparator::Greater, 100));
+    let record = record(run);
+    let shown = |format| render(format, &record).unwrap();
+    assert!(shown(Format::Text).contains("NO DATA   db_query_time p95 > 100ms"));
+    assert!(shown(Format::Markdown).contains("**No data** for db\\_query\\_time p95 &gt; 100ms"));
+    assert_eq!(shown(Format::Html).matches("no data: not watched").count(), 1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A stored run in words: what every format shows alike.
 
-use super::model::{HopRecord, IncidentRecord, RunRecord, SlaRecord};
+use super::model::{CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
+use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
 use crate::sla::Verdict;
 use crate::sla::wording::{count, counted, quantity};
@@ -207,6 +208,29 @@ pub(super) fn incident_course(incident: &IncidentRecord) -> String {
     format!("{what}; detected at {:.0} s{after}; {end}", incident.tripped_at_s)
 }
 
+/// The window conditions that nothing was measured for: they cannot have been breached, nor kept.
+pub(super) fn unwatched(record: &RunRecord) -> impl Iterator<Item = &str> {
+    let alerts = record.criteria.alerts.iter();
+    let policies = alerts.chain(record.criteria.rollback.iter().map(|rollback| &rollback.policy));
+    policies
+        .flat_map(|policy| &policy.conditions)
+        .filter(|condition| !has_samples(record, &condition.metric, condition.step.as_deref()))
+        .map(|condition| condition.text.as_str())
+}
+
+/// Whether anything was measured for a metric after the warm-up.
+pub(super) fn has_samples(record: &RunRecord, metric: &str, step: Option<&str>) -> bool {
+    let kind = Metric::from_key(metric).and_then(SeriesKind::of_metric);
+    let Some(metric) = kind.and_then(|kind| record.metrics.get(kind.key())) else {
+        return false;
+    };
+    let summary = match step {
+        Some(step) => metric.by_step.get(step),
+        None => Some(&metric.summary),
+    };
+    summary.is_some_and(|summary| summary.count > 0)
+}
+
 /// A count that nobody may have witnessed.
 pub(super) fn witnessed(number: Option<u64>) -> String {
     number.map_or_else(|| "no witness".to_owned(), count)
@@ -235,12 +259,14 @@ pub(super) fn hop(hop: &HopRecord) -> [String; 4] {
     [hop.p50_ms, hop.p95_ms, hop.p99_ms, hop.max_ms].map(|value| quantity(value, Unit::Time))
 }
 
-/// The sentences of the checks that came out with this severity.
-pub(super) fn checks<'a>(record: &'a RunRecord, severity: &'a str) -> impl Iterator<Item = &'a str> {
-    record
-        .validity
-        .checks
-        .iter()
-        .filter(move |check| check.severity == severity)
-        .map(|check| check.sentence.as_str())
+/// The validity checks, the worst first.
+pub(super) fn checks(record: &RunRecord) -> Vec<&CheckRecord> {
+    let weight = |check: &CheckRecord| match check.severity.as_str() {
+        "invalid" => 0,
+        "warning" => 1,
+        _ => 2,
+    };
+    let mut checks: Vec<&CheckRecord> = record.validity.checks.iter().collect();
+    checks.sort_by_key(|check| weight(check));
+    checks
 }

@@ -137,3 +137,98 @@ fn peak_rate(executor: &Executor) -> f64 {
         Executor::ConstantVus { .. } | Executor::RampingVus { .. } => 0.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{
+        Architecture, Connections, Criteria, Database, DurationDistribution, JudgeMode, Load,
+        ReferenceServer, Spacing, Stage, Target, ThinkStep, Variables,
+    };
+    use crate::sla::fixture;
+    use crate::units::{Rate, Ratio};
+
+    fn think(seconds: u64) -> Step {
+        Step::Think(ThinkStep {
+            duration: DurationDistribution::Fixed(Duration::from_secs(seconds)),
+        })
+    }
+
+    fn journey(name: &str, weight: u32, steps: Vec<Step>) -> Journey {
+        Journey {
+            name: name.to_owned(),
+            weight,
+            steps,
+            first_request: crate::plan::StepId(0),
+        }
+    }
+
+    fn plan(journeys: Vec<Journey>) -> Plan {
+        let rate = |value| Rate::per_second(value).unwrap();
+        Plan {
+            name: "test".to_owned(),
+            description: String::new(),
+            seed: 1,
+            target: Target {
+                kind: TargetKind::Reference(ReferenceServer {
+                    database: Database::Sqlite,
+                    architecture: Architecture::Direct,
+                    answer_delay: Duration::ZERO,
+                    error_rate: Ratio::ZERO,
+                    poll_classconnect: false,
+                }),
+                version: "1".to_owned(),
+                allow_hosts: Vec::new(),
+                connect_timeout: Duration::from_secs(1),
+            },
+            classconnect: None,
+            load: Load {
+                executor: Executor::RampingArrivalRate {
+                    start_rate: rate(1.0),
+                    stages: vec![
+                        Stage {
+                            target: rate(25.0),
+                            duration: Duration::from_secs(10),
+                        },
+                        Stage {
+                            target: rate(0.0),
+                            duration: Duration::from_secs(10),
+                        },
+                    ],
+                    spacing: Spacing::Even,
+                },
+                max_vus: 100,
+                connections: Connections::PerIteration,
+                warm_up: Duration::ZERO,
+                drain: Duration::from_secs(10),
+                workers: 1,
+            },
+            journeys,
+            steps: Vec::new(),
+            variables: Variables::new(),
+            criteria: Criteria {
+                mode: JudgeMode::Observed,
+                ..fixture::criteria()
+            },
+        }
+    }
+
+    #[test]
+    fn the_pool_follows_from_the_peak_rate_and_the_time_users_stay() {
+        let repeated = Step::Repeat {
+            times: 2,
+            steps: vec![think(1)],
+        };
+        let plan = plan(vec![
+            journey("short", 3, vec![repeated]),
+            journey("long", 1, vec![think(10)]),
+        ]);
+        let context = Context::of(&plan, Some(250));
+        assert_eq!(context.peak_rate, 25.0);
+        // Three of four users stay for 2 s, one for 10 s: 4 s on average, 100 users at the peak, and three standard
+        // deviations more.
+        assert_eq!(context.iteration_healthy, Duration::from_secs(4));
+        assert_eq!(context.pool_needed(&fixture::healthy().evidence), 130.0);
+        assert!(!context.submissions && !context.realtime_is_upper_bound);
+    }
+}

@@ -16,6 +16,8 @@ pub(super) struct Lane {
     /// `alert` or `rollback`.
     pub(super) kind: &'static str,
     pub(super) condition: String,
+    /// Whether anything was measured that the condition could be decided on.
+    pub(super) watched: bool,
     pub(super) bars: Vec<Bar>,
     /// What happened, in words.
     pub(super) words: Vec<String>,
@@ -93,6 +95,7 @@ fn lane(record: &RunRecord, evidence: &Evidence, kind: IncidentKind, condition: 
             .map(|incident| view::incident_course(incident))
             .collect(),
         words_left_out: found.len().saturating_sub(WORDS_MAX),
+        watched: view::has_samples(record, condition.metric.key(), condition.step.as_deref()),
         condition: text,
     }
 }

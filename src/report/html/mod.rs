@@ -16,7 +16,7 @@ use self::distribution::BandShare;
 use self::lanes::{FunnelRow, HopRow, Lane};
 use self::over_time::OverTime;
 use super::ReportError;
-use super::model::{MetricSummary, RunRecord};
+use super::model::{CheckRecord, MetricSummary, RunRecord};
 use super::view::{self, TargetRow};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
@@ -47,6 +47,7 @@ struct Page<'a> {
     hops: Vec<HopRow>,
     own_time: String,
     funnel: Vec<FunnelRow>,
+    checks: Vec<&'a CheckRecord>,
     generator: Vec<(&'static str, String)>,
     started: String,
     extent: String,
@@ -114,6 +115,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         hops: lanes::hops(record),
         own_time: lanes::own_time(record),
         funnel: lanes::funnel(record),
+        checks: view::checks(record),
         generator: generator(record),
         started: view::started(record),
         extent: view::extent(record),

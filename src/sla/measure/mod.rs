@@ -379,3 +379,6 @@ fn select(condition: &Condition, steps: &[StepInfo]) -> Result<Option<Vec<StepId
     }
     Ok(Some(ids))
 }
+
+#[cfg(test)]
+mod tests;
