@@ -67,7 +67,15 @@ impl App {
             metrics: metrics.clone(),
             clock: clock.clone(),
         };
-        let store = Store::open(&config.database, context).await?;
+        let store = match Store::open(&config.database, context).await {
+            Ok(store) => store,
+            Err(source) => {
+                return Err(ServeError::Store {
+                    database: config.database,
+                    source,
+                });
+            }
+        };
         let base = config
             .public_url
             .as_ref()

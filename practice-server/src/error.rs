@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use crate::args::ConfigError;
 use crate::domain::Refusal;
 use crate::problem::Problem;
-use crate::store::{Abort, StoreError};
+use crate::store::{Abort, DatabaseUrl, StoreError};
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -113,8 +113,11 @@ impl ApiError {
     /// Trouble of the database goes into the log with its causes; the caller learns nothing about them.
     fn log(&self) {
         if let Self::Store(error) = self {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::error!(kind = error.kind(), context = %error, cause, "the database failed a request");
+            tracing::error!(
+                kind = error.kind(),
+                context = with_causes(error),
+                "the database failed a request"
+            );
         }
     }
 }
@@ -158,6 +161,20 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// An error with its causes, in one line. A cause that the line holds already is not said again.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let sentence = error.to_string();
+        if !line.contains(&sentence) {
+            line = format!("{line}: {sentence}");
+        }
+        cause = error.source();
+    }
+    line
+}
+
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -173,8 +190,12 @@ pub enum ServeError {
     },
     #[error("cannot read the address that was bound")]
     LocalAddress(#[source] std::io::Error),
-    #[error("cannot open the database")]
-    Store(#[from] StoreError),
+    #[error("cannot open the database {database}")]
+    Store {
+        database: DatabaseUrl,
+        #[source]
+        source: StoreError,
+    },
     #[error("cannot set the HTTP client up")]
     HttpClient(#[from] reqwest::Error),
     #[error("cannot write the ready line")]
@@ -183,4 +204,25 @@ pub enum ServeError {
     Signals(#[source] std::io::Error),
     #[error("serving failed")]
     Serve(#[source] std::io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_once_and_in_one_line() {
+        let refused = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+        let sentence = refused.to_string();
+        let error = ServeError::Listen {
+            address: ([127, 0, 0, 1], 80).into(),
+            source: refused,
+        };
+        assert_eq!(
+            with_causes(&error),
+            format!("cannot listen on 127.0.0.1:80: {sentence}")
+        );
+        let config = ServeError::Config(ConfigError(vec!["--lease must be longer than 0s".to_owned()]));
+        assert_eq!(with_causes(&config).matches("--lease").count(), 1);
+    }
 }

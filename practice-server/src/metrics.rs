@@ -20,6 +20,24 @@ const SECONDS_EDGES: [f64; 13] = [
 
 const GROUP_SIZE_EDGES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
+/// What can become of a webhook delivery. The first four are acknowledged.
+pub const WEBHOOK_OUTCOMES: [&str; 8] = [
+    "applied",
+    "duplicate",
+    "superseded",
+    "unmatched",
+    "unauthorized",
+    "malformed",
+    "too_large",
+    "unavailable",
+];
+
+/// What can become of a claimed call.
+pub const CALL_OUTCOMES: [&str; 6] = ["accepted", "retry", "deferred", "rejected", "exhausted", "fenced"];
+
+/// What can become of a lookup.
+pub const POLL_OUTCOMES: [&str; 5] = ["applied", "superseded", "pending", "unknown", "failed"];
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
     pub method: String,
@@ -62,14 +80,14 @@ pub struct Metrics {
     pub writer_queue_depth: Gauge,
     pub pool_connections: Gauge,
     pub pool_connections_idle: Gauge,
-    /// By outcome: applied, duplicate, superseded, unmatched, unauthorized, malformed, unavailable.
+    /// By one of [`WEBHOOK_OUTCOMES`].
     pub webhooks: Family<OutcomeLabel, Counter>,
     pub webhook_processing: Histogram,
-    /// By outcome: accepted, retry, rejected, exhausted, deferred, fenced.
+    /// By one of [`CALL_OUTCOMES`].
     pub calls: Family<OutcomeLabel, Counter>,
     pub calls_in_flight: Gauge,
     pub call_duration: SecondsBy<OutcomeLabel>,
-    /// By outcome: applied, pending, unknown, failed.
+    /// By one of [`POLL_OUTCOMES`].
     pub polls: Family<OutcomeLabel, Counter>,
     /// 0 closed, 1 open, 2 half-open.
     pub breaker_state: Gauge,
@@ -104,7 +122,24 @@ impl Metrics {
             registry: std::sync::Arc::default(),
         };
         metrics.registry = std::sync::Arc::new(metrics.register());
+        metrics.begin_at_zero();
         metrics
+    }
+
+    /// A series that does not exist cannot be told from one that is missing, so the known ones begin at zero.
+    fn begin_at_zero(&self) {
+        for outcome in WEBHOOK_OUTCOMES {
+            drop(self.webhooks.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for outcome in CALL_OUTCOMES {
+            drop(self.calls.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for outcome in POLL_OUTCOMES {
+            drop(self.polls.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for source in ["call", "webhook"] {
+            drop(self.dead_letters.get_or_create(&SourceLabel { source }));
+        }
     }
 
     fn register(&self) -> Registry {

@@ -30,6 +30,9 @@ CREATE TABLE practice_sessions (
 );
 CREATE INDEX idx_practice_sessions_user_status ON practice_sessions (user_id, status);
 CREATE INDEX idx_practice_sessions_updated_at ON practice_sessions (updated_at);
+-- Sessions that can be abandoned, so that looking for idle ones does not read all that ever ended.
+CREATE INDEX idx_practice_sessions_idle ON practice_sessions (updated_at)
+    WHERE status IN ('created', 'ready', 'practicing');
 
 CREATE TABLE practice_attempts (
     id                     TEXT    NOT NULL PRIMARY KEY,

@@ -207,9 +207,10 @@ impl ClassConnect {
     }
 }
 
-/// Trouble that may pass: timeouts, throttling, and errors on their side.
+/// Trouble that may pass: timeouts, throttling, and errors on their side. 409 says that an earlier try under the same
+/// idempotency key is still being processed there.
 fn is_worth_a_retry(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500..=599)
+    matches!(status.as_u16(), 408 | 409 | 425 | 429 | 500..=599)
 }
 
 /// `Retry-After` in seconds; the form with a date is not used by ClassConnect.
@@ -257,13 +258,13 @@ mod tests {
 
     #[test]
     fn only_trouble_that_passes_is_retried() {
-        for status in [408, 425, 429, 500, 502, 503, 504] {
+        for status in [408, 409, 425, 429, 500, 502, 503, 504] {
             assert!(
                 is_worth_a_retry(StatusCode::from_u16(status).unwrap()),
                 "{status}"
             );
         }
-        for status in [301, 400, 401, 403, 404, 409, 413, 422] {
+        for status in [301, 400, 401, 403, 404, 413, 422] {
             assert!(
                 !is_worth_a_retry(StatusCode::from_u16(status).unwrap()),
                 "{status}"

@@ -45,21 +45,6 @@ impl Transaction for HandleWebhookResults {
     type Output = WebhookOutcome;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<WebhookOutcome, Abort> {
-        if tx.count_redelivery(&self.webhook_id).await? {
-            return Ok(WebhookOutcome::Duplicate);
-        }
-        let outcome = match find_call(tx, &self.event).await? {
-            None => WebhookOutcome::Unmatched,
-            Some(call) => match apply_result(tx, &call, &self.event, TransitionCause::Webhook).await? {
-                Applied::Applied => WebhookOutcome::Applied,
-                Applied::Superseded => WebhookOutcome::Superseded,
-            },
-        };
-        let disposition = match outcome {
-            WebhookOutcome::Applied => Disposition::Applied,
-            WebhookOutcome::Unmatched => Disposition::Unmatched,
-            WebhookOutcome::Superseded | WebhookOutcome::Duplicate => Disposition::Superseded,
-        };
         let entry = InboxEntry {
             webhook_id: self.webhook_id,
             webhook_timestamp: self.webhook_timestamp,
@@ -68,8 +53,21 @@ impl Transaction for HandleWebhookResults {
             client_reference_id: self.event.client_reference_id().to_owned(),
             payload: self.payload,
         };
-        tx.insert_inbox(&entry, disposition).await?;
-        Ok(outcome)
+        if tx.record_delivery(&entry, Disposition::Applied).await? > 1 {
+            return Ok(WebhookOutcome::Duplicate);
+        }
+        let Some(call) = find_call(tx, &self.event).await? else {
+            tx.settle_inbox(&entry.webhook_id, Disposition::Unmatched).await?;
+            return Ok(WebhookOutcome::Unmatched);
+        };
+        match apply_result(tx, &call, &self.event, TransitionCause::Webhook).await? {
+            Applied::Applied => Ok(WebhookOutcome::Applied),
+            Applied::Superseded => {
+                tx.settle_inbox(&entry.webhook_id, Disposition::Superseded)
+                    .await?;
+                Ok(WebhookOutcome::Superseded)
+            }
+        }
     }
 }
 

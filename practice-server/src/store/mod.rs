@@ -7,6 +7,7 @@ mod sqlite;
 mod transaction;
 mod tx;
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -30,6 +31,15 @@ pub enum DatabaseUrl {
     /// A temporary file that is removed when the store closes.
     SqliteTemporary,
     SqliteFile(std::path::PathBuf),
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SqliteTemporary => f.write_str("sqlite::memory:"),
+            Self::SqliteFile(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
 }
 
 /// What a store needs besides its database.

@@ -274,8 +274,13 @@ impl Server {
         let line = text
             .lines()
             .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
-        line.and_then(|line| line.rsplit(' ').next())
-            .map_or(0.0, |value| value.parse().unwrap())
+        let line = line.unwrap_or_else(|| {
+            panic!(
+                "no {name} in
+{text}"
+            )
+        });
+        line[name.len()..].trim().parse().unwrap()
     }
 }
 

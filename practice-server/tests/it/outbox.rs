@@ -129,6 +129,22 @@ async fn exhausted_retries_fail_the_session_and_leave_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn a_call_still_being_processed_there_is_not_given_up() {
+    let server = Server::start_beside(failing(3, ResponseTemplate::new(409)).await, |_| {}).await;
+    let session = server.created(USER).await;
+    server.dispatch().await;
+    assert_eq!(only_call(&server, &session).await.state, CallState::Ready);
+    server.clock.advance(Duration::from_secs(2));
+    server.dispatch().await;
+    assert_eq!(only_call(&server, &session).await.state, CallState::Awaiting);
+    assert_eq!(
+        server.metric("circuit_breaker_opened_total").await,
+        0.0,
+        "it does answer"
+    );
+}
+
+#[tokio::test]
 async fn a_refused_call_is_not_repeated() {
     let server = Server::start_beside(failing(100, ResponseTemplate::new(422)).await, |_| {}).await;
     let session = server.created(USER).await;

@@ -9,27 +9,17 @@ use crate::store::{Disposition, InboxEntry, InboxRow, StoreError};
 
 const DOING_READ: &str = "reading the webhook inbox";
 
-pub(in crate::store) async fn count_redelivery(
-    connection: &mut SqliteConnection,
-    webhook_id: &str,
-) -> Result<bool, StoreError> {
-    let counted = sqlx::query("UPDATE webhook_inbox SET deliveries = deliveries + 1 WHERE webhook_id = ?")
-        .bind(webhook_id)
-        .execute(connection)
-        .await
-        .map_err(|error| StoreError::new("counting a redelivery", error))?;
-    Ok(counted.rows_affected() == 1)
-}
-
-pub(in crate::store) async fn insert(
+/// Answers how often the webhook has been delivered now.
+pub(in crate::store) async fn record(
     connection: &mut SqliteConnection,
     entry: &InboxEntry,
     disposition: Disposition,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
+) -> Result<u32, StoreError> {
+    sqlx::query_scalar(
         "INSERT INTO webhook_inbox (webhook_id, event_type, job_id, client_reference_id, payload, \
-         webhook_timestamp, disposition, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         webhook_timestamp, disposition, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (webhook_id) DO UPDATE SET deliveries = deliveries + 1 RETURNING deliveries",
     )
     .bind(&entry.webhook_id)
     .bind(entry.event_type)
@@ -39,10 +29,9 @@ pub(in crate::store) async fn insert(
     .bind(i64::try_from(entry.webhook_timestamp).unwrap_or(i64::MAX))
     .bind(disposition.as_str())
     .bind(now.unix_us())
-    .execute(connection)
+    .fetch_one(connection)
     .await
-    .map_err(|error| StoreError::new("recording a webhook", error))?;
-    Ok(())
+    .map_err(|error| StoreError::new("recording a webhook", error))
 }
 
 pub(in crate::store) async fn settle(

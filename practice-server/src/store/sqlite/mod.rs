@@ -134,10 +134,14 @@ impl SqliteStore {
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
         let _timed = self.time("ping");
+        let doing = "asking whether the database answers";
+        if !self.0.writer.is_running() {
+            return Err(StoreError::Unavailable { doing, source: None });
+        }
         sqlx::query("SELECT 1")
             .execute(&mut *self.reader().await?)
             .await
-            .map_err(|error| StoreError::new("asking whether the database answers", error))?;
+            .map_err(|error| StoreError::new(doing, error))?;
         Ok(())
     }
 

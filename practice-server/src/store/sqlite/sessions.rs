@@ -84,7 +84,7 @@ pub(in crate::store) async fn idle(
     limit: u32,
 ) -> Result<Vec<Session>, StoreError> {
     sqlx::query(
-        "SELECT * FROM practice_sessions WHERE updated_at < ? AND status IN ('created', 'ready', 'practicing') \
+        "SELECT * FROM practice_sessions WHERE status IN ('created', 'ready', 'practicing') AND updated_at < ? \
          ORDER BY updated_at LIMIT ?",
     )
     .bind(before.unix_us())

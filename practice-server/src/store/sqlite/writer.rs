@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::{self, Stopwatch};
+use crate::error::with_causes;
 use crate::realtime::Change;
 use crate::store::tx::Effects;
 use crate::store::{Abort, Committed, StoreContext, StoreError, Transaction, Tx, WriteError};
@@ -69,6 +70,11 @@ impl Writer {
             .await
             .map_err(|_| unavailable())?;
         answer.await.map_err(|_| unavailable())?
+    }
+
+    /// Whether writes are still taken.
+    pub(super) fn is_running(&self) -> bool {
+        !self.jobs.is_closed()
     }
 
     pub(super) fn queue_depth(&self) -> usize {
@@ -170,7 +176,7 @@ impl GroupWriter {
             Err(error) => {
                 tracing::error!(
                     kind = error.kind(),
-                    error = %chain(&error),
+                    error = with_causes(&error),
                     jobs = group.len(),
                     "a group of writes was not committed"
                 );
@@ -237,16 +243,4 @@ impl GroupWriter {
             .map(|_| ())
             .map_err(|error| StoreError::new(doing, error))
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

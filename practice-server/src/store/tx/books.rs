@@ -7,26 +7,19 @@ use crate::store::{
 };
 
 impl Tx<'_> {
-    /// Notes another delivery of a webhook that is in the inbox. `false`: it is not.
+    /// Records a delivery with the disposition it will have if nothing is settled otherwise. Answers how often this
+    /// webhook has been delivered now: from the second time on, its row and its disposition are left as they are.
     ///
     /// # Errors
     /// Trouble of the database.
-    pub async fn count_redelivery(&mut self, webhook_id: &str) -> Result<bool, StoreError> {
-        match &mut self.backend {
-            Backend::Sqlite(connection) => sqlite::inbox::count_redelivery(connection, webhook_id).await,
-        }
-    }
-
-    /// # Errors
-    /// An id that is there already, or trouble of the database.
-    pub async fn insert_inbox(
+    pub async fn record_delivery(
         &mut self,
         entry: &InboxEntry,
         disposition: Disposition,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u32, StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(connection) => sqlite::inbox::insert(connection, entry, disposition, now).await,
+            Backend::Sqlite(connection) => sqlite::inbox::record(connection, entry, disposition, now).await,
         }
     }
 
