@@ -29,8 +29,9 @@ pub fn serve(command: ServeCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Standard output belongs to the ready line.
-fn log_to_stderr() {
+/// Logs go to standard error: standard output belongs to ready lines and results. The level is `warn`, or what
+/// `RUST_LOG` says.
+pub fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()

@@ -112,15 +112,13 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Takes in an accepted submission and what its row says. `final_read` = false while the run was cut short, so
-    /// that what is open may still be under way.
-    pub fn take(&mut self, record: &SubmissionRecord, verdict: &RowVerdict, final_read: bool) {
+    /// Takes in an accepted submission and what its row said when it was read for the last time.
+    pub fn take(&mut self, record: &SubmissionRecord, verdict: &RowVerdict) {
         self.audit.accepted += 1;
         let reference = record.reference.as_deref().unwrap_or_default();
         match verdict {
             RowVerdict::Completed => self.audit.completed += 1,
             RowVerdict::Failed => self.audit.failed += 1,
-            RowVerdict::Open(_) if !final_read => self.audit.pending += 1,
             RowVerdict::Open(detail) => {
                 let detail = format!("{} was accepted and never finished: {detail}", record.step);
                 self.violate(ViolationKind::Lost, reference, record.ticket, detail);
@@ -273,16 +271,11 @@ mod tests {
     #[test]
     fn what_is_missing_or_open_after_the_drain_is_lost() {
         let mut reconciler = Reconciler::default();
-        reconciler.take(&record(), &RowVerdict::Completed, true);
-        reconciler.take(
-            &record(),
-            &RowVerdict::Open("/status is \"analyzing\"".into()),
-            true,
-        );
+        reconciler.take(&record(), &RowVerdict::Completed);
+        reconciler.take(&record(), &RowVerdict::Open("/status is \"analyzing\"".into()));
         reconciler.take(
             &record(),
             &RowVerdict::Missing("the target has no such row".into()),
-            true,
         );
         let audit = reconciler.finish(None, true);
         assert_eq!((audit.accepted, audit.completed, audit.lost), (3, 1, Some(2)));
@@ -293,23 +286,11 @@ mod tests {
     #[test]
     fn a_count_without_a_witness_is_not_zero() {
         let mut reconciler = Reconciler::default();
-        reconciler.take(&record(), &RowVerdict::Unknown("timed out".into()), true);
+        reconciler.take(&record(), &RowVerdict::Unknown("timed out".into()));
         let audit = reconciler.finish(None, false);
         assert_eq!(
             (audit.lost, audit.duplicated, audit.misdelivered),
             (None, None, None)
         );
-    }
-
-    #[test]
-    fn a_run_that_was_cut_short_has_pending_work_not_losses() {
-        let mut reconciler = Reconciler::default();
-        reconciler.take(
-            &record(),
-            &RowVerdict::Open("/status is \"analyzing\"".into()),
-            false,
-        );
-        let audit = reconciler.finish(None, true);
-        assert_eq!((audit.pending, audit.lost), (1, Some(0)));
     }
 }

@@ -11,6 +11,7 @@ use crate::report::model::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord
 use crate::report::{Format, RunFacts, RunRecord, render};
 use crate::run::{ProgressMode, RunFolder, RunOptions, RunResult, run};
 use crate::scenario::Loaded;
+use crate::serve::log_to_stderr;
 use crate::sla::ExitCode;
 
 #[derive(Debug, Args)]
@@ -30,12 +31,13 @@ pub(super) struct RunArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ProgressChoice {
     Auto,
-    Live,
+    Tui,
     Plain,
     None,
 }
 
 pub(super) fn execute(args: &RunArgs) -> ExitCode {
+    log_to_stderr();
     let loaded = match check::load(&args.scenario) {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
@@ -60,13 +62,14 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
     let result = executable().and_then(|executable| {
         let progress = match args.progress {
             ProgressChoice::Auto => ProgressMode::automatic(),
-            ProgressChoice::Live => ProgressMode::Live,
+            ProgressChoice::Tui => ProgressMode::Tui,
             ProgressChoice::Plain => ProgressMode::Plain,
             ProgressChoice::None => ProgressMode::None,
         };
         let options = RunOptions { executable, progress };
+        let mut checkpoint = |so_far: RunResult| write_checkpoint(&loaded, &folder, &so_far);
         runtime
-            .block_on(run(loaded.plan.clone(), &options, &folder))
+            .block_on(run(loaded.plan.clone(), &options, &folder, &mut checkpoint))
             .map_err(|error| {
                 let code = if error.is_internal() {
                     ExitCode::Internal
@@ -94,17 +97,32 @@ fn executable() -> Result<PathBuf, (ExitCode, String)> {
     })
 }
 
-/// Writes the reports, prints the summary, and gives the exit code.
-fn conclude(args: &RunArgs, loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> ExitCode {
-    let written = RunRecord::new(
-        facts(loaded, folder, result),
+/// Writes the result so far as `run.json`. A checkpoint that cannot be written must not end the run.
+fn write_checkpoint(loaded: &Loaded, folder: &RunFolder, so_far: &RunResult) {
+    let written = record(loaded, folder, so_far).and_then(|record| {
+        let text = render(Format::Json, &record).map_err(|error| describe(&error))?;
+        folder.write("run.json", &text).map_err(|error| describe(&error))
+    });
+    if let Err(sentence) = written {
+        tracing::warn!(sentence, "no checkpoint");
+    }
+}
+
+fn record(loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> Result<RunRecord, String> {
+    let facts = facts(loaded, folder, result);
+    RunRecord::new(
+        facts,
         &loaded.plan.criteria,
         &result.context,
         &result.evidence,
         &result.judgement,
     )
     .map_err(|error| describe(&error))
-    .and_then(|record| {
+}
+
+/// Writes the reports, prints the summary, and gives the exit code.
+fn conclude(args: &RunArgs, loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> ExitCode {
+    let written = record(loaded, folder, result).and_then(|record| {
         for format in Format::ALL {
             let text = render(format, &record).map_err(|error| describe(&error))?;
             match format.file_name() {

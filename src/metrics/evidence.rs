@@ -128,7 +128,7 @@ pub struct Audit {
     pub duplicated: Option<u64>,
     /// Events or results that belong to somebody else.
     pub misdelivered: Option<u64>,
-    /// Not terminal, and the deadline was not over when the run was cut short.
+    /// Nobody can tell: their rows could not be read.
     pub pending: u64,
     /// The first violations of each kind, with their witnesses.
     pub violations: Vec<Violation>,

@@ -1,6 +1,7 @@
 //! Text with `{{variables}}`, compiled once: rendering copies bytes and formats nothing.
 
 use std::collections::HashMap;
+use std::fmt;
 
 /// Index of a variable in the values of a virtual user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,10 +101,20 @@ pub enum Encoding {
 }
 
 /// One part of a template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Piece {
     Literal(Box<str>),
     Variable { id: VariableId, encoding: Encoding },
+}
+
+impl fmt::Debug for Piece {
+    /// Hides literals: an environment variable that was expanded into a header can be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Piece::Literal(text) => write!(f, "Literal({} bytes)", text.len()),
+            Piece::Variable { id, encoding } => f.debug_tuple("Variable").field(id).field(encoding).finish(),
+        }
+    }
 }
 
 /// A compiled template.

@@ -28,8 +28,8 @@ pub(super) struct Collector {
     warm_up_ends: Moment,
     history: BufWriter<std::fs::File>,
     pub(super) history_path: PathBuf,
-    /// The first error of writing the history: the audit would lack evidence.
-    pub(super) history_error: Option<std::io::Error>,
+    /// The first error of writing the history.
+    history_error: Option<std::io::Error>,
 }
 
 impl Collector {
@@ -98,10 +98,12 @@ impl Collector {
     }
 
     /// Makes the history complete on disk.
-    pub(super) fn finish_history(&mut self) {
-        if let Err(error) = self.history.flush() {
-            self.history_error.get_or_insert(error);
-        }
+    ///
+    /// # Errors
+    /// When any of it could not be written, now or before: the audit would lack evidence.
+    pub(super) fn finish_history(&mut self) -> std::io::Result<()> {
+        let flushed = self.history.flush();
+        self.history_error.take().map_or(flushed, Err)
     }
 
     pub(super) fn take_observation(&mut self, observation: Observation) {

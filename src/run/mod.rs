@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::clock::{Moment, RunClock, wall_clock_now};
 use crate::executor::{Stop, StopSwitch};
-use crate::metrics::{Evidence, Interruption, Timeline};
+use crate::metrics::{Audit, Evidence, Hop, Interruption, Timeline};
 use crate::plan::Plan;
 use crate::sla::{self, Judgement};
 use crate::target::{self, ControlError, StartError, Started};
@@ -76,11 +76,17 @@ impl RunError {
     }
 }
 
-/// Runs a plan: target up, load, drain, audit, verdict, target down.
+/// Runs a plan: target up, load, drain, audit, verdict, target down. Every few seconds `checkpoint` is given the result
+/// so far, as if the run had been cut off at that moment: should it really be, that much is kept.
 ///
 /// # Errors
 /// When nothing could be measured. A missed target is a result, not an error.
-pub async fn run(plan: Plan, options: &RunOptions, folder: &RunFolder) -> Result<RunResult, RunError> {
+pub async fn run(
+    plan: Plan,
+    options: &RunOptions,
+    folder: &RunFolder,
+    checkpoint: &mut dyn FnMut(RunResult),
+) -> Result<RunResult, RunError> {
     let plan = Arc::new(plan);
     let started_at = wall_clock_now();
     let mut progress = Progress::new(options.progress);
@@ -92,25 +98,38 @@ pub async fn run(plan: Plan, options: &RunOptions, folder: &RunFolder) -> Result
     let clock = RunClock::start();
     let epoch = clock.now().plus(LEAD);
     progress.note(&format!("load on {}", started.endpoints.description));
-    let (mut collector, supervision) = load(&plan, clock, epoch, &mut started, folder, &mut progress).await?;
+    let target = started.endpoints.description.clone();
+    let result = |collector: &Collector, supervision: &Supervision, audited| {
+        let evidence = evidence(&plan, epoch, collector, supervision, audited);
+        let context = sla::Context::of(&plan, supervision.arrivals_planned);
+        let judgement = sla::judge(&plan.criteria, &evidence, &context);
+        RunResult {
+            evidence,
+            judgement,
+            context,
+            target: target.clone(),
+            started_at,
+        }
+    };
+    let mut checkpoint =
+        |collector: &Collector, supervision: &Supervision| checkpoint(result(collector, supervision, None));
+    let course = Course {
+        plan: &plan,
+        clock,
+        epoch,
+        folder,
+    };
+    let (mut collector, supervision) = course.load(&mut started, &mut progress, &mut checkpoint).await?;
     progress.end_line();
 
     progress.note("auditing what was accepted");
-    let evidence = conclude(&plan, clock, epoch, &started, &mut collector, &supervision).await?;
-    let context = sla::Context::of(&plan, supervision.arrivals_planned);
-    let judgement = sla::judge(&plan.criteria, &evidence, &context);
+    let audited = course.conclude(&started, &mut collector, &supervision).await;
+    let result = result(&collector, &supervision, audited);
 
-    let target = started.endpoints.description;
     for child in started.children {
         child.stop().await;
     }
-    Ok(RunResult {
-        evidence,
-        judgement,
-        context,
-        target,
-        started_at,
-    })
+    Ok(result)
 }
 
 /// Makes sure that the target is up before any load is sent.
@@ -125,101 +144,116 @@ async fn preflight(started: &Started) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Drives the load and collects all it gives, until the last user is done or cut off.
-async fn load(
-    plan: &Arc<Plan>,
+/// What stays the same from the first ticket to the audit.
+struct Course<'a> {
+    plan: &'a Arc<Plan>,
     clock: RunClock,
     epoch: Moment,
-    started: &mut Started,
-    folder: &RunFolder,
-    progress: &mut Progress,
-) -> Result<(Collector, Supervision), RunError> {
-    let history = folder.file("history.jsonl");
-    let mut collector =
-        Collector::new(plan, clock, epoch, started.mock.is_some(), history.clone()).map_err(|source| {
-            RunError::History {
-                path: history,
-                source,
-            }
-        })?;
-    let (switch, signal) = StopSwitch::new();
-    let shared = WorkerPlan {
-        plan: Arc::clone(plan),
-        endpoints: started.endpoints.clone(),
-        clock,
-        epoch,
-    };
-    let batches = workers::start(&shared, &signal).map_err(|error| RunError::Generator(error.to_string()))?;
-    let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
-    let supervisor = Supervisor::new(plan, clock, epoch, switch.clone(), progress);
-    let supervision = supervisor
-        .run(&mut collector, batches, &mut observations, &mut started.children)
-        .await
-        .map_err(RunError::Internal)?;
-    switch.stop(Stop::Now);
-    // What the observer had under way when it was stopped is still in its queue.
-    while let Some(observation) = observations.recv().await {
-        collector.take_observation(observation);
-    }
-    if let Some(reason) = collector.failures.first() {
-        return Err(RunError::Generator(reason.clone()));
-    }
-    Ok((collector, supervision))
+    folder: &'a RunFolder,
 }
 
-/// After the load: the mock's last deliveries, the rest of its ledger, and the audit.
-async fn conclude(
-    plan: &Plan,
-    clock: RunClock,
-    epoch: Moment,
-    started: &Started,
-    collector: &mut Collector,
-    supervision: &Supervision,
-) -> Result<Evidence, RunError> {
-    let drained = supervision.interruption != Some(Interruption::Cut);
-    let deadline = supervision
-        .load_ended
-        .plus(plan.load.drain)
-        .max(clock.now().plus(AUDIT_GRACE));
-    if let Some(mock) = &started.mock {
-        if drained && let Err(error) = mock.drain(deadline.since(clock.now())).await {
-            tracing::warn!(%error, "the mock could not be drained");
+impl Course<'_> {
+    /// Drives the load and collects all it gives, until the last user is done or cut off.
+    async fn load(
+        &self,
+        started: &mut Started,
+        progress: &mut Progress,
+        checkpoint: &mut dyn FnMut(&Collector, &Supervision),
+    ) -> Result<(Collector, Supervision), RunError> {
+        let Course {
+            plan,
+            clock,
+            epoch,
+            folder,
+        } = *self;
+        let history = folder.file("history.jsonl");
+        let mut collector = Collector::new(plan, clock, epoch, started.mock.is_some(), history.clone())
+            .map_err(|source| RunError::History {
+                path: history,
+                source,
+            })?;
+        let (switch, signal) = StopSwitch::new();
+        let shared = WorkerPlan {
+            plan: Arc::clone(plan),
+            endpoints: started.endpoints.clone(),
+            clock,
+            epoch,
+        };
+        let batches =
+            workers::start(&shared, &signal).map_err(|error| RunError::Generator(error.to_string()))?;
+        let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
+        let supervision = Supervisor::new(plan, clock, epoch, switch.clone(), progress, checkpoint)
+            .run(&mut collector, batches, &mut observations, &mut started.children)
+            .await
+            .map_err(RunError::Internal)?;
+        switch.stop(Stop::Now);
+        // What the observer had under way when it was stopped is still in its queue.
+        while let Some(observation) = observations.recv().await {
+            collector.take_observation(observation);
         }
-        fetch_rest_of_ledger(mock, collector).await;
+        match collector.failures.first() {
+            Some(reason) => Err(RunError::Generator(reason.clone())),
+            None => Ok((collector, supervision)),
+        }
     }
-    collector.close_ledger();
-    collector.finish_history();
-    if let Some(source) = collector.history_error.take() {
-        return Err(RunError::History {
-            path: collector.history_path.clone(),
-            source,
-        });
-    }
-    let audited = match drained {
-        true => {
-            let history = collector.history_path.clone();
-            let ledger = started.mock.is_some().then_some(&collector.ledger);
-            let read_back = ReadBack {
-                plan,
-                clock,
-                probe: &started.probe,
-                ledger,
-                deadline,
-                drained,
-            };
-            Some(
-                read_back
-                    .run(&history, &mut collector.measurements)
-                    .await
-                    .map_err(RunError::Internal)?,
+
+    /// After the load: the mock's last deliveries, the rest of its ledger, and the audit. `None` when there was no
+    /// audit; what was measured before is not lost by that, and a verdict without an audit is never GO.
+    async fn conclude(
+        &self,
+        started: &Started,
+        collector: &mut Collector,
+        supervision: &Supervision,
+    ) -> Option<(Audit, Vec<Hop>)> {
+        let Course { plan, clock, .. } = *self;
+        let drained = supervision.interruption != Some(Interruption::Cut);
+        let deadline = supervision
+            .load_ended
+            .plus(plan.load.drain)
+            .max(clock.now().plus(AUDIT_GRACE));
+        if let Some(mock) = &started.mock {
+            if drained && let Err(error) = mock.drain(deadline.since(clock.now())).await {
+                tracing::warn!(%error, "the mock could not be drained");
+            }
+            fetch_rest_of_ledger(mock, collector).await;
+        }
+        collector.close_ledger();
+        if let Err(error) = collector.finish_history() {
+            tracing::error!(%error, "the client history could not be written: there is no audit");
+            return None;
+        }
+        if !drained {
+            return None;
+        }
+        let history = collector.history_path.clone();
+        let ledger = started.mock.is_some().then_some(&collector.ledger);
+        let read_back = ReadBack {
+            plan,
+            clock,
+            probe: &started.probe,
+            ledger,
+            deadline,
+        };
+        let audited = read_back.run(&history, &mut collector.measurements).await;
+        audited
+            .inspect_err(
+                |error| tracing::error!(%error, "the client history could not be read: there is no audit"),
             )
-        }
-        // Stopped twice: the report comes from what is there.
-        false => None,
-    };
+            .ok()
+    }
+}
+
+/// Everything that the judge looks at.
+fn evidence(
+    plan: &Plan,
+    epoch: Moment,
+    collector: &Collector,
+    supervision: &Supervision,
+    audited: Option<(Audit, Vec<Hop>)>,
+) -> Evidence {
     let (audit, hops) = audited.unzip();
     let seconds = |moment: Moment| moment.since(epoch).as_secs_f64();
-    Ok(Evidence {
+    Evidence {
         timeline: Timeline {
             measured_from_s: plan.load.warm_up.as_secs_f64(),
             load_ended_s: seconds(supervision.load_ended),
@@ -234,7 +268,7 @@ async fn conclude(
         incidents: supervision.incidents.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),
-    })
+    }
 }
 
 async fn fetch_rest_of_ledger(mock: &target::MockControl, collector: &mut Collector) {

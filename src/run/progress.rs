@@ -13,7 +13,7 @@ const SPAN_S: u32 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgressMode {
     /// One line that is rewritten each second.
-    Live,
+    Tui,
     /// A line every few seconds.
     Plain,
     /// Nothing.
@@ -24,7 +24,7 @@ impl ProgressMode {
     /// Live on a terminal, plain elsewhere.
     pub fn automatic() -> Self {
         if std::io::stderr().is_terminal() {
-            ProgressMode::Live
+            ProgressMode::Tui
         } else {
             ProgressMode::Plain
         }
@@ -129,7 +129,7 @@ impl Progress {
             ProgressMode::None => {}
             ProgressMode::Plain if !reading.second.is_multiple_of(PLAIN_EVERY_S) => {}
             ProgressMode::Plain => self.write(&format!("{}\n", reading.line())),
-            ProgressMode::Live => {
+            ProgressMode::Tui => {
                 // Back to the start of the line, then clear what the longer line before it left.
                 self.write(&format!("\r{}\x1b[K", reading.line()));
                 self.line_is_open = true;

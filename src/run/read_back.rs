@@ -34,8 +34,6 @@ pub(super) struct ReadBack<'a> {
     pub(super) ledger: Option<&'a Ledger>,
     /// Until when unfinished rows are read again; what is open then is lost.
     pub(super) deadline: Moment,
-    /// Whether the drain was waited for: else what is open may still be under way.
-    pub(super) drained: bool,
 }
 
 impl ReadBack<'_> {
@@ -127,7 +125,7 @@ impl ReadBack<'_> {
         reconciler: &mut Reconciler,
     ) {
         loop {
-            let last_read = !self.drained || self.clock.now() >= self.deadline;
+            let last_read = self.clock.now() >= self.deadline;
             let mut verdicts = stream::iter(open)
                 .map(async |record: SubmissionRecord| {
                     let verdict = self.read(submissions, &record).await;
@@ -140,7 +138,7 @@ impl ReadBack<'_> {
                 if may_change && !last_read {
                     still_open.push(record);
                 } else {
-                    reconciler.take(&record, &verdict, self.drained);
+                    reconciler.take(&record, &verdict);
                 }
             }
             drop(verdicts);

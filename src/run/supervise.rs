@@ -22,6 +22,9 @@ use crate::target::Child;
 /// A second is looked at this long after it has passed, so that its samples have been handed over.
 const SETTLING: Duration = Duration::from_millis(500);
 
+/// Seconds between checkpoints: so much of a run is lost at most when it is killed.
+const CHECKPOINT_EVERY_S: u32 = 10;
+
 /// What the supervisor has seen by the end.
 #[derive(Debug)]
 pub(super) struct Supervision {
@@ -46,6 +49,7 @@ pub(super) struct Supervisor<'a> {
     load_ended: Option<Moment>,
     interruption: Option<Interruption>,
     progress: &'a mut Progress,
+    checkpoint: &'a mut dyn FnMut(&Collector, &Supervision),
     next_second: u32,
 }
 
@@ -56,6 +60,7 @@ impl<'a> Supervisor<'a> {
         epoch: Moment,
         stop: StopSwitch,
         progress: &'a mut Progress,
+        checkpoint: &'a mut dyn FnMut(&Collector, &Supervision),
     ) -> Self {
         let measured_from_s = plan.load.warm_up.as_secs_f64();
         let watch =
@@ -78,6 +83,7 @@ impl<'a> Supervisor<'a> {
             load_ended: None,
             interruption: None,
             progress,
+            checkpoint,
             next_second: 0,
             plan,
         }
@@ -115,11 +121,13 @@ impl<'a> Supervisor<'a> {
                 () = self.clock.sleep_until(next_tick) => self.tick(collector, children),
             }
         }
-        Ok(self.finish())
+        Ok(self.supervision(self.interruption))
     }
 
-    fn finish(self) -> Supervision {
-        let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end());
+    /// What has been seen so far; `interruption` as given.
+    fn supervision(&self, interruption: Option<Interruption>) -> Supervision {
+        let now = self.clock.now();
+        let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end()).min(now);
         let watches = self.alerts.iter().chain(&self.rollback);
         let mut incidents: Vec<Incident> = watches
             .flat_map(|watch| watch.incidents().iter().cloned())
@@ -127,8 +135,8 @@ impl<'a> Supervisor<'a> {
         incidents.sort_by(|first, second| first.detected_at_s.total_cmp(&second.detected_at_s));
         Supervision {
             load_ended,
-            drained: self.clock.now(),
-            interruption: self.interruption,
+            drained: now,
+            interruption,
             incidents,
             arrivals_planned: self.due.before(load_ended.since(self.epoch)),
         }
@@ -184,6 +192,10 @@ impl<'a> Supervisor<'a> {
         };
         let reading = Reading::of(&collector.measurements, &collector.iterations, ended, phase);
         self.progress.show(&reading);
+        if self.next_second.is_multiple_of(CHECKPOINT_EVERY_S) {
+            let so_far = self.supervision(Some(Interruption::Cut));
+            (self.checkpoint)(collector, &so_far);
+        }
     }
 
     fn watch_windows(&mut self, collector: &Collector, ended: u32) {
