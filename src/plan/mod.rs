@@ -17,7 +17,8 @@ pub use journey::{
 pub use load::{Connections, DurationDistribution, Executor, Load, Spacing, Stage};
 pub use metric::{Metric, Unit};
 pub use target::{
-    Architecture, ClassConnect, Database, ReferenceServer, RemoteTarget, Target, TargetKind, Tokens,
+    Architecture, Attachment, ClassConnect, Database, ReferenceServer, RemoteTarget, Target, TargetKind,
+    Tokens,
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 

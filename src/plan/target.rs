@@ -1,6 +1,7 @@
 //! What is tested: the reference server and the mock that the run starts, or a deployment of the user's own.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -108,4 +109,23 @@ pub struct ClassConnect {
     pub longest_delivery: Option<Duration>,
     /// The expected delay of each kind of job, by its name (`recording-analyses`): for planning ahead of a run.
     pub mean_delays: BTreeMap<String, Duration>,
+    /// How a deployment of the user's own reaches the mock; `None` beside the reference server, which is told.
+    pub attachment: Option<Attachment>,
+}
+
+/// What a deployment and the mock beside it must agree on.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attachment {
+    pub listen: SocketAddr,
+    pub api_key: String,
+    pub webhook_secret: String,
+}
+
+impl std::fmt::Debug for Attachment {
+    /// Leaves the secrets out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attachment")
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
 }

@@ -4,9 +4,10 @@ use super::diagnostic::{Diagnostics, Span};
 use super::document::{Node, NodeValue, Table};
 
 /// Keys whose values are secrets: they come from the environment, and nothing ever shows them.
-const SECRET_KEYS: [&str; 10] = [
+const SECRET_KEYS: [&str; 11] = [
     "api_key",
     "jwt_secret",
+    "webhook_secret",
     "authorization",
     "apikey",
     "x-api-key",

@@ -92,7 +92,7 @@ impl Secrets {
 pub async fn start(plan: &Plan, executable: &Path, folder: &Path) -> Result<Started, StartError> {
     match &plan.target.kind {
         TargetKind::Reference(server) => start_reference(plan, server, executable, folder).await,
-        TargetKind::Remote(remote) => connect_remote(plan, remote),
+        TargetKind::Remote(remote) => connect_remote(plan, remote, executable, folder).await,
     }
 }
 
@@ -103,32 +103,8 @@ async fn start_reference(
     folder: &Path,
 ) -> Result<Started, StartError> {
     let secrets = Secrets::new();
-    // Without a [classconnect] section the mock behaves as it does by default.
-    let delivery_plan = plan
-        .classconnect
-        .as_ref()
-        .map_or("{}".to_owned(), |mock| mock.plan.to_string());
-    let mock_arguments = [
-        "--seed".to_owned(),
-        plan.seed.to_string(),
-        "--plan".to_owned(),
-        delivery_plan,
-        "--ledger".to_owned(),
-        folder.join("ledger.jsonl").display().to_string(),
-    ];
-    let shared = [
-        ("CLASSCONNECT_API_KEY", secrets.classconnect_key.as_str()),
-        ("CLASSCONNECT_WEBHOOK_SECRET", secrets.webhook.as_str()),
-    ];
-    let log = |name: &str| folder.join(format!("{name}.log"));
-    let mock = Child::start(
-        executable,
-        "mock-classconnect",
-        &mock_arguments,
-        &shared,
-        log("mock-classconnect"),
-    )
-    .await?;
+    let shared = classconnect_secrets(&secrets.classconnect_key, &secrets.webhook);
+    let mock = start_mock(plan, "127.0.0.1:0", &shared, executable, folder).await?;
     let all_secrets = [
         shared[0],
         shared[1],
@@ -141,7 +117,7 @@ async fn start_reference(
         "practice-server",
         &arguments,
         &all_secrets,
-        log("practice-server"),
+        folder.join("practice-server.log"),
     )
     .await?;
 
@@ -166,6 +142,47 @@ async fn start_reference(
         children: vec![target, mock],
         health_path: Some("/readyz".to_owned()),
     })
+}
+
+fn classconnect_secrets<'a>(api_key: &'a str, webhook_secret: &'a str) -> [(&'static str, &'a str); 2] {
+    [
+        ("CLASSCONNECT_API_KEY", api_key),
+        ("CLASSCONNECT_WEBHOOK_SECRET", webhook_secret),
+    ]
+}
+
+async fn start_mock(
+    plan: &Plan,
+    listen: &str,
+    secrets: &[(&str, &str)],
+    executable: &Path,
+    folder: &Path,
+) -> Result<Child, ChildError> {
+    // Without a [classconnect] section the mock behaves as it does by default.
+    let delivery_plan = plan
+        .classconnect
+        .as_ref()
+        .map_or("{}".to_owned(), |mock| mock.plan.to_string());
+    let ledger = folder.join("ledger.jsonl");
+    // The mock appends to an empty ledger only: a folder that is used again starts a new one.
+    let _ = std::fs::remove_file(&ledger);
+    let mut arguments: Vec<String> = ["--listen", listen, "--plan", &delivery_plan]
+        .map(str::to_owned)
+        .into();
+    arguments.extend(["--seed".to_owned(), plan.seed.to_string()]);
+    arguments.extend(["--ledger".to_owned(), ledger.display().to_string()]);
+    for host in &plan.target.allow_hosts {
+        arguments.extend(["--allow-webhook-host".to_owned(), host.clone()]);
+    }
+    let name = "mock-classconnect";
+    Child::start(
+        executable,
+        name,
+        &arguments,
+        secrets,
+        folder.join("mock-classconnect.log"),
+    )
+    .await
 }
 
 fn server_arguments(plan: &Plan, server: &ReferenceServer, mock_url: &str) -> Vec<String> {
@@ -207,7 +224,24 @@ fn describe(server: &ReferenceServer) -> String {
     format!("the built-in reference server ({architecture}, {database})")
 }
 
-fn connect_remote(plan: &Plan, remote: &RemoteTarget) -> Result<Started, StartError> {
+async fn connect_remote(
+    plan: &Plan,
+    remote: &RemoteTarget,
+    executable: &Path,
+    folder: &Path,
+) -> Result<Started, StartError> {
+    let mut children = Vec::new();
+    let mut mock = None;
+    if let Some(attachment) = plan
+        .classconnect
+        .as_ref()
+        .and_then(|mock| mock.attachment.as_ref())
+    {
+        let secrets = classconnect_secrets(&attachment.api_key, &attachment.webhook_secret);
+        let child = start_mock(plan, &attachment.listen.to_string(), &secrets, executable, folder).await?;
+        mock = Some(MockControl::new(child.url())?);
+        children.push(child);
+    }
     let chance = Chance::new(plan.seed);
     let key = remote.api_key.as_deref();
     let identities = match &remote.tokens {
@@ -243,8 +277,8 @@ fn connect_remote(plan: &Plan, remote: &RemoteTarget) -> Result<Started, StartEr
     Ok(Started {
         probe: TargetProbe::new(&remote.base_url, identities)?,
         endpoints,
-        mock: None,
-        children: Vec::new(),
+        mock,
+        children,
         health_path: remote.health_path.clone(),
     })
 }

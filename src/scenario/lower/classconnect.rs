@@ -9,7 +9,7 @@ use super::super::diagnostic::Diagnostics;
 use super::super::raw::{ClassConnectFaults, ClassConnectFile, DelayFile, JobKind, PercentText};
 use super::at::{At, duration, parse, positive_duration_or};
 use super::distribution::{Delay, delay};
-use crate::plan::{ClassConnect, DurationDistribution};
+use crate::plan::{Attachment, ClassConnect, DurationDistribution};
 use crate::units::Ratio;
 
 /// Score with which a recording is passed, unless the scenario says otherwise.
@@ -34,7 +34,13 @@ impl Mock {
 }
 
 /// Lowers `[classconnect]`; without one, the defaults.
-pub(super) fn lower(file: &ClassConnectFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Mock> {
+pub(super) fn lower(
+    file: &ClassConnectFile,
+    is_beside_deployment: bool,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Mock> {
+    let attachment = attachment(file, is_beside_deployment, at, diagnostics);
     let mut read = |file: Option<&DelayFile>, key: &str| -> Result<Option<Delay>, ()> {
         match file {
             Some(file) => {
@@ -97,12 +103,63 @@ pub(super) fn lower(file: &ClassConnectFile, at: At<'_>, diagnostics: &mut Diagn
             .iter()
             .map(|(kind, delay)| (kind.key().to_owned(), delay.mean()))
             .collect(),
+        attachment: attachment?,
     };
     Some(Mock {
         plan,
         delays,
         retries,
     })
+}
+
+/// What a deployment of the user's own and the mock must agree on. `None` after a mistake.
+fn attachment(
+    file: &ClassConnectFile,
+    is_beside_deployment: bool,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Option<Attachment>> {
+    let keys = [
+        ("listen", &file.listen),
+        ("api_key", &file.api_key),
+        ("webhook_secret", &file.webhook_secret),
+    ];
+    let mut complete = true;
+    for (key, value) in keys {
+        if value.is_some() && !is_beside_deployment {
+            let sentence =
+                format!("`{key}` belongs beside `base_url`: the run tells the reference server by itself");
+            diagnostics.push(at.key(key).key_span(), sentence);
+            complete = false;
+        }
+        if value.is_none() && is_beside_deployment {
+            if !at.is_refused(key) {
+                let sentence = format!("`{key}` is missing: your deployment and the mock must agree on it");
+                diagnostics.push(at.key_span(), sentence);
+            }
+            complete = false;
+        }
+    }
+    let (Some(listen), Some(api_key), Some(webhook_secret), true) = (
+        &file.listen,
+        &file.api_key,
+        &file.webhook_secret,
+        is_beside_deployment,
+    ) else {
+        return complete.then_some(None);
+    };
+    match listen.parse() {
+        Ok(listen) => Some(Some(Attachment {
+            listen,
+            api_key: api_key.clone(),
+            webhook_secret: webhook_secret.clone(),
+        })),
+        Err(_) => {
+            let sentence = "write an address and a port to listen on, such as \"127.0.0.1:8090\"";
+            diagnostics.push(at.key("listen").value_span(), sentence);
+            None
+        }
+    }
 }
 
 fn default_delay() -> Delay {

@@ -160,7 +160,13 @@ fn lower_mock(
         None if is_reference => &defaults,
         None => return None,
     };
-    classconnect::lower(classconnect, at.key("classconnect"), diagnostics)
+    let is_beside_deployment = target.is_some_and(|target| matches!(target.kind, TargetKind::Remote(_)));
+    classconnect::lower(
+        classconnect,
+        is_beside_deployment,
+        at.key("classconnect"),
+        diagnostics,
+    )
 }
 
 /// The names of steps that the files give.

@@ -26,6 +26,12 @@ pub(in crate::scenario) struct ClassConnectFile {
     pub(in crate::scenario) pass_threshold: Option<i64>,
     /// What goes wrong, for drills.
     pub(in crate::scenario) faults: Option<ClassConnectFaults>,
+    /// Beside `base_url` only: where the mock listens, such as `127.0.0.1:8090`. Your deployment calls it there.
+    pub(in crate::scenario) listen: Option<String>,
+    /// Beside `base_url` only: the key with which your deployment calls ClassConnect.
+    pub(in crate::scenario) api_key: Option<String>,
+    /// Beside `base_url` only: the secret (`whsec_…`) by which your deployment verifies webhooks.
+    pub(in crate::scenario) webhook_secret: Option<String>,
 }
 
 /// Faults of the mock, each as a share of the submissions. Default of each: `0%`.

@@ -139,3 +139,44 @@ fn variables_that_are_not_set_are_told() {
     "#);
     assert!(mistakes(&text).contains("no closing"));
 }
+
+#[test]
+fn a_mock_beside_a_deployment_must_be_agreed_on() {
+    let scenario = |classconnect: &str| {
+        format!(
+            r#"
+name = "staging"
+[target]
+base_url = "http://127.0.0.1:8000"
+[classconnect]
+{classconnect}
+[load]
+executor = "constant-vus"
+vus = 1
+duration = "1s"
+[[journey]]
+name = "j"
+[[journey.steps]]
+request = "GET /"
+[sla]
+error_rate = "< 1%"
+"#
+        )
+    };
+    let told = mistakes(&scenario("pass_threshold = 70"));
+    for key in ["listen", "api_key", "webhook_secret"] {
+        assert!(told.contains(&format!("`{key}` is missing")), "{told}");
+    }
+    let literal = mistakes(&scenario(
+        "listen = \"127.0.0.1:8090\"\napi_key = \"${KEY:-k}\"\nwebhook_secret = \"whsec_written_down\"",
+    ));
+    assert!(
+        literal.contains("is a secret and must not be written into a file"),
+        "{literal}"
+    );
+    assert!(!literal.contains("written_down"), "{literal}");
+    let agreed = scenario(
+        "listen = \"127.0.0.1:8090\"\napi_key = \"${KEY:-k}\"\nwebhook_secret = \"${SECRET:-whsec_x}\"",
+    );
+    assert_eq!(mistakes(&agreed), "none");
+}
