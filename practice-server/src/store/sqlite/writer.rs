@@ -190,29 +190,37 @@ impl GroupWriter {
     }
 
     /// Each job runs under a savepoint of its own, so that one that fails does not spoil the others. Any error here
-    /// spoils the group.
+    /// spoils the group. The end of one savepoint and the beginning of the next travel together: each statement that
+    /// goes alone is a visit to the database's thread.
     async fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Vec<Effects>, StoreError> {
         let mut effects = Vec::with_capacity(group.len());
-        self.execute("BEGIN IMMEDIATE", "beginning a transaction").await?;
+        let mut before = "BEGIN IMMEDIATE; SAVEPOINT job";
         for job in group {
             let started = Stopwatch::start();
-            self.execute("SAVEPOINT job", "setting a savepoint").await?;
+            self.execute(before, "beginning a job").await?;
             let mut tx = Tx::sqlite(&mut self.connection, self.context.clock.now());
             let keep = job.run(&mut tx).await;
             let written = tx.into_effects();
-            if keep {
-                effects.push(written);
+            effects.push(if keep { written } else { Effects::default() });
+            before = if keep {
+                "RELEASE job; SAVEPOINT job"
             } else {
-                self.execute("ROLLBACK TO job", "undoing a job").await?;
-                effects.push(Effects::default());
+                "ROLLBACK TO job; RELEASE job; SAVEPOINT job"
+            };
+            if !keep {
+                tracing::debug!(job = job.name(), "a job is undone");
             }
-            self.execute("RELEASE job", "releasing a savepoint").await?;
             self.context
                 .metrics
                 .observe_query(job.name(), started.elapsed_seconds());
         }
         let started = Stopwatch::start();
-        self.execute("COMMIT", "committing").await?;
+        let end = match effects.is_empty() {
+            true => "COMMIT",
+            false if before.starts_with("ROLLBACK") => "ROLLBACK TO job; RELEASE job; COMMIT",
+            false => "RELEASE job; COMMIT",
+        };
+        self.execute(end, "committing").await?;
         self.context
             .metrics
             .observe_query("commit", started.elapsed_seconds());
@@ -237,7 +245,7 @@ impl GroupWriter {
     }
 
     async fn execute(&mut self, sql: &'static str, doing: &'static str) -> Result<(), StoreError> {
-        sqlx::query(sql)
+        sqlx::raw_sql(sql)
             .execute(&mut self.connection)
             .await
             .map(|_| ())
