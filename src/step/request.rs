@@ -23,6 +23,7 @@ pub(super) async fn run(session: &mut Session, step: &RequestStep) -> Result<(),
     let outgoing = compose(session, step);
     let expectation = expect_feedback(session, step);
     let mut unfinished = UnfinishedRequest::new(session, step.id, intended);
+    session.has_requested.set(true);
     let exchange = session.exchange(outgoing).await;
     unfinished.disarm();
     let outcome = match &exchange.result {
