@@ -1,6 +1,8 @@
 //! The engine in virtual time: the real executors, users, HTTP and WebSocket code over pipes in memory, against a
 //! small server, on the runtime's paused clock. A minute of load takes milliseconds.
 
+mod asynchronous;
+mod backend;
 mod conservation;
 
 use std::collections::BTreeMap;
