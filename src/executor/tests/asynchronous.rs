@@ -1,6 +1,7 @@
 //! The asynchronous half in virtual time: journeys as scenario files write them, the real steps, and a backend whose
 //! every event is scripted.
 
+mod any_course;
 mod feedback;
 mod journeys;
 mod results;

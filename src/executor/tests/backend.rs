@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -32,11 +32,13 @@ pub(super) struct Script {
     pub(super) read_after: Duration,
 }
 
-/// What becomes of a subscription after its join was acknowledged.
+/// What becomes of a subscription; its join is acknowledged in any case.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Subscription {
     LiveAfter(Duration),
     Refused,
+    /// There is no realtime endpoint at all.
+    NoSocket,
 }
 
 /// Something that happens to a task.
@@ -182,6 +184,9 @@ async fn read(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Val
 }
 
 async fn open_socket(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
+    if let Subscription::NoSocket = app.backend.script.subscription {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     upgrade.on_upgrade(|socket| app.serve(socket))
 }
 
@@ -255,6 +260,7 @@ impl App {
                 { "extension": "postgres_changes", "status": status, "message": message, "channel": topic }])
         };
         match self.backend.script.subscription {
+            Subscription::NoSocket => unreachable!("no socket was opened"),
             Subscription::Refused => push
                 .try_send(Push::Frame(system("error", "no such table")))
                 .unwrap(),

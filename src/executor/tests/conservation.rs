@@ -102,8 +102,6 @@ async fn run_case(case: Case) -> Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
-
     #[test]
     fn every_ticket_is_accounted_for(case in cases()) {
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -33,6 +33,20 @@ async fn after_a_refused_subscription_the_journey_goes_on_by_polling_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_socket_everything_that_was_due_over_it_is_a_failure_and_not_a_missing_sample() {
+    let script = Script {
+        subscription: Subscription::NoSocket,
+        ..Script::new(&[(3, Change("working")), (1_500, Change("done"))])
+    };
+    let (run, _) = play(once(&[SUBSCRIBE, SUBMIT, AWAIT]), script).await;
+    assert_eq!(run.events_ms(SeriesKind::Subscribe), [None]);
+    assert_eq!(run.events_ms(SeriesKind::Feedback), [None]);
+    assert_eq!(run.deliveries(), (2, 2));
+    assert_eq!(run.batch.iterations.succeeded, 1, "polling brings the result");
+    assert_took(&run.events_ms(SeriesKind::Turnaround), 2_010.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_subscription_that_never_becomes_live_fails_at_its_time_out() {
     let script = Script {
         subscription: Subscription::LiveAfter(Duration::from_secs(3_600)),
