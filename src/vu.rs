@@ -1,10 +1,11 @@
 //! One iteration of a virtual user: the steps of a journey, in order, and the count of how it ended.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::chance::Purpose;
 use crate::clock::Moment;
-use crate::metrics::{Outcome, Recorder, RequestSample, Sample};
+use crate::metrics::{Outcome, RequestSample, Sample};
 use crate::plan::{Connections, Journey};
 use crate::protocol::HttpConnection;
 use crate::step::{Context, Session, run_steps};
@@ -16,36 +17,47 @@ pub struct VirtualUser {
 }
 
 impl VirtualUser {
-    /// Runs the iteration of a ticket that was due at `intended`.
-    pub async fn iterate(&mut self, context: Rc<Context>, ticket: u64, intended: Moment) {
-        let mut unfinished = UnfinishedIteration::begin(context.recorder.clone());
-        let plan = context.plan.clone();
-        let Some(journey) = journey_of(&context, ticket) else {
+    /// Runs an iteration to its end.
+    pub async fn iterate(&mut self, mut iteration: Iteration) {
+        let context = Rc::clone(&iteration.context);
+        let Some(journey) = journey_of(&context, iteration.ticket) else {
             return;
         };
-        let mut session = Session::new(Rc::clone(&context), ticket, intended, self.http.take());
+        let mut session = Session::new(
+            Rc::clone(&context),
+            iteration.ticket,
+            iteration.intended,
+            self.http.take(),
+            Rc::clone(&iteration.has_requested),
+        );
         let result = run_steps(&mut session, &journey.steps).await;
         let http = session.finish().await;
-        if plan.load.connections == Connections::PerVirtualUser {
+        if context.plan.load.connections == Connections::PerVirtualUser {
             self.http = http;
         }
-        unfinished.end(result.is_ok());
+        iteration.end(result.is_ok());
     }
 }
 
 /// Counts and records an arrival that found no free virtual user: one bad event of the journey's first request.
 pub fn drop_arrival(context: &Context, ticket: u64, intended: Moment) {
     context.recorder.iterations(|iterations| iterations.dropped += 1);
+    charge_first_request(context, ticket, intended, Outcome::Dropped);
+}
+
+/// Records one bad event of the journey's first request, for a ticket that never got to send it.
+fn charge_first_request(context: &Context, ticket: u64, intended: Moment, outcome: Outcome) {
+    let now = context.clock.now();
     if let Some(journey) = journey_of(context, ticket) {
         context.recorder.sample(Sample::Request(RequestSample {
             step: journey.first_request,
             ticket,
             warm_up: context.is_warm_up(intended),
             intended,
-            dispatched: context.clock.now(),
-            sent: context.clock.now(),
-            done: context.clock.now(),
-            outcome: Outcome::Dropped,
+            dispatched: now,
+            sent: now,
+            done: now,
+            outcome,
         }));
     }
 }
@@ -66,24 +78,34 @@ fn journey_of(context: &Context, ticket: u64) -> Option<&Journey> {
     })
 }
 
-/// Counts an iteration as unfinished when its task is dropped before it ended.
-struct UnfinishedIteration {
-    recorder: Recorder,
-    ended: bool,
+/// The iteration of a ticket, from the moment the ticket is taken: it is counted as started, and when its task is
+/// dropped before it ended, or before it ran at all, as unfinished.
+#[derive(Debug)]
+pub struct Iteration {
+    context: Rc<Context>,
+    ticket: u64,
+    intended: Moment,
+    /// Whether a request was begun: its own sample then says how it ended.
+    has_requested: Rc<Cell<bool>>,
+    has_ended: bool,
 }
 
-impl UnfinishedIteration {
-    fn begin(recorder: Recorder) -> Self {
-        recorder.iterations(|iterations| iterations.started += 1);
+impl Iteration {
+    /// Begins the iteration of a ticket that was due at `intended`.
+    pub fn begin(context: Rc<Context>, ticket: u64, intended: Moment) -> Self {
+        context.recorder.iterations(|iterations| iterations.started += 1);
         Self {
-            recorder,
-            ended: false,
+            context,
+            ticket,
+            intended,
+            has_requested: Rc::default(),
+            has_ended: false,
         }
     }
 
     fn end(&mut self, succeeded: bool) {
-        self.ended = true;
-        self.recorder.iterations(|iterations| {
+        self.has_ended = true;
+        self.context.recorder.iterations(|iterations| {
             if succeeded {
                 iterations.succeeded += 1;
             } else {
@@ -93,10 +115,17 @@ impl UnfinishedIteration {
     }
 }
 
-impl Drop for UnfinishedIteration {
+impl Drop for Iteration {
     fn drop(&mut self) {
-        if !self.ended {
-            self.recorder.iterations(|iterations| iterations.unfinished += 1);
+        if self.has_ended {
+            return;
+        }
+        self.context
+            .recorder
+            .iterations(|iterations| iterations.unfinished += 1);
+        if !self.has_requested.get() {
+            // A ticket that was due never just vanishes.
+            charge_first_request(&self.context, self.ticket, self.intended, Outcome::Unfinished);
         }
     }
 }

@@ -11,6 +11,7 @@ use super::pool::Pool;
 use super::stop::{Stop, StopSignal};
 use crate::schedule::{Partition, VuProfile};
 use crate::step::Context;
+use crate::vu::Iteration;
 
 /// How often a ramp is looked at: users start and stop at this grain.
 const RAMP_TICK: Duration = Duration::from_millis(100);
@@ -74,9 +75,8 @@ impl User {
             let ticket = self.issued.get() * u64::from(self.partition.of) + u64::from(self.partition.index);
             self.issued.set(self.issued.get() + 1);
             context.recorder.iterations(|iterations| iterations.due += 1);
-            busy.user
-                .iterate(Rc::clone(&context), ticket, context.clock.now())
-                .await;
+            let iteration = Iteration::begin(Rc::clone(&context), ticket, context.clock.now());
+            busy.user.iterate(iteration).await;
             // An iteration without any wait must not keep the others from running.
             tokio::task::yield_now().await;
         }

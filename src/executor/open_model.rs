@@ -6,7 +6,7 @@ use super::pool::Pool;
 use super::stop::{Stop, StopSignal};
 use crate::schedule::Arrivals;
 use crate::step::Context;
-use crate::vu;
+use crate::vu::{self, Iteration};
 
 /// Issues every arrival at its time. One that finds no free user is dropped and counted, never put off.
 pub(super) async fn issue(context: &Rc<Context>, arrivals: Arrivals, pool: &Pool, mut stop: StopSignal) {
@@ -23,7 +23,8 @@ pub(super) async fn issue(context: &Rc<Context>, arrivals: Arrivals, pool: &Pool
             continue;
         };
         context.record_lag(intended);
-        let context = Rc::clone(context);
-        pool.spawn(async move { busy.user.iterate(context, arrival.ticket, intended).await });
+        // Begun here and not in the task: the end of the run may come before the task gets to run.
+        let iteration = Iteration::begin(Rc::clone(context), arrival.ticket, intended);
+        pool.spawn(async move { busy.user.iterate(iteration).await });
     }
 }

@@ -1,6 +1,10 @@
 //! The engine in virtual time: the real executors, users, HTTP and WebSocket code over pipes in memory, against a
 //! small server, on the runtime's paused clock. A minute of load takes milliseconds.
 
+mod asynchronous;
+mod backend;
+mod conservation;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +35,9 @@ struct Behaviour {
     frozen: Option<(Duration, Duration)>,
     status: StatusCode,
 }
+
+/// Signs the users' tokens; nothing here checks them.
+const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 struct MemoryListener(mpsc::Receiver<DuplexStream>);
 
@@ -167,19 +174,31 @@ async fn run<F: Future<Output = ()> + 'static>(
     behave: impl FnOnce(Behaviour) -> Behaviour,
     disturb: impl FnOnce(RunClock, Moment, StopSwitch) -> F,
 ) -> Run {
+    let app = |clock, epoch| {
+        let behaviour = behave(Behaviour {
+            clock,
+            epoch,
+            answer_after: Duration::from_millis(5),
+            frozen: None,
+            status: StatusCode::OK,
+        });
+        axum::Router::new().route("/", get(answer)).with_state(behaviour)
+    };
+    run_against(plan, app, disturb).await
+}
+
+/// Runs a plan against any application in memory. The identities of tickets hold in every run.
+async fn run_against<F: Future<Output = ()> + 'static>(
+    plan: Plan,
+    app: impl FnOnce(RunClock, Moment) -> axum::Router,
+    disturb: impl FnOnce(RunClock, Moment, StopSwitch) -> F,
+) -> Run {
     LocalSet::new()
         .run_until(async move {
             let clock = RunClock::start();
             let epoch = clock.now();
-            let behaviour = behave(Behaviour {
-                clock,
-                epoch,
-                answer_after: Duration::from_millis(5),
-                frozen: None,
-                status: StatusCode::OK,
-            });
             let (connections, listener) = mpsc::channel(1_024);
-            let app = axum::Router::new().route("/", get(answer)).with_state(behaviour);
+            let app = app(clock, epoch);
             tokio::task::spawn_local(async move { axum::serve(MemoryListener(listener), app).await });
 
             let chance = Chance::new(plan.seed);
@@ -189,12 +208,12 @@ async fn run<F: Future<Output = ()> + 'static>(
                 clock,
                 epoch,
                 chance,
-                identities: Identities::anonymous(chance, None),
+                identities: Identities::signed(chance, None, JWT_SECRET, 0),
                 recorder: recorder.clone(),
                 http: Connector::in_memory(connections.clone(), Duration::from_secs(1)),
                 base_path: String::new(),
                 realtime: Connector::in_memory(connections, Duration::from_secs(1)),
-                realtime_path: "/".into(),
+                realtime_path: "/realtime/v1/websocket?vsn=2.0.0".into(),
             });
             let (switch, signal) = StopSwitch::new();
             tokio::task::spawn_local(disturb(clock, epoch, switch));

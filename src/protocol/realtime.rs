@@ -11,6 +11,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::connect::{ConnectError, Connector};
 use super::stream::Stream;
@@ -74,7 +75,7 @@ pub struct ChangeFrame {
     pub record: Map<String, Value>,
     /// When the change was committed, on the host's monotonic clock; only servers on this host say so.
     pub committed_monotonic_ns: Option<u64>,
-    /// A hash of the change's raw text: two frames with the same text are one event sent twice.
+    /// A hash of topic and change: two frames that share it are one event sent twice to one subscription.
     pub fingerprint: u64,
 }
 
@@ -246,7 +247,10 @@ fn decode_change(topic: String, payload: &str) -> Option<Frame> {
     let Value::Object(mut data) = payload.remove("data")? else {
         return None;
     };
-    let fingerprint = xxhash_rust::xxh3::xxh3_64(serde_json::to_string(&data).ok()?.as_bytes());
+    let fingerprint = xxh3_64_with_seed(
+        serde_json::to_string(&data).ok()?.as_bytes(),
+        xxh3_64(topic.as_bytes()),
+    );
     let event = match data.get("type").and_then(Value::as_str)? {
         "INSERT" => ChangeEvent::Insert,
         "UPDATE" => ChangeEvent::Update,
@@ -294,18 +298,20 @@ mod tests {
     }
 
     #[test]
-    fn equal_changes_have_equal_fingerprints() {
-        let text = |value: &str| {
-            format!(
-                r#"[null,null,"realtime:r","postgres_changes",{{"ids":[1],"data":{{"table":"t","type":"DELETE","old_record":{{"id":"{value}"}}}}}}]"#
-            )
+    fn equal_changes_on_one_topic_have_equal_fingerprints() {
+        let fingerprint = |topic: &str, value: &str| {
+            let text = format!(
+                r#"[null,null,"realtime:{topic}","postgres_changes",{{"ids":[1],"data":{{"table":"t","type":"DELETE","old_record":{{"id":"{value}"}}}}}}]"#
+            );
+            match decode(&text) {
+                Frame::Change(change) => change.fingerprint,
+                other => panic!("not a change: {other:?}"),
+            }
         };
-        let fingerprint = |value: &str| match decode(&text(value)) {
-            Frame::Change(change) => change.fingerprint,
-            other => panic!("not a change: {other:?}"),
-        };
-        assert_eq!(fingerprint("a"), fingerprint("a"));
-        assert_ne!(fingerprint("a"), fingerprint("b"));
+        assert_eq!(fingerprint("r", "a"), fingerprint("r", "a"));
+        assert_ne!(fingerprint("r", "a"), fingerprint("r", "b"));
+        // Two subscriptions to one table are told of the same change once each.
+        assert_ne!(fingerprint("r", "a"), fingerprint("s", "a"));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The `await` step: a result reaches the user by a realtime event, or by polling when that does not come.
 
+use std::time::Duration;
+
 use super::StepFailure;
-use super::inbox::{ExpectationPurpose, Wanted, is_text};
+use super::inbox::{ExpectationPurpose, Inbox, Wanted, is_text};
 use super::poll;
 use super::render::render;
 use super::request::wanted;
@@ -28,7 +30,8 @@ pub(super) async fn run(session: &mut Session, step: &AwaitStep) -> Result<(), S
     if found.is_some() { Ok(()) } else { Err(StepFailure) }
 }
 
-/// Waits for the event; polls while the socket is down or once the event is overdue. `None` when the deadline passed.
+/// Waits for the event; polls while no subscription is live or once the event is overdue. `None` when the deadline
+/// passed.
 async fn wait(
     session: &mut Session,
     step: &AwaitStep,
@@ -41,55 +44,61 @@ async fn wait(
         .fallback
         .as_ref()
         .map(|fallback| trigger.sent.plus(fallback.after));
+    let mut has_polled = false;
     loop {
-        let is_up = session
+        let is_live = session
             .realtime
             .as_ref()
-            .is_some_and(|realtime| !realtime.with_inbox(|inbox| inbox.is_lost()));
-        if !is_up && let Some(next_poll) = &mut next_poll {
+            .is_some_and(|realtime| realtime.with_inbox(|inbox| inbox.is_live()));
+        if let Some(next_poll) = &mut next_poll
+            && !is_live
+            && !has_polled
+        {
             *next_poll = (*next_poll).min(clock.now());
         }
         let until = next_poll.map_or(deadline, |next_poll| next_poll.min(deadline));
         let found = match &session.realtime {
-            Some(realtime) if is_up => {
-                // A lost socket ends the wait as well, so that polling can begin.
-                let look = |inbox: &super::inbox::Inbox| match inbox.find(wanted, trigger.sent) {
+            // What was received before the socket broke is looked at all the same.
+            Some(realtime) => {
+                let look = |inbox: &Inbox| match inbox.find(wanted, trigger.sent) {
                     Some(found) => Some(Some(found)),
-                    None => inbox.is_lost().then_some(None),
+                    // A subscription that is lost ends the wait as well, so that polling can begin.
+                    None => (is_live && !inbox.is_live()).then_some(None),
                 };
                 realtime.wait_until(until, look).await.flatten()
             }
-            _ => {
+            None => {
                 clock.sleep_until(until).await;
                 None
             }
         };
-        if found.is_some() {
-            return found;
+        if let Some((channel, at)) = found {
+            // The user may have thought so long that the event was late before they turned to it.
+            return (at <= deadline).then_some((channel, at));
         }
         let now = clock.now();
+        if now >= deadline {
+            return None;
+        }
         if let (Some(fallback), Some(due)) = (&step.fallback, next_poll)
             && now >= due
         {
-            if poll_shows(session, fallback).await {
+            // From here the polls keep their pace, whether the socket comes back or not.
+            has_polled = true;
+            next_poll = Some(now.plus(fallback.every));
+            // An answer after the deadline would be too late.
+            let timeout = fallback.every.min(deadline.since(now));
+            if poll_shows(session, fallback, timeout).await {
                 return Some((ResultChannel::Poll, clock.now()));
             }
-            // From here the polls keep their pace, whether the socket comes back or not.
-            next_poll = Some(now.plus(fallback.every));
-            if !is_up {
-                clock.sleep_until(now.plus(fallback.every).min(deadline)).await;
-            }
-        }
-        if now >= deadline {
-            return None;
         }
     }
 }
 
-async fn poll_shows(session: &mut Session, fallback: &Fallback) -> bool {
+async fn poll_shows(session: &mut Session, fallback: &Fallback, timeout: Duration) -> bool {
     session.context.recorder.count(|counters| counters.polls += 1);
     let path = render(&fallback.path, &session.values);
-    let Some(row) = poll::read(session, path, fallback.every).await else {
+    let Some(row) = poll::read(session, path, timeout).await else {
         return false;
     };
     fallback.until.iter().all(|(pointer, template)| {

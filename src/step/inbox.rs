@@ -177,6 +177,15 @@ impl Inbox {
         self.lost
     }
 
+    /// Whether events can still come: the socket is there, and a subscription on it is live.
+    pub(super) fn is_live(&self) -> bool {
+        !self.lost
+            && self
+                .subscriptions
+                .iter()
+                .any(|subscription| subscription.state == SubscriptionState::Live)
+    }
+
     /// Takes in a row change.
     pub(super) fn receive(&mut self, frame: ChangeFrame, at: Moment) -> Delivery {
         let mut delivery = Delivery {

@@ -10,7 +10,9 @@ use super::render::{VariableValue, render};
 use super::session::{Exchange, Outgoing, Session, Trigger};
 use crate::chance::Purpose;
 use crate::clock::Moment;
-use crate::metrics::{Acceptance, HistoryRecord, Outcome, RequestSample, Sample, SubmissionRecord};
+use crate::metrics::{
+    Acceptance, EventSample, HistoryRecord, Outcome, RequestSample, Sample, SeriesKind, SubmissionRecord,
+};
 use crate::plan::{EventMatch, RequestStep, StepId, Template, Variables};
 use crate::protocol::Answer;
 
@@ -23,6 +25,7 @@ pub(super) async fn run(session: &mut Session, step: &RequestStep) -> Result<(),
     let outgoing = compose(session, step);
     let expectation = expect_feedback(session, step);
     let mut unfinished = UnfinishedRequest::new(session, step.id, intended);
+    session.has_requested.set(true);
     let exchange = session.exchange(outgoing).await;
     unfinished.disarm();
     let outcome = match &exchange.result {
@@ -39,7 +42,7 @@ pub(super) async fn run(session: &mut Session, step: &RequestStep) -> Result<(),
         done: exchange.done,
         outcome,
     }));
-    resolve_feedback(session, expectation, outcome, exchange.done);
+    resolve_feedback(session, step, expectation, outcome, &exchange);
     remember(session, step, intended, &exchange, outcome);
     session.intended = exchange.done;
     if outcome.is_ok() { Ok(()) } else { Err(StepFailure) }
@@ -129,13 +132,32 @@ fn expect_feedback(session: &Session, step: &RequestStep) -> Option<u64> {
 }
 
 /// The answer says that the change was committed; any other end says nothing, so nothing is expected.
-fn resolve_feedback(session: &Session, expectation: Option<u64>, outcome: Outcome, done: Moment) {
-    if let (Some(id), Some(realtime)) = (expectation, &session.realtime) {
-        if outcome.is_ok() {
-            realtime.commit(id, done);
-        } else {
-            realtime.with_inbox(|inbox| inbox.cancel(id));
+fn resolve_feedback(
+    session: &Session,
+    step: &RequestStep,
+    expectation: Option<u64>,
+    outcome: Outcome,
+    exchange: &Exchange,
+) {
+    match (&session.realtime, expectation) {
+        (Some(realtime), Some(id)) if outcome.is_ok() => realtime.commit(id, exchange.done),
+        (Some(realtime), Some(id)) => realtime.with_inbox(|inbox| inbox.cancel(id)),
+        (None, _) if outcome.is_ok() && step.feedback.is_some() => {
+            // The user has no socket, because none could be opened: what they should hear of cannot reach them.
+            for (kind, at) in [
+                (SeriesKind::RealtimeDelivery, exchange.done),
+                (SeriesKind::Feedback, exchange.sent),
+            ] {
+                session.context.recorder.sample(Sample::Event(EventSample {
+                    kind,
+                    step: Some(step.id),
+                    warm_up: session.warm_up,
+                    at,
+                    value_ns: None,
+                }));
+            }
         }
+        _ => {}
     }
 }
 

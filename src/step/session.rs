@@ -1,5 +1,6 @@
 //! One virtual user in one iteration: values, connections, and the moments later steps refer to.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) struct Session {
     pub(super) thinks: u64,
     pub(super) idempotency_keys: u64,
     recordings: u64,
+    /// Whether a request was begun in this iteration, for whoever accounts for its ticket.
+    pub(super) has_requested: Rc<Cell<bool>>,
 }
 
 /// A request whose outcome is waited for.
@@ -70,6 +73,7 @@ impl Session {
         ticket: u64,
         intended: Moment,
         http: Option<HttpConnection>,
+        has_requested: Rc<Cell<bool>>,
     ) -> Self {
         let mut values = vec![VariableValue::default(); context.plan.variables.len()];
         values[Variables::USER_ID.index()] =
@@ -89,6 +93,7 @@ impl Session {
             thinks: 0,
             idempotency_keys: 0,
             recordings: 0,
+            has_requested,
             context,
         }
     }
