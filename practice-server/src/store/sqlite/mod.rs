@@ -75,7 +75,8 @@ impl SqliteStore {
             .map_err(|error| StoreError::new(doing, error))?;
         let calls_enqueued = Arc::new(Notify::new());
         let metrics = context.metrics.clone();
-        let writer = Writer::start(connection, context, Arc::clone(&calls_enqueued));
+        let writer = Writer::start(connection, context, Arc::clone(&calls_enqueued))
+            .map_err(|error| StoreError::new("starting the writer", sqlx::Error::Io(error)))?;
         Ok(Self(Arc::new(Inner {
             writer,
             readers,

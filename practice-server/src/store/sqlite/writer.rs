@@ -1,6 +1,9 @@
-//! The one writer. SQLite lets one transaction write at a time, so all writes go through one task, which puts
+//! The one writer. SQLite lets one transaction write at a time, so all writes go through one thread, which puts
 //! whatever is waiting into one transaction: one flush to disk for many jobs. A job's answer goes out, and its
 //! changes are published, only after that transaction's commit has returned.
+//!
+//! The thread is the writer's own, apart from those that serve requests: every statement is a visit to the driver's
+//! thread and back, and on a shared thread each way back would queue behind whatever request is being served.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +11,6 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
-use tokio::task::JoinHandle;
 
 use crate::clock::{self, Stopwatch};
 use crate::error::with_causes;
@@ -27,28 +29,43 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Writer {
     jobs: mpsc::Sender<Box<dyn Job>>,
     stop: Arc<Notify>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl Writer {
+    /// Starts the writer's thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread, or none that can wait for the driver.
     pub(super) fn start(
         connection: SqliteConnection,
         context: StoreContext,
         calls_enqueued: Arc<Notify>,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(QUEUE_LENGTH_MAX);
         let stop = Arc::new(Notify::new());
+        let (ends, ended) = oneshot::channel();
         let group_writer = GroupWriter {
             connection,
             context,
             calls_enqueued,
         };
-        let task = tokio::spawn(group_writer.run(queue, Arc::clone(&stop)));
-        Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()?;
+        let run = group_writer.run(queue, Arc::clone(&stop));
+        std::thread::Builder::new()
+            .name("database-writer".to_owned())
+            .spawn(move || {
+                runtime.block_on(run);
+                // Nobody listens when the store was dropped without being closed.
+                let _ = ends.send(());
+            })?;
+        Ok(Self {
             jobs,
             stop,
-            task: Mutex::new(Some(task)),
-        }
+            ended: Mutex::new(Some(ended)),
+        })
     }
 
     pub(super) async fn write<T: Transaction>(
@@ -84,10 +101,10 @@ impl Writer {
     /// Commits what is queued and closes the connection. Later writes are refused.
     pub(super) async fn close(&self) {
         self.stop.notify_one();
-        if let Some(task) = self.task.lock().await.take()
-            && let Err(error) = task.await
+        if let Some(ended) = self.ended.lock().await.take()
+            && ended.await.is_err()
         {
-            tracing::error!(%error, "the database writer ended badly");
+            tracing::error!("the database writer ended badly");
         }
     }
 }
