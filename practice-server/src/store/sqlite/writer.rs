@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
@@ -33,34 +34,51 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer's thread.
+    /// Starts the writer's thread and opens its connection.
     ///
     /// # Errors
-    /// When the system gives no thread, or none that can wait for the driver.
-    pub(super) fn start(
-        connection: SqliteConnection,
+    /// When the system gives no thread, or the database cannot be opened.
+    pub(super) async fn start(
+        options: SqliteConnectOptions,
         context: StoreContext,
         calls_enqueued: Arc<Notify>,
-    ) -> std::io::Result<Self> {
+    ) -> Result<Self, StoreError> {
+        let doing = "starting the writer";
+        let failed = |error| StoreError::new(doing, sqlx::Error::Io(error));
         let (jobs, queue) = mpsc::channel(QUEUE_LENGTH_MAX);
         let stop = Arc::new(Notify::new());
         let (ends, ended) = oneshot::channel();
-        let group_writer = GroupWriter {
-            connection,
-            context,
-            calls_enqueued,
-        };
+        let (opens, opened) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
-            .build()?;
-        let run = group_writer.run(queue, Arc::clone(&stop));
+            .build()
+            .map_err(failed)?;
+        let until = Arc::clone(&stop);
+        let work = async move {
+            let connection = match SqliteConnection::connect_with(&options).await {
+                Ok(connection) => connection,
+                Err(error) => return drop(opens.send(Err(error))),
+            };
+            // Whoever started the writer and went away closes the queue as well, and that ends it.
+            let _ = opens.send(Ok(()));
+            let writer = GroupWriter {
+                connection,
+                context,
+                calls_enqueued,
+            };
+            writer.run(queue, until).await;
+        };
         std::thread::Builder::new()
             .name("database-writer".to_owned())
             .spawn(move || {
-                runtime.block_on(run);
+                stay_on_one_core();
+                runtime.block_on(work);
                 // Nobody listens when the store was dropped without being closed.
                 let _ = ends.send(());
-            })?;
+            })
+            .map_err(failed)?;
+        let opened = opened.await.unwrap_or(Err(sqlx::Error::WorkerCrashed));
+        opened.map_err(|error| StoreError::new(doing, error))?;
         Ok(Self {
             jobs,
             stop,
@@ -106,6 +124,17 @@ impl Writer {
         {
             tracing::error!("the database writer ended badly");
         }
+    }
+}
+
+/// Keeps this thread, and the driver's thread that it starts, on the core where it runs now. The two take strict turns,
+/// a turn per statement, so a second core gains them nothing, and waking a thread on another core costs more than most
+/// statements. Where the system does not allow it, nothing is lost but that.
+fn stay_on_one_core() {
+    let mut core = rustix::thread::CpuSet::new();
+    core.set(rustix::thread::sched_getcpu());
+    if let Err(error) = rustix::thread::sched_setaffinity(None, &core) {
+        tracing::debug!(%error, "the database writer is not kept on one core");
     }
 }
 
