@@ -30,9 +30,9 @@ impl MockControl {
     /// # Errors
     /// When the HTTP client cannot be set up.
     pub fn new(base_url: &str) -> Result<Self, ControlError> {
-        let client = control_client().map_err(|source| ControlError::Unreachable {
+        let client = control_client().map_err(|error| ControlError::Unreachable {
             url: base_url.to_owned(),
-            source,
+            error,
         })?;
         Ok(Self {
             client,
@@ -50,9 +50,9 @@ impl MockControl {
             self.base_url
         );
         let answer = self.client.get(&url).send().await;
-        let answer = answer.map_err(|source| ControlError::Unreachable {
+        let answer = answer.map_err(|error| ControlError::Unreachable {
             url: url.clone(),
-            source,
+            error,
         })?;
         if !answer.status().is_success() {
             return Err(ControlError::Refused {
@@ -90,7 +90,7 @@ impl MockControl {
         request
             .send()
             .await
-            .map_err(|source| ControlError::Unreachable { url, source })?;
+            .map_err(|error| ControlError::Unreachable { url, error })?;
         Ok(())
     }
 }

@@ -23,8 +23,9 @@ pub struct TargetProbe {
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    #[error("{url} cannot be reached: {}", root_cause(.source))]
-    Unreachable { url: String, source: reqwest::Error },
+    // Not a `source`: the one cause that says something is in the sentence already.
+    #[error("{url} cannot be reached: {}", root_cause(.error))]
+    Unreachable { url: String, error: reqwest::Error },
     #[error("{url} answered with status {status}")]
     Refused { url: String, status: u16 },
     #[error("{url} answered with something that is not the expected JSON")]
@@ -59,9 +60,9 @@ impl TargetProbe {
     /// # Errors
     /// When the HTTP client cannot be set up.
     pub fn new(base_url: &str, identities: Identities) -> Result<Self, ControlError> {
-        let client = control_client().map_err(|source| ControlError::Unreachable {
+        let client = control_client().map_err(|error| ControlError::Unreachable {
             url: base_url.to_owned(),
-            source,
+            error,
         })?;
         Ok(Self {
             client,
@@ -77,9 +78,9 @@ impl TargetProbe {
     pub async fn check_health(&self, path: &str) -> Result<(), ControlError> {
         let url = format!("{}{path}", self.base_url);
         let answer = self.client.get(&url).send().await;
-        let answer = answer.map_err(|source| ControlError::Unreachable {
+        let answer = answer.map_err(|error| ControlError::Unreachable {
             url: url.clone(),
-            source,
+            error,
         })?;
         if answer.status().is_success() {
             return Ok(());
