@@ -25,6 +25,11 @@ const EXIT_CODES: &str = "Exit codes:
    13  ROLLBACK      a rollback threshold tripped
   130  INTERRUPTED   stopped by the user";
 
+/// Exit codes of commands that only read a file.
+const READING_EXIT_CODES: &str = "Exit codes:
+    0                done
+    2                usage error, or the file cannot be used; standard error says why";
+
 /// Load testing and SLA verification for webhook-driven services: a run ends in a defensible go or no-go.
 #[derive(Debug, Parser)]
 #[command(name = "loadtest", version, after_help = EXIT_CODES, max_term_width = 110)]
@@ -39,8 +44,10 @@ enum Command {
     #[command(after_help = EXIT_CODES)]
     Run(run::RunArgs),
     /// Validate a scenario and print its plan: rates, users at once, duration, what each target can prove
+    #[command(after_help = READING_EXIT_CODES)]
     Check(check::CheckArgs),
     /// Render a stored run again
+    #[command(after_help = READING_EXIT_CODES)]
     Report(report::ReportArgs),
     /// Judge a stored run again, with other targets if wanted
     #[command(after_help = EXIT_CODES)]
