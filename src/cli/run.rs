@@ -70,14 +70,7 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
         let mut checkpoint = |so_far: RunResult| write_checkpoint(&loaded, &folder, &so_far);
         runtime
             .block_on(run(loaded.plan.clone(), &options, &folder, &mut checkpoint))
-            .map_err(|error| {
-                let code = if error.is_internal() {
-                    ExitCode::Internal
-                } else {
-                    ExitCode::CouldNotStart
-                };
-                (code, describe(&error))
-            })
+            .map_err(|error| (error.exit_code(), describe(&error)))
     });
     match result {
         Ok(result) => conclude(args, &loaded, &folder, &result),

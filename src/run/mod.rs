@@ -2,6 +2,7 @@
 
 mod collect;
 mod folder;
+mod interrupts;
 mod observe;
 mod progress;
 mod read_back;
@@ -14,12 +15,13 @@ use std::time::Duration;
 
 use crate::clock::{Moment, RunClock, wall_clock_now};
 use crate::executor::{Stop, StopSwitch};
-use crate::metrics::{Audit, Evidence, Hop, Interruption, Timeline};
+use crate::metrics::{Audit, Evidence, Hop, Timeline};
 use crate::plan::Plan;
-use crate::sla::{self, Judgement};
+use crate::sla::{self, ExitCode, Judgement};
 use crate::target::{self, ControlError, StartError, Started};
 use collect::Collector;
 pub use folder::{FolderError, RunFolder};
+use interrupts::Interrupts;
 use progress::Progress;
 pub use progress::ProgressMode;
 use read_back::ReadBack;
@@ -65,14 +67,23 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    #[error("stopped before any load was sent: nothing was measured")]
+    Interrupted,
     #[error("the run's own machinery failed")]
     Internal(#[source] std::io::Error),
 }
 
 impl RunError {
-    /// Whether the fault lies in this program and not in what it was asked to test.
-    pub fn is_internal(&self) -> bool {
-        matches!(self, RunError::Internal(_))
+    /// The exit code that goes with the error.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            RunError::Interrupted => ExitCode::Interrupted,
+            RunError::Internal(_) => ExitCode::Internal,
+            RunError::Start(_)
+            | RunError::Preflight(_)
+            | RunError::Generator(_)
+            | RunError::History { .. } => ExitCode::CouldNotStart,
+        }
     }
 }
 
@@ -90,10 +101,14 @@ pub async fn run(
     let plan = Arc::new(plan);
     let started_at = wall_clock_now();
     let mut progress = Progress::new(options.progress);
+    let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
 
     progress.note(&format!("{}: starting the target", plan.name));
-    let mut started = target::start(&plan, &options.executable, folder.path()).await?;
-    preflight(&started).await?;
+    let mut started = tokio::select! {
+        biased;
+        _ = interrupts.next() => return Err(RunError::Interrupted),
+        started = bring_up(&plan, options, folder) => started?,
+    };
 
     let clock = RunClock::start();
     let epoch = clock.now().plus(LEAD);
@@ -119,11 +134,21 @@ pub async fn run(
         epoch,
         folder,
     };
-    let (mut collector, supervision) = course.load(&mut started, &mut progress, &mut checkpoint).await?;
+    let (mut collector, mut supervision) = course
+        .load(&mut started, &mut interrupts, &mut progress, &mut checkpoint)
+        .await?;
     progress.end_line();
 
-    progress.note("auditing what was accepted");
-    let audited = course.conclude(&started, &mut collector, &supervision).await;
+    let audited = course
+        .conclude(
+            &started,
+            &mut collector,
+            &supervision,
+            &mut interrupts,
+            &mut progress,
+        )
+        .await;
+    supervision.interruption = interrupts.so_far();
     let result = result(&collector, &supervision, audited);
 
     for child in started.children {
@@ -132,8 +157,9 @@ pub async fn run(
     Ok(result)
 }
 
-/// Makes sure that the target is up before any load is sent.
-async fn preflight(started: &Started) -> Result<(), RunError> {
+/// Starts the target and makes sure that it is up before any load is sent.
+async fn bring_up(plan: &Plan, options: &RunOptions, folder: &RunFolder) -> Result<Started, RunError> {
+    let started = target::start(plan, &options.executable, folder.path()).await?;
     if let Some(path) = &started.health_path {
         started
             .probe
@@ -141,7 +167,7 @@ async fn preflight(started: &Started) -> Result<(), RunError> {
             .await
             .map_err(RunError::Preflight)?;
     }
-    Ok(())
+    Ok(started)
 }
 
 /// What stays the same from the first ticket to the audit.
@@ -157,6 +183,7 @@ impl Course<'_> {
     async fn load(
         &self,
         started: &mut Started,
+        interrupts: &mut Interrupts,
         progress: &mut Progress,
         checkpoint: &mut dyn FnMut(&Collector, &Supervision),
     ) -> Result<(Collector, Supervision), RunError> {
@@ -182,10 +209,10 @@ impl Course<'_> {
         let batches =
             workers::start(&shared, &signal).map_err(|error| RunError::Generator(error.to_string()))?;
         let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
-        let supervision = Supervisor::new(plan, clock, epoch, switch.clone(), progress, checkpoint)
+        let stop = switch.clone();
+        let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)
             .run(&mut collector, batches, &mut observations, &mut started.children)
-            .await
-            .map_err(RunError::Internal)?;
+            .await;
         switch.stop(Stop::Now);
         // What the observer had under way when it was stopped is still in its queue.
         while let Some(observation) = observations.recv().await {
@@ -198,21 +225,25 @@ impl Course<'_> {
     }
 
     /// After the load: the mock's last deliveries, the rest of its ledger, and the audit. `None` when there was no
-    /// audit; what was measured before is not lost by that, and a verdict without an audit is never GO.
+    /// audit, because the user cut it off or the history is not whole; what was measured before is not lost by that,
+    /// and a verdict without an audit is never GO.
     async fn conclude(
         &self,
         started: &Started,
         collector: &mut Collector,
         supervision: &Supervision,
+        interrupts: &mut Interrupts,
+        progress: &mut Progress,
     ) -> Option<(Audit, Vec<Hop>)> {
         let Course { plan, clock, .. } = *self;
-        let drained = supervision.interruption != Some(Interruption::Cut);
+        progress.note("auditing what was accepted");
         let deadline = supervision
             .load_ended
             .plus(plan.load.drain)
             .max(clock.now().plus(AUDIT_GRACE));
         if let Some(mock) = &started.mock {
-            if drained && let Err(error) = mock.drain(deadline.since(clock.now())).await {
+            let drain = mock.drain(deadline.since(clock.now()));
+            if let Some(Err(error)) = interrupts.unless_cut(progress, drain).await {
                 tracing::warn!(%error, "the mock could not be drained");
             }
             fetch_rest_of_ledger(mock, collector).await;
@@ -220,9 +251,6 @@ impl Course<'_> {
         collector.close_ledger();
         if let Err(error) = collector.finish_history() {
             tracing::error!(%error, "the client history could not be written: there is no audit");
-            return None;
-        }
-        if !drained {
             return None;
         }
         let history = collector.history_path.clone();
@@ -234,7 +262,8 @@ impl Course<'_> {
             ledger,
             deadline,
         };
-        let audited = read_back.run(&history, &mut collector.measurements).await;
+        let audit = read_back.run(&history, &mut collector.measurements);
+        let audited = interrupts.unless_cut(progress, audit).await?;
         audited
             .inspect_err(
                 |error| tracing::error!(%error, "the client history could not be read: there is no audit"),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::collect::Collector;
+use super::interrupts::Interrupts;
 use super::observe::Observation;
 use super::progress::{Phase, Progress, Reading};
 use super::workers::WorkerMessage;
@@ -47,7 +47,7 @@ pub(super) struct Supervisor<'a> {
     rollback: Option<WindowWatch>,
     due: DueArrivals,
     load_ended: Option<Moment>,
-    interruption: Option<Interruption>,
+    interrupts: &'a mut Interrupts,
     progress: &'a mut Progress,
     checkpoint: &'a mut dyn FnMut(&Collector, &Supervision),
     next_second: u32,
@@ -59,6 +59,7 @@ impl<'a> Supervisor<'a> {
         clock: RunClock,
         epoch: Moment,
         stop: StopSwitch,
+        interrupts: &'a mut Interrupts,
         progress: &'a mut Progress,
         checkpoint: &'a mut dyn FnMut(&Collector, &Supervision),
     ) -> Self {
@@ -81,7 +82,7 @@ impl<'a> Supervisor<'a> {
                 .map(|rollback| watch(IncidentKind::Rollback, &rollback.policy)),
             due: DueArrivals::of(plan),
             load_ended: None,
-            interruption: None,
+            interrupts,
             progress,
             checkpoint,
             next_second: 0,
@@ -90,17 +91,13 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Supervises until every worker has ended.
-    ///
-    /// # Errors
-    /// When signals cannot be listened to.
     pub(super) async fn run(
         mut self,
         collector: &mut Collector,
         mut workers: mpsc::Receiver<WorkerMessage>,
         observations: &mut mpsc::Receiver<Observation>,
         children: &mut [Child],
-    ) -> std::io::Result<Supervision> {
-        let mut interrupts = Interrupts::listen()?;
+    ) -> Supervision {
         let mut observing = true;
         loop {
             let next_tick = self
@@ -108,7 +105,7 @@ impl<'a> Supervisor<'a> {
                 .plus(Duration::from_secs(u64::from(self.next_second) + 1) + SETTLING);
             tokio::select! {
                 biased;
-                () = interrupts.next() => self.interrupt(),
+                interruption = self.interrupts.next() => self.interrupt(interruption),
                 message = workers.recv() => match message {
                     Some(message) => collector.take_message(message),
                     // All workers have ended.
@@ -121,7 +118,7 @@ impl<'a> Supervisor<'a> {
                 () = self.clock.sleep_until(next_tick) => self.tick(collector, children),
             }
         }
-        Ok(self.supervision(self.interruption))
+        self.supervision(self.interrupts.so_far())
     }
 
     /// What has been seen so far; `interruption` as given.
@@ -158,17 +155,18 @@ impl<'a> Supervisor<'a> {
         self.stop.stop(Stop::Load);
     }
 
-    fn interrupt(&mut self) {
-        if self.interruption.is_none() {
-            self.interruption = Some(Interruption::Drained);
-            self.progress.note(
-                "stopping: no new users; waiting for those under way (press Ctrl-C again to cut them off)",
-            );
-            self.stop_load();
-        } else {
-            self.interruption = Some(Interruption::Cut);
-            self.progress.note("cutting off what is under way");
-            self.stop.stop(Stop::Now);
+    fn interrupt(&mut self, interruption: Interruption) {
+        match interruption {
+            Interruption::Drained => {
+                self.progress.note(
+                    "stopping: no new users; waiting for those under way (press Ctrl-C again to cut them off)",
+                );
+                self.stop_load();
+            }
+            Interruption::Cut => {
+                self.progress.note("cutting off what is under way");
+                self.stop.stop(Stop::Now);
+            }
         }
     }
 
@@ -272,27 +270,5 @@ impl DueArrivals {
     fn before(&self, offset: Duration) -> Option<u64> {
         let arrivals = Arrivals::new(&self.plan_executor, self.chance, Partition::WHOLE)?;
         Some(arrivals.take_while(|arrival| arrival.offset < offset).count() as u64)
-    }
-}
-
-/// Ctrl-C and SIGTERM.
-struct Interrupts {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Interrupts {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }
