@@ -5,4 +5,14 @@
     reason = "these are tests, and a test that cannot go on says where"
 )]
 
+mod bad_input;
+mod host;
+mod interruption;
+mod program;
+mod reproducible;
+mod servers;
+mod stall;
+mod stored_run;
+mod supabase_js;
 mod tidy;
+mod verdicts;
