@@ -29,10 +29,10 @@ pub(crate) fn free_address() -> (String, TcpListener) {
     (listener.local_addr().unwrap().to_string(), listener)
 }
 
-/// A server that runs until this is dropped.
+/// A server that runs until it is stopped; a failed test kills it.
 #[derive(Debug)]
 struct Server {
-    _process: Child,
+    process: Child,
     url: String,
 }
 
@@ -41,7 +41,9 @@ impl Server {
         let mut process = loadtest()
             .arg("serve")
             .args(arguments)
+            .arg("--exit-with-stdin")
             .envs(SECRETS)
+            .stdin(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
@@ -53,9 +55,18 @@ impl Server {
         let ready: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(ready["ready"], true, "{line}");
         Self {
-            _process: process,
+            process,
             url: ready["url"].as_str().unwrap().to_owned(),
         }
+    }
+
+    /// Lets it end in order, so that it removes what it has on the disk.
+    async fn stop(mut self) {
+        drop(self.process.stdin.take());
+        let status = within("the server ends", LONGEST_WAIT, self.process.wait())
+            .await
+            .unwrap();
+        assert!(status.success(), "{status}");
     }
 }
 
@@ -63,7 +74,7 @@ impl Server {
 #[derive(Debug)]
 pub(crate) struct Deployment {
     server: Server,
-    _mock: Server,
+    mock: Server,
     http: reqwest::Client,
 }
 
@@ -81,13 +92,18 @@ impl Deployment {
         .await;
         Self {
             server,
-            _mock: mock,
+            mock,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
         }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.server.url
+    }
+
+    pub(crate) async fn stop(self) {
+        self.server.stop().await;
+        self.mock.stop().await;
     }
 
     /// Posts as a user; the answer's JSON, which must come with 202.

@@ -60,6 +60,7 @@ async fn supabase_js_sees_a_recording_analysed() {
         }
     }
     let status = node.wait().await.unwrap();
+    deployment.stop().await;
     assert!(status.success(), "the client ended with {status}: {seen:#?}");
     let attempts: Vec<_> = seen
         .iter()
