@@ -10,13 +10,14 @@ use tokio::process::Command;
 
 use super::{ALICE, API_KEY, ATTEMPT, SESSION, Server, change, session_update, user_token};
 
-/// Run it with `npm ci` done in `tests/supabase-js`:
-/// `cargo test -p practice-server --test it supabase_js -- --ignored`
 #[tokio::test]
-#[ignore = "needs Node.js and the packages of tests/supabase-js"]
 async fn supabase_js_subscribes_and_receives_the_dual_update() {
     let server = Server::start().await;
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/supabase-js");
+    assert!(
+        directory.join("node_modules").is_dir(),
+        "the packages of tests/supabase-js are not installed; run `npm ci` there (Node.js 20 or later)"
+    );
     let mut node = Command::new("node")
         .current_dir(directory)
         .arg("client.mjs")
