@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::clock::{Moment, RunClock, wall_clock_now};
 use crate::executor::{Stop, StopSwitch};
-use crate::metrics::{Audit, Evidence, Hop, Timeline};
+use crate::metrics::{Audit, Evidence, Hop, Interruption, Timeline};
 use crate::plan::Plan;
 use crate::sla::{self, ExitCode, Judgement};
 use crate::target::{self, ControlError, StartError, Started};
@@ -32,6 +32,11 @@ use workers::WorkerPlan;
 const LEAD: Duration = Duration::from_millis(300);
 /// How long the audit may wait for unfinished rows when the drain is over already.
 const AUDIT_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a child may take to end in order.
+const CHILD_PATIENCE: Duration = Duration::from_secs(5);
+/// The same once the user has cut the run off: whoever presses Ctrl-C twice wants the report now.
+const CHILD_PATIENCE_CUT: Duration = Duration::from_secs(1);
 
 /// How a run is to be done, besides its plan.
 #[derive(Debug, Clone)]
@@ -151,8 +156,12 @@ pub async fn run(
     supervision.interruption = interrupts.so_far();
     let result = result(&collector, &supervision, audited);
 
+    let patience = match interrupts.so_far() {
+        Some(Interruption::Cut) => CHILD_PATIENCE_CUT,
+        Some(Interruption::Drained) | None => CHILD_PATIENCE,
+    };
     for child in started.children {
-        child.stop().await;
+        child.stop(patience).await;
     }
     Ok(result)
 }
@@ -214,10 +223,13 @@ impl Course<'_> {
             .run(&mut collector, batches, &mut observations, &mut started.children)
             .await;
         switch.stop(Stop::Now);
-        // What the observer had under way when it was stopped is still in its queue.
-        while let Some(observation) = observations.recv().await {
-            collector.take_observation(observation);
-        }
+        // What the observer had under way when it was stopped is still to come.
+        let last_observations = async {
+            while let Some(observation) = observations.recv().await {
+                collector.take_observation(observation);
+            }
+        };
+        interrupts.unless_cut(progress, last_observations).await;
         match collector.failures.first() {
             Some(reason) => Err(RunError::Generator(reason.clone())),
             None => Ok((collector, supervision)),

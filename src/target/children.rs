@@ -13,8 +13,6 @@ use tokio::process::{Child as Process, ChildStdin, Command};
 
 /// How long a child may take until its ready line: an empty database is migrated in that time.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a child may take to end once its standard input is closed.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running child.
 #[derive(Debug)]
@@ -129,13 +127,10 @@ impl Child {
         }
     }
 
-    /// Asks the child to end and waits for it; kills it when it does not.
-    pub async fn stop(mut self) {
+    /// Asks the child to end and waits for it; kills it when it has not ended after `patience`.
+    pub async fn stop(mut self, patience: Duration) {
         self.stdin = None;
-        if tokio::time::timeout(STOP_TIMEOUT, self.process.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
             tracing::warn!(child = self.name, "did not end when asked, and is killed");
             let _ = self.process.kill().await;
         }

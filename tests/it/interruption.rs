@@ -62,6 +62,22 @@ async fn ctrl_c_twice_cuts_off_and_still_reports() {
     assert!(record["audit"]["lost"].is_null(), "{}", record["audit"]);
 }
 
+#[tokio::test]
+async fn a_server_that_hangs_does_not_keep_the_report_back() {
+    let mut run = Run::start(&scenario("stall"), &["--set", "load.duration=5m"]).await;
+    run.accepts(5).await;
+    let server = run.child("practice-server");
+    server.signal(Signal::STOP);
+    run.process().signal_group(Signal::INT);
+    run.says("press Ctrl-C again").await;
+    run.process().signal_group(Signal::INT);
+    run.end().await.record(130, "INTERRUPTED");
+    until("the hanging server is killed", || {
+        (!server.is_running()).then_some(())
+    })
+    .await;
+}
+
 /// A run whose audit looks for what was dropped until the end of a long drain, as it has begun to do so.
 async fn run_in_audit() -> Run {
     let arguments = [
