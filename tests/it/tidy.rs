@@ -20,7 +20,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("audit", &["clock", "metrics", "plan"]),
     ("sla", &["metrics", "plan", "units"]),
     ("report", &["clock", "metrics", "plan", "sla", "units"]),
-    ("scenario", &["plan", "schedule", "units"]),
+    ("scenario", &["plan", "units"]),
     // Effects.
     ("protocol", &["metrics", "plan"]),
     (

@@ -1,3 +1,5 @@
+//! Who a token makes its bearer, and what is refused.
+
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Bindings: what is accepted, what is echoed, which identifier they get.
+
 use proptest::prelude::*;
 use serde_json::json;
 

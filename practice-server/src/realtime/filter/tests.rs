@@ -1,3 +1,5 @@
+//! Filters: every operator, and what cannot be read.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Row changes as clients expect them, key by key.
+
 use std::sync::Arc;
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Frames of both versions of the serializer, word by word.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! The index finds exactly what a scan would find.
+
 use std::num::NonZeroUsize;
 
 use proptest::prelude::*;
