@@ -198,4 +198,6 @@ pub enum Interruption {
     Drained,
     /// Twice: the drain was cut short.
     Cut,
+    /// The process ended before the run did: what is left is its last checkpoint.
+    Killed,
 }

@@ -8,6 +8,9 @@ use jiff::Timestamp;
 /// Where runs go when nobody says otherwise.
 const REPORTS: &str = "reports";
 
+/// What a run writes when it has something to show.
+const RESULTS: [&str; 3] = ["run.json", "report.md", "report.html"];
+
 /// The output folder of one run.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -54,6 +57,13 @@ impl RunFolder {
         std::fs::write(&probe, b"")
             .and_then(|()| std::fs::remove_file(&probe))
             .map_err(failed)?;
+        for name in RESULTS {
+            // A folder that is used again must not show the run before this one, should this one fail.
+            match std::fs::remove_file(folder.file(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+        }
         if out.is_none() {
             folder.point_latest();
         }
@@ -118,6 +128,14 @@ mod tests {
             1,
             "nothing unfinished is left behind"
         );
+    }
+
+    #[test]
+    fn a_folder_that_is_used_again_does_not_show_the_run_before() {
+        let scratch = tempfile::tempdir().unwrap();
+        let create = || RunFolder::create(Some(scratch.path()), "x", Timestamp::UNIX_EPOCH).unwrap();
+        create().write("run.json", "old").unwrap();
+        assert!(!create().file("run.json").exists());
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Interrupts {
                     Interruption::Drained => {
                         progress.note("stopping after the audit (press Ctrl-C again to go without it)");
                     }
-                    Interruption::Cut => progress.note("leaving out the audit"),
+                    Interruption::Cut | Interruption::Killed => progress.note("leaving out the audit"),
                 },
                 done = &mut work => return Some(done),
             }

@@ -157,7 +157,7 @@ pub async fn run(
     let result = result(&collector, &supervision, audited);
 
     let patience = match interrupts.so_far() {
-        Some(Interruption::Cut) => CHILD_PATIENCE_CUT,
+        Some(Interruption::Cut | Interruption::Killed) => CHILD_PATIENCE_CUT,
         Some(Interruption::Drained) | None => CHILD_PATIENCE,
     };
     for child in started.children {

@@ -163,7 +163,7 @@ impl<'a> Supervisor<'a> {
                 );
                 self.stop_load();
             }
-            Interruption::Cut => {
+            Interruption::Cut | Interruption::Killed => {
                 self.progress.note("cutting off what is under way");
                 self.stop.stop(Stop::Now);
             }
@@ -191,7 +191,7 @@ impl<'a> Supervisor<'a> {
         let reading = Reading::of(&collector.measurements, &collector.iterations, ended, phase);
         self.progress.show(&reading);
         if self.next_second.is_multiple_of(CHECKPOINT_EVERY_S) {
-            let so_far = self.supervision(Some(Interruption::Cut));
+            let so_far = self.supervision(Some(Interruption::Killed));
             (self.checkpoint)(collector, &so_far);
         }
     }

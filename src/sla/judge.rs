@@ -117,6 +117,12 @@ impl Case<'_> {
             Some(Interruption::Cut) => {
                 vec!["The run was stopped by its user twice; results under way were given up.".to_owned()]
             }
+            Some(Interruption::Killed) => {
+                vec![
+                    "The run's process ended before the run was over; this is its last checkpoint."
+                        .to_owned(),
+                ]
+            }
         }
     }
 

@@ -116,7 +116,7 @@ pub struct RunRecord {
     pub timeline: TimelineRecord,
     pub generator: GeneratorRecord,
     pub mock: Option<MockRecord>,
-    /// `drained` or `cut` when the user stopped the run.
+    /// `drained` or `cut` when the user stopped the run; `killed` in a checkpoint.
     pub interruption: Option<String>,
     pub plan: PlanRecord,
     pub criteria: CriteriaRecord,
@@ -281,6 +281,7 @@ impl RunRecord {
                 None => None,
                 Some("drained") => Some(Interruption::Drained),
                 Some("cut") => Some(Interruption::Cut),
+                Some("killed") => Some(Interruption::Killed),
                 Some(other) => {
                     return Err(ReportError::invalid(format!(
                         "\"{other}\" is not a kind of interruption"
@@ -343,5 +344,6 @@ fn interruption_key(interruption: Interruption) -> &'static str {
     match interruption {
         Interruption::Drained => "drained",
         Interruption::Cut => "cut",
+        Interruption::Killed => "killed",
     }
 }
