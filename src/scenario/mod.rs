@@ -2,10 +2,10 @@
 //!
 //! A file passes through these stages, and every stage goes on after a mistake, so that all mistakes are told at once:
 //!
-//! 1. [`document`]: TOML with the place of every key and value;
-//! 2. [`overrides`] and [`environment`]: `--set` options, then `${VAR}`;
-//! 3. [`schema`]: what the JSON Schema, derived from the types in [`raw`], has to say, in words of [`explain`];
-//! 4. [`lower`]: the rest is read by serde and lowered to a plan, with the checks that need an understanding of it.
+//! 1. `document`: TOML with the place of every key and value;
+//! 2. `overrides` and `environment`: `--set` options, then `${VAR}`;
+//! 3. `schema`: what the JSON Schema, derived from the types in `raw`, has to say, in words of `explain`;
+//! 4. `lower`: the rest is read by serde and lowered to a plan, with the checks that need an understanding of it.
 //!
 //! A value with a mistake is taken out before the next stage, which then knows that its absence is no further mistake.
 
