@@ -8,61 +8,22 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
 
-use super::stream::Stream;
-use crate::metrics::Outcome;
+use super::super::stream::Stream;
+use super::{Answer, BODY_BYTES_MAX, HttpError};
 
-/// Largest body that is read; a longer one is a protocol error.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
-
-/// An open connection. Dropping it closes the socket.
+/// An open connection.
 #[derive(Debug)]
-pub struct HttpConnection {
+pub(super) struct Http1Connection {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<()>,
 }
 
-/// An answer, read to its end.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub body: Bytes,
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    #[error("the connection broke before the answer was complete")]
-    Reset(#[source] hyper::Error),
-    #[error("the answer is not valid HTTP")]
-    Invalid(#[source] hyper::Error),
-    #[error("the answer's body is longer than {BODY_BYTES_MAX} bytes")]
-    TooLarge,
-}
-
-impl HttpError {
-    /// How the request counts.
-    pub fn outcome(&self) -> Outcome {
-        match self {
-            HttpError::Reset(_) => Outcome::Reset,
-            HttpError::Invalid(_) | HttpError::TooLarge => Outcome::Protocol,
-        }
-    }
-
-    fn of(error: hyper::Error) -> Self {
-        if error.is_parse() {
-            HttpError::Invalid(error)
-        } else {
-            HttpError::Reset(error)
-        }
-    }
-}
-
-impl HttpConnection {
+impl Http1Connection {
     /// Speaks HTTP/1.1 over an open stream. Must be called on a `LocalSet`.
     ///
     /// # Errors
     /// When the stream is closed already.
-    pub async fn open(stream: Stream) -> Result<Self, HttpError> {
+    pub(super) async fn open(stream: Stream) -> Result<Self, HttpError> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(HttpError::of)?;
@@ -74,7 +35,7 @@ impl HttpConnection {
     }
 
     /// Whether another request can be sent.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         !self.sender.is_closed()
     }
 
@@ -82,7 +43,7 @@ impl HttpConnection {
     ///
     /// # Errors
     /// When the connection breaks or the answer is invalid or too large.
-    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
         self.sender.ready().await.map_err(HttpError::of)?;
         let response = self.sender.send_request(request).await.map_err(HttpError::of)?;
         let status = response.status().as_u16();
@@ -93,7 +54,7 @@ impl HttpConnection {
     }
 }
 
-impl Drop for HttpConnection {
+impl Drop for Http1Connection {
     fn drop(&mut self) {
         self.driver.abort();
     }
