@@ -57,6 +57,46 @@ pub enum Step {
     Repeat { times: u32, steps: Vec<Step> },
 }
 
+impl Step {
+    /// Every template that the step renders, those of steps within it included.
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Step::Request(step) => {
+                let headers = step.headers.iter().map(|(_, value)| value);
+                let handed_in = step
+                    .submission
+                    .iter()
+                    .flat_map(|it| [&it.reference, &it.read_back]);
+                let feedback = step.feedback.iter().flat_map(EventMatch::templates);
+                let sent = std::iter::once(&step.path).chain(&step.body);
+                sent.chain(headers).chain(handed_in).chain(feedback).collect()
+            }
+            Step::Subscribe(step) => {
+                let filters = step.changes.iter().filter_map(|binding| binding.filter.as_ref());
+                let read = step.read.iter().map(|read| &read.path);
+                std::iter::once(&step.channel)
+                    .chain(filters)
+                    .chain(read)
+                    .collect()
+            }
+            Step::Await(step) => {
+                let polled = step.fallback.iter().flat_map(|fallback| {
+                    std::iter::once(&fallback.path).chain(fallback.until.iter().map(|(_, value)| value))
+                });
+                step.event.templates().chain(polled).collect()
+            }
+            Step::Think(_) => Vec::new(),
+            Step::Repeat { steps, .. } => steps.iter().flat_map(Step::templates).collect(),
+        }
+    }
+}
+
+impl EventMatch {
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.columns.iter().map(|(_, value)| value)
+    }
+}
+
 /// The HTTP methods that a step may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {

@@ -2,6 +2,8 @@
 //!
 //! It is data only. [`crate::scenario`] makes it from a file, everything else reads it, nothing changes it.
 
+use std::collections::BTreeSet;
+
 mod criteria;
 mod journey;
 mod load;
@@ -44,6 +46,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The variables that some template of some journey names.
+    pub fn variables_used(&self) -> BTreeSet<VariableId> {
+        let steps = self.journeys.iter().flat_map(|journey| &journey.steps);
+        steps
+            .flat_map(Step::templates)
+            .flat_map(Template::variables)
+            .collect()
+    }
+
     /// The name of a measured step.
     pub fn step_name(&self, id: StepId) -> &str {
         self.steps

@@ -6,7 +6,7 @@ mod realtime;
 mod stream;
 
 pub use connect::{ConnectError, Connector};
-pub use http::{Answer, HttpConnection, HttpError};
+pub use http::{Answer, HeaderBlock, HttpConnection, HttpError, HttpRequest, InvalidText};
 pub use realtime::{
     ChangeFrame, Frame, RealtimeError, RealtimeReader, RealtimeSocket, RealtimeWriter, connect_realtime,
     decode,

@@ -15,7 +15,7 @@ use crate::metrics::{Batch, Recorder, WorkerHealth};
 use crate::plan::Plan;
 use crate::protocol::Connector;
 use crate::schedule::Partition;
-use crate::step::Context;
+use crate::step::{CommonHeaders, Context};
 use crate::target::Endpoints;
 
 /// How often a worker hands over what it has recorded.
@@ -191,14 +191,19 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
             .await
             .map_err(|error| error.to_string())
     };
+    let http = resolve(&shared.endpoints.authority).await?;
+    let headers = CommonHeaders::new(http.authority(), shared.endpoints.identities.api_key())
+        .map_err(|error| format!("the target's address or API key cannot be sent as a header: {error}"))?;
     Ok(Context {
+        built_ins: Context::built_ins_of(&shared.plan),
+        headers,
         plan: Arc::clone(&shared.plan),
         clock: shared.clock,
         epoch: shared.epoch,
         chance: Chance::new(shared.plan.seed),
         identities: shared.endpoints.identities.clone(),
         recorder,
-        http: resolve(&shared.endpoints.authority).await?,
+        http,
         base_path: shared.endpoints.base_path.clone(),
         realtime: resolve(&shared.endpoints.realtime_authority).await?,
         realtime_path: shared.endpoints.realtime_path.clone(),

@@ -14,8 +14,8 @@ mod subscribe;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use context::Context;
-pub use render::{VariableValue, render, render_into};
+pub use context::{CommonHeaders, Context};
+pub use render::{VariableValue, render, render_cow, render_into};
 pub(crate) use session::Session;
 
 use crate::chance::Purpose;
@@ -26,29 +26,25 @@ use crate::plan::{Step, ThinkStep, Variables};
 pub(crate) struct StepFailure;
 
 /// Runs steps in order until one fails.
-pub(crate) fn run_steps<'a>(
-    session: &'a mut Session,
-    steps: &'a [Step],
-) -> Pin<Box<dyn Future<Output = Result<(), StepFailure>> + 'a>> {
-    // Boxed because `repeat` runs steps within steps.
-    Box::pin(async move {
-        for step in steps {
-            match step {
-                Step::Request(step) => request::run(session, step).await?,
-                Step::Subscribe(step) => subscribe::run(session, step).await?,
-                Step::Await(step) => await_event::run(session, step).await?,
-                Step::Think(step) => think(session, step).await,
-                Step::Repeat { times, steps } => {
-                    for repetition in 0..*times {
-                        session.values[Variables::REPETITION.index()] =
-                            VariableValue::number(u64::from(repetition));
-                        run_steps(session, steps).await?;
-                    }
+pub(crate) async fn run_steps(session: &mut Session, steps: &[Step]) -> Result<(), StepFailure> {
+    for step in steps {
+        match step {
+            Step::Request(step) => request::run(session, step).await?,
+            Step::Subscribe(step) => subscribe::run(session, step).await?,
+            Step::Await(step) => await_event::run(session, step).await?,
+            Step::Think(step) => think(session, step).await,
+            Step::Repeat { times, steps } => {
+                for repetition in 0..*times {
+                    session.values[Variables::REPETITION.index()] =
+                        VariableValue::number(u64::from(repetition));
+                    // Boxed, because steps are run within steps.
+                    let within: Pin<Box<dyn Future<Output = _>>> = Box::pin(run_steps(session, steps));
+                    within.await?;
                 }
             }
         }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 /// A pause moves the moment at which the next step is intended; it is not measured itself.

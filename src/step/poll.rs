@@ -6,14 +6,16 @@ use serde_json::Value;
 
 use super::session::{Outgoing, Session};
 use crate::plan::Method;
+use crate::protocol::HeaderBlock;
 
 /// Reads a row; `None` when there is no answer with status 200 and a JSON body.
 pub(super) async fn read(session: &mut Session, path: String, timeout: Duration) -> Option<Value> {
     let outgoing = Outgoing {
         method: Method::Get,
-        path,
-        headers: Vec::new(),
+        path: path.into(),
+        headers: HeaderBlock::default(),
         body: None,
+        wants_body: true,
         timeout,
     };
     let answer = session.exchange(outgoing).await.result.ok()?;

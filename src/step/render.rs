@@ -1,5 +1,7 @@
 //! Filling templates with a user's values.
 
+use std::borrow::Cow;
+
 use crate::plan::{Encoding, Piece, Template};
 
 /// The value of a variable of one user.
@@ -49,6 +51,15 @@ pub fn render(template: &Template, values: &[VariableValue]) -> String {
     let mut out = String::new();
     render_into(template, values, &mut out);
     out
+}
+
+/// Renders a template; one without variables is borrowed as it is.
+pub fn render_cow<'a>(template: &'a Template, values: &[VariableValue]) -> Cow<'a, str> {
+    match template.pieces.as_slice() {
+        [] => Cow::Borrowed(""),
+        [Piece::Literal(text)] => Cow::Borrowed(text),
+        _ => Cow::Owned(render(template, values)),
+    }
 }
 
 /// Renders a template onto the end of `out`. Nothing is formatted: bytes are copied, or escaped on the way.

@@ -1,12 +1,10 @@
 //! The `request` step: send, check, save, and remember what was handed in.
 
-use bytes::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::StepFailure;
 use super::inbox::{ExpectationPurpose, Wanted};
-use super::render::{VariableValue, render};
+use super::render::{VariableValue, render, render_cow};
 use super::session::{Exchange, Outgoing, Session, Trigger};
 use crate::chance::Purpose;
 use crate::clock::Moment;
@@ -14,7 +12,7 @@ use crate::metrics::{
     Acceptance, EventSample, HistoryRecord, Outcome, RequestSample, Sample, SeriesKind, SubmissionRecord,
 };
 use crate::plan::{EventMatch, RequestStep, StepId, Template, Variables};
-use crate::protocol::Answer;
+use crate::protocol::{Answer, HeaderBlock};
 
 /// Runs the step.
 pub(super) async fn run(session: &mut Session, step: &RequestStep) -> Result<(), StepFailure> {
@@ -26,7 +24,10 @@ pub(super) async fn run(session: &mut Session, step: &RequestStep) -> Result<(),
     let expectation = expect_feedback(session, step);
     let mut unfinished = UnfinishedRequest::new(session, step.id, intended);
     session.has_requested.set(true);
-    let exchange = session.exchange(outgoing).await;
+    let exchange = match outgoing {
+        Some(outgoing) => session.exchange(outgoing).await,
+        None => Exchange::never_sent(session.context.clock.now()),
+    };
     unfinished.disarm();
     let outcome = match &exchange.result {
         Ok(answer) => assess(session, step, answer),
@@ -55,33 +56,30 @@ fn mentions_recording(step: &RequestStep) -> bool {
         .any(|id| id == Variables::RECORDING_URL)
 }
 
-fn compose(session: &mut Session, step: &RequestStep) -> Outgoing {
-    let mut headers = Vec::with_capacity(step.headers.len() + 1);
+fn compose<'a>(session: &mut Session, step: &'a RequestStep) -> Option<Outgoing<'a>> {
+    let mut headers = HeaderBlock::default();
     for (name, template) in &step.headers {
-        let value = render(template, &session.values);
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value)) {
-            headers.push((name, value));
-        }
+        headers.push(name, &render_cow(template, &session.values)).ok()?;
     }
     if step.idempotency_key {
         let chance = session.context.chance;
         let key = chance.uuid(session.ticket, Purpose::IdempotencyKey, session.idempotency_keys);
         session.idempotency_keys += 1;
         // A structured-field string: quoted.
-        if let Ok(value) = HeaderValue::try_from(format!("\"{key}\"")) {
-            headers.push((HeaderName::from_static("idempotency-key"), value));
-        }
+        headers.push("idempotency-key", &format!("\"{key}\"")).ok()?;
     }
-    Outgoing {
+    Some(Outgoing {
         method: step.method,
-        path: render(&step.path, &session.values),
+        path: render_cow(&step.path, &session.values),
         headers,
-        body: step
-            .body
-            .as_ref()
-            .map(|body| Bytes::from(render(body, &session.values))),
+        body: step.body.as_ref().map(|body| render_cow(body, &session.values)),
+        wants_body: looks_into_body(step),
         timeout: step.timeout,
-    }
+    })
+}
+
+fn looks_into_body(step: &RequestStep) -> bool {
+    !step.expect.checks.is_empty() || !step.save.is_empty()
 }
 
 /// Checks an answer and saves what later steps need. The body is parsed only when something looks into it.
@@ -89,7 +87,7 @@ fn assess(session: &mut Session, step: &RequestStep, answer: &Answer) -> Outcome
     if !step.expect.status.contains(&answer.status) {
         return Outcome::Status(answer.status);
     }
-    if step.expect.checks.is_empty() && step.save.is_empty() {
+    if !looks_into_body(step) {
         return Outcome::Ok;
     }
     let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {

@@ -1,13 +1,9 @@
 //! One virtual user in one iteration: values, connections, and the moments later steps refer to.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
-
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use hyper::{Request, Uri};
 
 use super::context::Context;
 use super::realtime::Realtime;
@@ -15,7 +11,7 @@ use super::render::VariableValue;
 use crate::clock::Moment;
 use crate::metrics::Outcome;
 use crate::plan::{Method, StepId, Variables};
-use crate::protocol::{Answer, HttpConnection};
+use crate::protocol::{Answer, HeaderBlock, HttpConnection, HttpRequest};
 
 /// The state of one iteration.
 #[derive(Debug)]
@@ -24,6 +20,8 @@ pub(crate) struct Session {
     pub(super) ticket: u64,
     pub(super) warm_up: bool,
     pub(super) token: Option<String>,
+    /// The `Authorization` header, or nothing when there is no token; `None` when the token cannot be sent.
+    authorization: Option<HeaderBlock>,
     pub(super) values: Vec<VariableValue>,
     /// When the next step should begin: the scheduled arrival, then the end of the step before plus think time.
     pub(super) intended: Moment,
@@ -48,13 +46,17 @@ pub(super) struct Trigger {
     pub(super) submission: Option<(String, String)>,
 }
 
-/// A request as it goes out.
+/// A request as it goes out; what does not vary is borrowed from the plan.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct Outgoing<'a> {
     pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) body: Option<Bytes>,
+    pub(super) path: Cow<'a, str>,
+    /// The headers of this request alone.
+    pub(super) headers: HeaderBlock,
+    /// A JSON text.
+    pub(super) body: Option<Cow<'a, str>>,
+    /// Whether the answer's body will be looked at.
+    pub(super) wants_body: bool,
     pub(super) timeout: Duration,
 }
 
@@ -67,6 +69,18 @@ pub(super) struct Exchange {
     pub(super) result: Result<Answer, Outcome>,
 }
 
+impl Exchange {
+    /// A request that a value of the target's made impossible: a failed check.
+    pub(super) fn never_sent(now: Moment) -> Self {
+        Self {
+            dispatched: now,
+            sent: now,
+            done: now,
+            result: Err(Outcome::Check),
+        }
+    }
+}
+
 impl Session {
     pub(crate) fn new(
         context: Rc<Context>,
@@ -75,16 +89,13 @@ impl Session {
         http: Option<HttpConnection>,
         has_requested: Rc<Cell<bool>>,
     ) -> Self {
-        let mut values = vec![VariableValue::default(); context.plan.variables.len()];
-        values[Variables::USER_ID.index()] =
-            VariableValue::text(context.identities.user_id(ticket).to_string());
-        values[Variables::TICKET.index()] = VariableValue::number(ticket);
-        values[Variables::TRANSCRIPT.index()] = VariableValue::text(context.identities.transcript(ticket));
-        values[Variables::REPETITION.index()] = VariableValue::number(0);
+        let values = built_in_values(&context, ticket);
+        let token = context.identities.token(ticket);
         Self {
             ticket,
             warm_up: context.is_warm_up(intended),
-            token: context.identities.token(ticket),
+            authorization: authorization(token.as_deref()),
+            token,
             values,
             intended,
             http,
@@ -131,7 +142,7 @@ impl Session {
     }
 
     /// Sends one request on the user's connection, which is opened when there is none, and reads the answer.
-    pub(super) async fn exchange(&mut self, outgoing: Outgoing) -> Exchange {
+    pub(super) async fn exchange(&mut self, outgoing: Outgoing<'_>) -> Exchange {
         let clock = self.context.clock;
         let dispatched = clock.now();
         let timeout = outgoing.timeout;
@@ -159,59 +170,76 @@ impl Session {
         }
     }
 
-    async fn send(&mut self, outgoing: Outgoing, sent: &mut Option<Moment>) -> Result<Answer, Outcome> {
-        let request = self.build(outgoing)?;
-        if self.http.as_ref().is_none_or(|connection| !connection.is_open()) {
-            let stream = self.context.http.connect().await.map_err(|error| {
-                tracing::debug!(ticket = self.ticket, %error, "no connection");
-                Outcome::Connect
-            })?;
-            self.http = Some(
-                HttpConnection::open(stream)
-                    .await
-                    .map_err(|error| error.outcome())?,
-            );
+    async fn send(&mut self, outgoing: Outgoing<'_>, sent: &mut Option<Moment>) -> Result<Answer, Outcome> {
+        let context = &self.context;
+        if let Some(connection) = &mut self.http
+            && !connection.is_open().await
+        {
+            self.http = None;
         }
-        let Some(connection) = self.http.as_mut() else {
-            return Err(Outcome::Connect);
+        let connection = match &mut self.http {
+            Some(connection) => connection,
+            none => {
+                let stream = context.http.connect().await.map_err(|error| {
+                    tracing::debug!(ticket = self.ticket, %error, "no connection");
+                    Outcome::Connect
+                })?;
+                none.insert(HttpConnection::open(stream))
+            }
         };
-        *sent = Some(self.context.clock.now());
-        connection.send(request).await.map_err(|error| {
+        let common = match outgoing.body {
+            Some(_) => &context.headers.with_json,
+            None => &context.headers.without_body,
+        };
+        // A header that a saved value made invalid is a failed check: the target gave us that value.
+        let authorization = self.authorization.as_ref().ok_or(Outcome::Check)?;
+        let request = HttpRequest {
+            method: method(outgoing.method),
+            base_path: &context.base_path,
+            path: &outgoing.path,
+            headers: &[common, authorization, &outgoing.headers],
+            body: outgoing.body.as_deref().map(str::as_bytes),
+            wants_body: outgoing.wants_body,
+        };
+        *sent = Some(context.clock.now());
+        connection.send(&request).await.map_err(|error| {
             tracing::debug!(ticket = self.ticket, %error, "no answer");
             error.outcome()
         })
     }
+}
 
-    /// A path or header that a saved value made invalid is a failed check: the target gave us that value.
-    fn build(&self, outgoing: Outgoing) -> Result<Request<Full<Bytes>>, Outcome> {
-        let path = match self.context.base_path.as_str() {
-            "" => outgoing.path,
-            base => format!("{base}{}", outgoing.path),
+/// The values that a user starts with. Only those that the plan's templates name are made: a practice text and an
+/// identifier cost more than a small request.
+fn built_in_values(context: &Context, ticket: u64) -> Vec<VariableValue> {
+    let mut values = vec![VariableValue::default(); context.plan.variables.len()];
+    for id in &context.built_ins {
+        values[id.index()] = match *id {
+            Variables::USER_ID => VariableValue::text(context.identities.user_id(ticket).to_string()),
+            Variables::TICKET => VariableValue::number(ticket),
+            Variables::TRANSCRIPT => VariableValue::text(context.identities.transcript(ticket)),
+            Variables::REPETITION => VariableValue::number(0),
+            // Made anew for each request that names it.
+            _ => VariableValue::default(),
         };
-        let uri = Uri::try_from(path).map_err(|_| Outcome::Check)?;
-        let mut request = Request::new(Full::new(outgoing.body.clone().unwrap_or_default()));
-        *request.uri_mut() = uri;
-        *request.method_mut() = match outgoing.method {
-            Method::Get => hyper::Method::GET,
-            Method::Post => hyper::Method::POST,
-            Method::Put => hyper::Method::PUT,
-            Method::Patch => hyper::Method::PATCH,
-            Method::Delete => hyper::Method::DELETE,
-        };
-        let headers = request.headers_mut();
-        let value = |text: &str| HeaderValue::from_str(text).map_err(|_| Outcome::Check);
-        headers.insert(HOST, value(self.context.http.authority())?);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(token) = &self.token {
-            headers.insert(AUTHORIZATION, value(&format!("Bearer {token}"))?);
-        }
-        if let Some(key) = self.context.identities.api_key() {
-            headers.insert(HeaderName::from_static("apikey"), value(key)?);
-        }
-        if outgoing.body.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        headers.extend(outgoing.headers);
-        Ok(request)
+    }
+    values
+}
+
+fn authorization(token: Option<&str>) -> Option<HeaderBlock> {
+    let mut header = HeaderBlock::default();
+    if let Some(token) = token {
+        header.push("authorization", &format!("Bearer {token}")).ok()?;
+    }
+    Some(header)
+}
+
+fn method(method: Method) -> &'static http::Method {
+    match method {
+        Method::Get => &http::Method::GET,
+        Method::Post => &http::Method::POST,
+        Method::Put => &http::Method::PUT,
+        Method::Patch => &http::Method::PATCH,
+        Method::Delete => &http::Method::DELETE,
     }
 }

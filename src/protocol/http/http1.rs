@@ -1,91 +1,167 @@
-//! One HTTP/1.1 keep-alive connection, driven through hyper without a pool or a client layer on top.
+//! One HTTP/1.1 keep-alive connection, driven inside its user's own task.
+//!
+//! No task, no channel and no buffer of its own: requests are written from, and answers read into, scratch memory that
+//! all connections of a worker share. An idle connection therefore costs a socket and little else (decision 0009).
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::task::JoinHandle;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::stream::Stream;
-use super::{Answer, BODY_BYTES_MAX, HttpError};
+use super::answer::AnswerReader;
+use super::request::HttpRequest;
+use super::{Answer, HttpError};
+
+/// Bytes read at once; a longer answer is read in turns.
+const READ_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// Written and read within one poll, so that all connections of a thread can share it.
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
+        out: Vec::with_capacity(4 * 1024),
+        input: vec![0; READ_BYTES],
+    });
+}
+
+struct Scratch {
+    out: Vec<u8>,
+    input: Vec<u8>,
+}
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Http1Connection {
-    sender: SendRequest<Full<Bytes>>,
-    driver: JoinHandle<()>,
+    stream: Stream,
+    is_open: bool,
+}
+
+/// What a read brought.
+enum Received {
+    Answer,
+    More,
+    Closed,
 }
 
 impl Http1Connection {
-    /// Speaks HTTP/1.1 over an open stream. Must be called on a `LocalSet`.
-    ///
-    /// # Errors
-    /// When the stream is closed already.
-    pub(super) async fn open(stream: Stream) -> Result<Self, HttpError> {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(HttpError::of)?;
-        // The driver ends when the socket does; what went wrong reaches the request that was under way.
-        let driver = tokio::task::spawn_local(async move {
-            let _ = connection.await;
-        });
-        Ok(Self { sender, driver })
+    pub(super) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            is_open: true,
+        }
     }
 
-    /// Whether another request can be sent.
-    pub(super) fn is_open(&self) -> bool {
-        !self.sender.is_closed()
+    /// Whether another request can be sent: nothing may have come since the last answer, the end of the stream
+    /// included. Costs no system call when nothing has.
+    pub(super) async fn is_open(&mut self) -> bool {
+        if self.is_open {
+            let mut byte = [0];
+            self.is_open = poll_fn(|context| {
+                let mut buffer = ReadBuf::new(&mut byte);
+                let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
+                Poll::Ready(read.is_pending())
+            })
+            .await;
+        }
+        self.is_open
     }
 
     /// Sends a request and reads the whole answer.
-    ///
-    /// # Errors
-    /// When the connection breaks or the answer is invalid or too large.
-    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
-        self.sender.ready().await.map_err(HttpError::of)?;
-        let response = self.sender.send_request(request).await.map_err(HttpError::of)?;
-        let status = response.status().as_u16();
-        Ok(Answer {
-            status,
-            body: read_body(response).await?,
-        })
-    }
-}
-
-impl Drop for Http1Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-/// Reads a body up to the limit. A body of one frame, the usual case, is not copied.
-async fn read_body(response: Response<Incoming>) -> Result<Bytes, HttpError> {
-    let mut body = response.into_body();
-    let mut first: Option<Bytes> = None;
-    let mut joined: Option<BytesMut> = None;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(HttpError::of)?.into_data() else {
-            continue;
-        };
-        let length = joined
-            .as_ref()
-            .map_or(first.as_ref().map_or(0, Bytes::len), BytesMut::len)
-            + data.len();
-        if length > BODY_BYTES_MAX {
-            return Err(HttpError::TooLarge);
-        }
-        match (&mut joined, first.take()) {
-            (Some(all), _) => all.extend_from_slice(&data),
-            (None, None) => first = Some(data),
-            (None, Some(start)) => {
-                let mut all = BytesMut::with_capacity(length);
-                all.extend_from_slice(&start);
-                all.extend_from_slice(&data);
-                joined = Some(all);
+    pub(super) async fn send(&mut self, request: &HttpRequest<'_>) -> Result<Answer, HttpError> {
+        // Open again only once the answer has come to its end, also when this is dropped half-way.
+        self.is_open = false;
+        let written = self.write(request).await;
+        let mut reader = AnswerReader::new(request.wants_body);
+        loop {
+            let received = match poll_fn(|context| self.poll_receive(context, &mut reader)).await {
+                Ok(received) => received,
+                // What broke the writing is the cause; an answer before it (413, say) would have been taken.
+                Err(error) => return Err(written.err().unwrap_or(error)),
+            };
+            match received {
+                Received::More => {}
+                Received::Answer => break,
+                Received::Closed => {
+                    return Err(written.err().unwrap_or_else(|| {
+                        HttpError::Reset(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into())
+                    }));
+                }
             }
         }
+        let (answer, keeps_connection) = reader.finish();
+        self.is_open = keeps_connection && written.is_ok();
+        Ok(answer)
     }
-    Ok(joined.map_or(first.unwrap_or_default(), BytesMut::freeze))
+
+    /// Writes the request: in one call, but for a socket whose buffer is full.
+    async fn write(&mut self, request: &HttpRequest<'_>) -> Result<(), HttpError> {
+        let mut rest = match poll_fn(|context| self.poll_begin(context, request)).await {
+            Ok(rest) => rest,
+            Err(error) => return Err(error),
+        };
+        while !rest.is_empty() {
+            let count = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, &rest))
+                .await
+                .map_err(|error| HttpError::Reset(error.into()))?;
+            if count == 0 {
+                return Err(HttpError::Reset(
+                    std::io::Error::from(std::io::ErrorKind::WriteZero).into(),
+                ));
+            }
+            let _ = rest.split_to(count);
+        }
+        poll_fn(|context| Pin::new(&mut self.stream).poll_flush(context))
+            .await
+            .map_err(|error| HttpError::Reset(error.into()))
+    }
+
+    /// Encodes the request and writes what the socket takes at once; the rest, usually nothing, is copied out.
+    fn poll_begin(
+        &mut self,
+        context: &mut Context<'_>,
+        request: &HttpRequest<'_>,
+    ) -> Poll<Result<Bytes, HttpError>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.out.clear();
+            if let Err(error) = request.write_http1(&mut scratch.out) {
+                return Poll::Ready(Err(HttpError::Request(error)));
+            }
+            Poll::Ready(
+                match Pin::new(&mut self.stream).poll_write(context, &scratch.out) {
+                    Poll::Ready(Ok(count)) => Ok(Bytes::copy_from_slice(&scratch.out[count..])),
+                    Poll::Ready(Err(error)) => Err(HttpError::Reset(error.into())),
+                    Poll::Pending => Ok(Bytes::copy_from_slice(&scratch.out)),
+                },
+            )
+        })
+    }
+
+    fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        reader: &mut AnswerReader,
+    ) -> Poll<Result<Received, HttpError>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(&mut scratch.input);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(HttpError::Reset(error.into()))),
+                Poll::Ready(Ok(())) => {}
+            }
+            Poll::Ready(match buffer.filled() {
+                [] if reader.close() => Ok(Received::Answer),
+                [] => Ok(Received::Closed),
+                bytes => reader.feed(bytes).map(|complete| {
+                    if complete {
+                        Received::Answer
+                    } else {
+                        Received::More
+                    }
+                }),
+            })
+        })
+    }
 }

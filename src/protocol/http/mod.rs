@@ -1,14 +1,15 @@
 //! A user's HTTP connection: one request at a time, no pool and no client layer on top. One file per version of HTTP.
 
+mod answer;
 mod http1;
+mod request;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
 
 use super::stream::Stream;
 use crate::metrics::Outcome;
 use http1::Http1Connection;
+pub use request::{HeaderBlock, HttpRequest, InvalidText};
 
 /// Largest body that is read; a longer one is a protocol error.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -28,18 +29,23 @@ enum Version {
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
+    /// Empty when the request did not want it.
     pub body: Bytes,
 }
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     #[error("the connection broke before the answer was complete")]
-    Reset(#[source] hyper::Error),
+    Reset(#[source] Source),
     #[error("the answer is not valid HTTP")]
-    Invalid(#[source] hyper::Error),
+    Invalid(#[source] Source),
     #[error("the answer's body is longer than {BODY_BYTES_MAX} bytes")]
     TooLarge,
+    #[error("the request cannot be sent: {0}")]
+    Request(InvalidText),
 }
 
 impl HttpError {
@@ -48,32 +54,28 @@ impl HttpError {
         match self {
             HttpError::Reset(_) => Outcome::Reset,
             HttpError::Invalid(_) | HttpError::TooLarge => Outcome::Protocol,
+            // A value that the target gave us made the request impossible.
+            HttpError::Request(_) => Outcome::Check,
         }
     }
 
-    fn of(error: hyper::Error) -> Self {
-        if error.is_parse() {
-            HttpError::Invalid(error)
-        } else {
-            HttpError::Reset(error)
-        }
+    fn invalid(reason: &str) -> Self {
+        HttpError::Invalid(reason.into())
     }
 }
 
 impl HttpConnection {
-    /// Speaks HTTP/1.1 over an open stream. Must be called on a `LocalSet`.
-    ///
-    /// # Errors
-    /// When the stream is closed already.
-    pub async fn open(stream: Stream) -> Result<Self, HttpError> {
-        let version = Version::Http1(Http1Connection::open(stream).await?);
-        Ok(Self { version })
+    /// Speaks HTTP/1.1 over an open stream.
+    pub fn open(stream: Stream) -> Self {
+        Self {
+            version: Version::Http1(Http1Connection::new(stream)),
+        }
     }
 
     /// Whether another request can be sent.
-    pub fn is_open(&self) -> bool {
-        match &self.version {
-            Version::Http1(connection) => connection.is_open(),
+    pub async fn is_open(&mut self) -> bool {
+        match &mut self.version {
+            Version::Http1(connection) => connection.is_open().await,
         }
     }
 
@@ -81,7 +83,7 @@ impl HttpConnection {
     ///
     /// # Errors
     /// When the connection breaks or the answer is invalid or too large.
-    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
+    pub async fn send(&mut self, request: &HttpRequest<'_>) -> Result<Answer, HttpError> {
         match &mut self.version {
             Version::Http1(connection) => connection.send(request).await,
         }
