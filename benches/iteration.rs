@@ -16,6 +16,7 @@ use loadtest::chance::Chance;
 use loadtest::clock::RunClock;
 use loadtest::identity::Identities;
 use loadtest::metrics::Recorder;
+use loadtest::pacing::Pacer;
 use loadtest::plan::{Connections, Plan};
 use loadtest::protocol::Connector;
 use loadtest::scenario::{LoadOptions, load};
@@ -161,6 +162,7 @@ fn context(plan: Plan) -> Rc<Context> {
     let clock = RunClock::start();
     let chance = Chance::new(plan.seed);
     Rc::new(Context {
+        pacer: Pacer::of_runtime(clock),
         built_ins: Context::built_ins_of(&plan),
         headers: CommonHeaders::new("memory", Some("key")).expect("headers that can be sent"),
         plan: Arc::new(plan),

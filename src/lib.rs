@@ -10,6 +10,7 @@ pub mod clock;
 pub mod executor;
 pub mod identity;
 pub mod metrics;
+pub mod pacing;
 pub mod plan;
 pub mod protocol;
 pub mod report;

@@ -46,6 +46,11 @@ impl StopSwitch {
 }
 
 impl StopSignal {
+    /// Whether the stop has got as far as `stop`.
+    pub fn has_reached(&self, stop: Stop) -> bool {
+        *self.0.borrow() >= stop
+    }
+
     /// Waits until the stop has got as far as `stop`. Never returns when the switch is gone.
     pub async fn reached(&mut self, stop: Stop) {
         if self.0.wait_for(|current| *current >= stop).await.is_err() {

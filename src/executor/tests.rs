@@ -21,6 +21,7 @@ use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::identity::Identities;
 use crate::metrics::{Batch, Measurements, Outcome, Recorder, Sample, SeriesKind, Slice, Thresholds};
+use crate::pacing::Pacer;
 use crate::plan::*;
 use crate::protocol::Connector;
 use crate::step::CommonHeaders;
@@ -205,6 +206,7 @@ async fn run_against<F: Future<Output = ()> + 'static>(
             let chance = Chance::new(plan.seed);
             let recorder = Recorder::default();
             let context = Rc::new(Context {
+                pacer: Pacer::of_runtime(clock),
                 built_ins: Context::built_ins_of(&plan),
                 headers: CommonHeaders::new("memory", None).unwrap(),
                 plan: Arc::new(plan),

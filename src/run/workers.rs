@@ -12,6 +12,7 @@ use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::executor::{StopSignal, drive};
 use crate::metrics::{Batch, Recorder, WorkerHealth};
+use crate::pacing::Pacer;
 use crate::plan::Plan;
 use crate::protocol::Connector;
 use crate::schedule::Partition;
@@ -197,6 +198,7 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
     Ok(Context {
         built_ins: Context::built_ins_of(&shared.plan),
         headers,
+        pacer: Pacer::fine(shared.clock).map_err(|error| format!("cannot make a timer: {error}"))?,
         plan: Arc::clone(&shared.plan),
         clock: shared.clock,
         epoch: shared.epoch,

@@ -6,6 +6,7 @@ use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::identity::Identities;
 use crate::metrics::{EventSample, Recorder, Sample, SeriesKind};
+use crate::pacing::Pacer;
 use crate::plan::{Plan, VariableId, Variables};
 use crate::protocol::{Connector, HeaderBlock, InvalidText};
 
@@ -14,6 +15,8 @@ use crate::protocol::{Connector, HeaderBlock, InvalidText};
 pub struct Context {
     pub plan: Arc<Plan>,
     pub clock: RunClock,
+    /// What arrivals and think times wait by.
+    pub pacer: Pacer,
     /// The start of the load: offsets of tickets count from here.
     pub epoch: Moment,
     pub chance: Chance,

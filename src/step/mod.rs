@@ -55,5 +55,5 @@ async fn think(session: &mut Session, step: &ThinkStep) {
         .duration(&step.duration, session.ticket, Purpose::Think, session.thinks);
     session.thinks += 1;
     session.intended = session.intended.plus(pause);
-    context.clock.sleep_until(session.intended).await;
+    context.pacer.sleep_until(session.intended).await;
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules it may import, lowest layer first. Imports point downwards only.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     // Words.
     ("units", &[]),
     ("clock", &[]),
@@ -22,10 +22,13 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("report", &["clock", "metrics", "plan", "sla", "units"]),
     ("scenario", &["plan", "units"]),
     // Effects.
+    ("pacing", &["clock"]),
     ("protocol", &["metrics", "plan"]),
     (
         "step",
-        &["chance", "clock", "identity", "metrics", "plan", "protocol"],
+        &[
+            "chance", "clock", "identity", "metrics", "pacing", "plan", "protocol",
+        ],
     ),
     ("vu", &["chance", "clock", "metrics", "plan", "protocol", "step"]),
     ("executor", &["metrics", "plan", "schedule", "step", "vu"]),
@@ -37,8 +40,8 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     (
         "run",
         &[
-            "audit", "chance", "clock", "executor", "metrics", "plan", "protocol", "schedule", "sla", "step",
-            "target",
+            "audit", "chance", "clock", "executor", "metrics", "pacing", "plan", "protocol", "schedule",
+            "sla", "step", "target",
         ],
     ),
     // The shell.
