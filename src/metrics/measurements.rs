@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::sample::{EventSample, Outcome, RequestSample, Sample};
+use super::observation::Observation;
+use super::sample::{Outcome, RequestSample, Sample};
 use super::slice::Slice;
 use crate::clock::Moment;
 use crate::plan::{Condition, Criteria, Limit, Metric, StepId};
@@ -217,60 +218,66 @@ impl Measurements {
 
     /// Takes in one sample.
     pub fn record(&mut self, sample: &Sample) {
-        match sample {
-            Sample::Request(request) => self.record_request(request),
-            Sample::Event(event) => self.record_event(event),
+        self.record_all(std::slice::from_ref(sample));
+    }
+
+    /// Takes in a batch. Sorted first, a batch visits each second of each series once, and each bucket once.
+    pub fn record_all(&mut self, samples: &[Sample]) {
+        let mut observations = Vec::with_capacity(samples.len() * 2);
+        for sample in samples {
+            match sample {
+                Sample::Request(request) => self.observe_request(request, &mut observations),
+                Sample::Event(event) => {
+                    let key = SeriesKey {
+                        kind: event.kind,
+                        step: event.step,
+                    };
+                    let second = self.second_of(event.at);
+                    let value_us = event.value_ns.map(|value_ns| self.in_range(value_ns, 1));
+                    observations.push(Observation::new(key, event.warm_up, second, value_us));
+                }
+            }
+        }
+        observations.sort_unstable();
+        for group in observations.chunk_by(|left, right| left.place() == right.place()) {
+            let (key, warm_up, second) = group[0].parts();
+            let slice = slice_at(&mut self.series, key, warm_up, second);
+            let good = group.partition_point(|observation| observation.value_us().is_some());
+            slice.add_bad((group.len() - good) as u64);
+            let values = group[..good]
+                .iter()
+                .filter_map(|observation| observation.value_us());
+            slice.add_ascending(values, &self.buckets, self.thresholds.of_kind(key.kind));
         }
     }
 
-    fn record_request(&mut self, request: &RequestSample) {
+    fn observe_request(&mut self, request: &RequestSample, observations: &mut Vec<Observation>) {
         let second = self.second_of(request.intended);
-        let step = Some(request.step);
-        let warm_up = request.warm_up;
-        let response_ns = request.done.signed_nanos_since(request.intended);
-        self.add(
-            SeriesKind::Response,
-            step,
-            warm_up,
-            second,
-            request.outcome.is_ok().then_some(response_ns),
-        );
-        match request.outcome {
-            Outcome::Dropped | Outcome::Connect => {}
-            outcome => {
-                let service_ns = request.done.signed_nanos_since(request.sent);
-                self.add(
-                    SeriesKind::Service,
-                    step,
-                    warm_up,
-                    second,
-                    outcome.is_ok().then_some(service_ns),
-                );
-            }
+        let is_ok = request.outcome.is_ok();
+        let mut observe = |kind, from: Moment| {
+            let key = SeriesKey {
+                kind,
+                step: Some(request.step),
+            };
+            let value_us = is_ok.then(|| self.in_range(request.done.signed_nanos_since(from), 1));
+            observations.push(Observation::new(key, request.warm_up, second, value_us));
+        };
+        observe(SeriesKind::Response, request.intended);
+        // What was never sent has no service time.
+        if !matches!(request.outcome, Outcome::Dropped | Outcome::Connect) {
+            observe(SeriesKind::Service, request.sent);
         }
-        if !request.outcome.is_ok() {
-            let tally = self.errors.entry((request.step, request.outcome)).or_default();
-            tally.count += 1;
-            if tally.example_tickets.len() < EXAMPLES_MAX {
-                tally.example_tickets.push(request.ticket);
-            }
+        if !is_ok {
+            self.tally_error(request);
         }
     }
 
-    fn record_event(&mut self, event: &EventSample) {
-        let second = self.second_of(event.at);
-        self.add(event.kind, event.step, event.warm_up, second, event.value_ns);
-    }
-
-    fn add(
-        &mut self,
-        kind: SeriesKind,
-        step: Option<StepId>,
-        warm_up: bool,
-        second: u32,
-        value_ns: Option<i64>,
-    ) {
-        self.add_many(kind, step, warm_up, second, value_ns, 1);
+    fn tally_error(&mut self, request: &RequestSample) {
+        let tally = self.errors.entry((request.step, request.outcome)).or_default();
+        tally.count += 1;
+        if tally.example_tickets.len() < EXAMPLES_MAX {
+            tally.example_tickets.push(request.ticket);
+        }
     }
 
     /// Adds `count` equal events, as the target's own histograms deliver them.
@@ -283,30 +290,29 @@ impl Measurements {
         value_ns: Option<i64>,
         count: u64,
     ) {
-        let series = self.series.entry(SeriesKey { kind, step }).or_default();
-        let slices = if warm_up {
-            &mut series.warm_up
-        } else {
-            &mut series.measured
-        };
-        let slice = slices.entry(second).or_default();
-        let Some(value_ns) = value_ns else {
-            slice.add_bad(count);
-            return;
-        };
+        let value_us = value_ns.map(|value_ns| self.in_range(value_ns, count));
+        let slice = slice_at(&mut self.series, SeriesKey { kind, step }, warm_up, second);
+        match value_us {
+            None => slice.add_bad(count),
+            Some(value_us) => {
+                let bucket_us = self.buckets.lowest_equivalent(u64::from(value_us)) as u32;
+                slice.add_value(value_us, bucket_us, count, self.thresholds.of_kind(kind));
+            }
+        }
+    }
+
+    /// A value in microseconds, cut to what is kept; what is cut is counted.
+    fn in_range(&mut self, value_ns: i64, count: u64) -> u32 {
         if value_ns < 0 {
             self.negative += count;
         }
-        let value_us = value_ns.max(0) / 1_000;
-        let value_us = u32::try_from(value_us)
+        u32::try_from(value_ns.max(0) / 1_000)
             .ok()
             .filter(|value| *value <= VALUE_US_MAX)
             .unwrap_or_else(|| {
                 self.clamped += count;
                 VALUE_US_MAX
-            });
-        let bucket_us = self.buckets.lowest_equivalent(u64::from(value_us)) as u32;
-        slice.add_value(value_us, bucket_us, count, self.thresholds.of_kind(kind));
+            })
     }
 
     /// The measured part of one series (`step`) or of all steps of a kind (`None`), seconds `from..to`.
@@ -350,6 +356,22 @@ impl Measurements {
             .filter(move |key| key.kind == kind)
             .filter_map(|key| key.step)
     }
+}
+
+/// The slice of one second of one series, made when it is the first of its kind.
+fn slice_at(
+    series: &mut BTreeMap<SeriesKey, Series>,
+    key: SeriesKey,
+    warm_up: bool,
+    second: u32,
+) -> &mut Slice {
+    let series = series.entry(key).or_default();
+    let slices = if warm_up {
+        &mut series.warm_up
+    } else {
+        &mut series.measured
+    };
+    slices.entry(second).or_default()
 }
 
 #[cfg(test)]

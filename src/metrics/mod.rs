@@ -3,6 +3,7 @@
 mod evidence;
 mod history;
 mod measurements;
+mod observation;
 mod recorder;
 mod sample;
 mod slice;

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use hdrhistogram::Histogram;
+
 /// Mergeable counts of a stretch of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slice {
@@ -43,6 +45,45 @@ impl Slice {
         self.total += count;
         self.sum_us += u64::from(value_us) * count;
         *self.values.entry(bucket_us).or_default() += count;
+    }
+
+    /// Adds values in ascending order, each of them exactly as [`Slice::add_value`] does.
+    pub fn add_ascending(
+        &mut self,
+        values_us: impl Iterator<Item = u32>,
+        buckets: &Histogram<u64>,
+        thresholds_us: &[u32],
+    ) {
+        self.reserve(thresholds_us.len());
+        // The bucket that values fall into now, the last value that does, and how many have.
+        let (mut bucket_us, mut last_us, mut in_bucket) = (0, None, 0);
+        for value_us in values_us {
+            if last_us.is_none_or(|last_us| value_us > last_us) {
+                self.add_to_bucket(bucket_us, in_bucket);
+                bucket_us = buckets.lowest_equivalent(u64::from(value_us)) as u32;
+                let last = buckets.highest_equivalent(u64::from(value_us));
+                last_us = Some(u32::try_from(last).unwrap_or(u32::MAX));
+                in_bucket = 0;
+            }
+            if self.good() == 0 {
+                self.min_us = value_us;
+            }
+            self.min_us = self.min_us.min(value_us);
+            self.max_us = self.max_us.max(value_us);
+            self.sum_us += u64::from(value_us);
+            self.total += 1;
+            in_bucket += 1;
+            for (above, threshold) in self.above.iter_mut().zip(thresholds_us) {
+                *above += u64::from(value_us > *threshold);
+            }
+        }
+        self.add_to_bucket(bucket_us, in_bucket);
+    }
+
+    fn add_to_bucket(&mut self, bucket_us: u32, count: u64) {
+        if count > 0 {
+            *self.values.entry(bucket_us).or_default() += count;
+        }
     }
 
     /// Adds `count` events without a value.
@@ -183,6 +224,30 @@ mod tests {
     }
 
     proptest! {
+        /// A batch is taken in as its values one by one are.
+        #[test]
+        fn ascending_values_add_up_to_the_same(
+            before in proptest::collection::vec(1_u32..400_000, 0..5),
+            mut values in proptest::collection::vec(0_u32..400_000, 0..200),
+        ) {
+            let buckets = Histogram::new_with_bounds(1, 3_600_000_000, 3).unwrap();
+            let bucket = |value: u32| buckets.lowest_equivalent(u64::from(value)) as u32;
+            let mut singly = Slice::default();
+            for value in before.iter().chain(&values) {
+                singly.add_value(*value, bucket(*value), 1, &[150_000, 10]);
+            }
+            let mut together = Slice::default();
+            for value in &before {
+                together.add_value(*value, bucket(*value), 1, &[150_000, 10]);
+            }
+            values.sort_unstable();
+            together.add_ascending(values.into_iter(), &buckets, &[150_000, 10]);
+            // Whether counters of thresholds were made before there was anything to count makes no difference.
+            together.above.resize(2, 0);
+            singly.above.resize(2, 0);
+            prop_assert_eq!(together, singly);
+        }
+
         /// Splitting samples over recorders and merging gives the same as one recorder, in any order.
         #[test]
         fn merging_equals_recording_together(

@@ -71,9 +71,7 @@ impl Collector {
     }
 
     fn take_batch(&mut self, batch: &Batch) {
-        for sample in &batch.samples {
-            self.measurements.record(sample);
-        }
+        self.measurements.record_all(&batch.samples);
         self.iterations.add(&batch.iterations);
         self.health.polls += batch.counters.polls;
         self.health.initial_reads += batch.counters.initial_reads;
