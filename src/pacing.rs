@@ -24,7 +24,7 @@ use crate::clock::{Moment, RunClock};
 
 /// How much later than the first who waits the timer is set, so that those who are due within it share one wake-up.
 /// Waking a sleeping thread costs tens of microseconds of processor time, more than a request does.
-const COALESCED: Duration = Duration::from_micros(30);
+const COALESCED: Duration = Duration::from_micros(20);
 
 /// Lets tasks of one worker wait for moments. Cheap to clone.
 #[derive(Debug, Clone)]
