@@ -31,7 +31,7 @@ pub struct Sweep(pub SweepSettings);
 /// What a sweep found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
-    pub leases_released: u64,
+    pub leases_released: usize,
     pub calls_timed_out: u64,
     pub webhooks_matched: u64,
     pub webhooks_dead: u64,

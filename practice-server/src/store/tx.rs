@@ -7,13 +7,14 @@ mod practice;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use sqlx::SqliteConnection;
 
 use crate::domain::Timestamp;
 use crate::realtime::{Change, Operation, Table};
+use crate::store::StoreError;
+use crate::store::sqlite::statements::{Begun, Statements};
 
 enum Backend<'c> {
-    Sqlite(&'c mut SqliteConnection),
+    Sqlite(Statements<'c>),
 }
 
 /// A change that is not committed yet.
@@ -26,6 +27,9 @@ struct Draft {
 }
 
 /// One open transaction. What it writes to sessions and attempts becomes changes once it is committed.
+///
+/// A backend may hold a write until something is read or the transaction ends. What the write is refused for is then
+/// the error of that later call, and a transaction cannot go on after it.
 pub struct Tx<'c> {
     backend: Backend<'c>,
     now: Timestamp,
@@ -57,19 +61,30 @@ impl Effects {
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn sqlite(connection: &'c mut SqliteConnection, now: Timestamp) -> Self {
+    pub(super) fn sqlite(statements: Statements<'c>, now: Timestamp) -> Self {
         Self {
-            backend: Backend::Sqlite(connection),
+            backend: Backend::Sqlite(statements),
             now,
             drafts: Vec::new(),
             calls_enqueued: false,
         }
     }
 
-    pub(super) fn into_effects(self) -> Effects {
-        Effects {
+    /// Sends the writes that the backend still holds. Afterwards only the commit can fail.
+    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
+        match &mut self.backend {
+            Backend::Sqlite(statements) => statements.settle().await,
+        }
+    }
+
+    /// What is left for the moment after the commit, and whether anything of the transaction reached the database.
+    pub(super) fn into_effects(self) -> (Effects, Begun) {
+        let effects = Effects {
             drafts: self.drafts,
             calls_enqueued: self.calls_enqueued,
+        };
+        match self.backend {
+            Backend::Sqlite(statements) => (effects, statements.into_begun()),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Statements on `practice_attempts`.
 
-use sqlx::SqliteConnection;
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::columns::{json_text, optional_json, parsed, read, word};
+use super::statements::Statements;
 use crate::domain::{
     Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget, SessionId,
     Timestamp, UserId, attempt_type_from_word, attempt_type_word,
@@ -12,81 +13,79 @@ use crate::store::StoreError;
 
 const DOING_READ: &str = "reading an attempt";
 
-pub(in crate::store) async fn insert(
-    connection: &mut SqliteConnection,
-    attempt: &Attempt,
-) -> Result<(), StoreError> {
+pub(in crate::store) fn insert(statements: &mut Statements<'_>, attempt: &Attempt) {
     let target = attempt.recording.target;
-    sqlx::query(
-        "INSERT INTO practice_attempts (id, session_id, user_id, attempt_type, sentence_index, \
-         word_index, audio_url, status, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(attempt.id.to_string())
-    .bind(attempt.session_id.to_string())
-    .bind(attempt.user_id.as_str())
-    .bind(attempt_type_word(target.attempt_type()))
-    .bind(target.sentence_index())
-    .bind(target.word_index())
-    .bind(attempt.recording.audio_url.as_str())
-    .bind(attempt.status.as_str())
-    .bind(attempt.created_at.unix_us())
-    .bind(attempt.updated_at.unix_us())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new("inserting an attempt", error))?;
-    Ok(())
+    statements
+        .add(
+            "inserting an attempt",
+            "INSERT INTO practice_attempts (id, session_id, user_id, attempt_type, sentence_index, \
+                 word_index, audio_url, status, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, \
+                 ?, ?)",
+        )
+        .bind(attempt.id.to_string())
+        .bind(attempt.session_id.to_string())
+        .bind(attempt.user_id.as_str())
+        .bind(attempt_type_word(target.attempt_type()))
+        .bind(target.sentence_index())
+        .bind(target.word_index())
+        .bind(attempt.recording.audio_url.as_str())
+        .bind(attempt.status.as_str())
+        .bind(attempt.created_at.unix_us())
+        .bind(attempt.updated_at.unix_us())
+        .hold();
 }
 
-pub(in crate::store) async fn update(
-    connection: &mut SqliteConnection,
-    attempt: &Attempt,
-) -> Result<(), StoreError> {
+pub(in crate::store) fn update(statements: &mut Statements<'_>, attempt: &Attempt) -> Result<(), StoreError> {
     let result = attempt.result.as_ref();
-    sqlx::query(
-        "UPDATE practice_attempts SET status = ?, error_message = ?, pronunciation_score = ?, is_passed = ?, \
-         pronunciation_analysis = ?, feedback_data = ?, transcription_results = ?, word_level_scores = ?, \
-         updated_at = ? WHERE id = ?",
-    )
-    .bind(attempt.status.as_str())
-    .bind(attempt.error_message.as_deref())
-    .bind(result.map(|r| r.pronunciation_score))
-    .bind(result.map(|r| r.is_passed))
-    .bind(result.map(|r| json_text(&r.pronunciation_analysis)).transpose()?)
-    .bind(result.map(|r| json_text(&r.feedback_data)).transpose()?)
-    .bind(result.map(|r| json_text(&r.transcription_results)).transpose()?)
-    .bind(result.map(|r| json_text(&r.word_level_scores)).transpose()?)
-    .bind(attempt.updated_at.unix_us())
-    .bind(attempt.id.to_string())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new("updating an attempt", error))?;
+    statements
+        .add(
+            "updating an attempt",
+            "UPDATE practice_attempts SET status = ?, error_message = ?, pronunciation_score = ?, \
+                 is_passed = ?, pronunciation_analysis = ?, feedback_data = ?, transcription_results = ?, \
+                 word_level_scores = ?, updated_at = ? WHERE id = ?",
+        )
+        .bind(attempt.status.as_str())
+        .bind(attempt.error_message.as_deref())
+        .bind(result.map(|r| r.pronunciation_score))
+        .bind(result.map(|r| r.is_passed))
+        .bind(result.map(|r| json_text(&r.pronunciation_analysis)).transpose()?)
+        .bind(result.map(|r| json_text(&r.feedback_data)).transpose()?)
+        .bind(result.map(|r| json_text(&r.transcription_results)).transpose()?)
+        .bind(result.map(|r| json_text(&r.word_level_scores)).transpose()?)
+        .bind(attempt.updated_at.unix_us())
+        .bind(attempt.id.to_string())
+        .hold();
     Ok(())
 }
 
 pub(in crate::store) async fn find(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     id: AttemptId,
 ) -> Result<Option<Attempt>, StoreError> {
-    sqlx::query("SELECT * FROM practice_attempts WHERE id = ?")
+    statements
+        .add(DOING_READ, "SELECT * FROM practice_attempts WHERE id = ?")
         .bind(id.to_string())
-        .fetch_optional(connection)
-        .await
-        .map_err(|error| StoreError::new(DOING_READ, error))?
+        .fetch_optional()
+        .await?
         .map(|row| from_row(&row))
         .transpose()
 }
 
 pub(in crate::store) async fn count_open(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     session: SessionId,
 ) -> Result<u32, StoreError> {
-    sqlx::query_scalar(
-        "SELECT COUNT(*) FROM practice_attempts WHERE session_id = ? AND status IN ('processing', 'analyzing')",
-    )
-    .bind(session.to_string())
-    .fetch_one(connection)
-    .await
-    .map_err(|error| StoreError::new("counting open attempts", error))
+    let doing = "counting open attempts";
+    let row = statements
+        .add(
+            doing,
+            "SELECT COUNT(*) FROM practice_attempts WHERE session_id = ? AND status IN ('processing', \
+                 'analyzing')",
+        )
+        .bind(session.to_string())
+        .fetch_one()
+        .await?;
+    row.try_get(0).map_err(|error| StoreError::new(doing, error))
 }
 
 fn from_row(row: &SqliteRow) -> Result<Attempt, StoreError> {

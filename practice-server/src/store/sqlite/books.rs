@@ -1,37 +1,36 @@
 //! Statements on the bookkeeping tables: `transitions`, `idempotency_keys`, `dead_letter_queue`.
 
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::columns::{read, word};
+use super::statements::Statements;
 use crate::domain::{Timestamp, UserId};
 use crate::store::{DeadLetter, Retention, StoreError, StoredAnswer, Transition, TransitionRow};
 
-pub(in crate::store) async fn record_transition(
-    connection: &mut SqliteConnection,
+pub(in crate::store) fn record_transition(
+    statements: &mut Statements<'_>,
     transition: &Transition,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO transitions (submission_id, entity, entity_id, from_status, to_status, is_terminal, cause, \
-         happened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(transition.submission_id.map(|id| id.to_string()))
-    .bind(transition.entity.as_str())
-    .bind(&transition.entity_id)
-    .bind(transition.from_status)
-    .bind(transition.to_status)
-    .bind(transition.is_terminal)
-    .bind(transition.cause.as_str())
-    .bind(now.unix_us())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new("recording a transition", error))?;
-    Ok(())
+) {
+    statements
+        .add(
+            "recording a transition",
+            "INSERT INTO transitions (submission_id, entity, entity_id, from_status, to_status, \
+                 is_terminal, cause, happened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(transition.submission_id.map(|id| id.to_string()))
+        .bind(transition.entity.as_str())
+        .bind(&transition.entity_id)
+        .bind(transition.from_status)
+        .bind(transition.to_status)
+        .bind(transition.is_terminal)
+        .bind(transition.cause.as_str())
+        .bind(now.unix_us())
+        .hold();
 }
 
 pub(in crate::store) async fn transitions_of(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     entity_id: &str,
 ) -> Result<Vec<TransitionRow>, StoreError> {
     let doing = "reading transitions";
@@ -44,28 +43,34 @@ pub(in crate::store) async fn transitions_of(
             cause: read(row, "cause", doing)?,
         })
     };
-    sqlx::query("SELECT * FROM transitions WHERE entity_id = ? ORDER BY sequence")
+    statements
+        .add(
+            doing,
+            "SELECT * FROM transitions WHERE entity_id = ? ORDER BY sequence",
+        )
         .bind(entity_id)
-        .fetch_all(connection)
-        .await
-        .map_err(|error| StoreError::new(doing, error))?
+        .fetch_all()
+        .await?
         .iter()
         .map(from_row)
         .collect()
 }
 
 pub(in crate::store) async fn stored_answer(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     user: &UserId,
     key: &str,
 ) -> Result<Option<StoredAnswer>, StoreError> {
     let doing = "looking an idempotency key up";
-    let row = sqlx::query("SELECT fingerprint, answer FROM idempotency_keys WHERE user_id = ? AND key = ?")
+    let row = statements
+        .add(
+            doing,
+            "SELECT fingerprint, answer FROM idempotency_keys WHERE user_id = ? AND key = ?",
+        )
         .bind(user.as_str())
         .bind(key)
-        .fetch_optional(connection)
-        .await
-        .map_err(|error| StoreError::new(doing, error))?;
+        .fetch_optional()
+        .await?;
     row.map(|row| {
         Ok(StoredAnswer {
             fingerprint: read(&row, "fingerprint", doing)?,
@@ -75,51 +80,50 @@ pub(in crate::store) async fn stored_answer(
     .transpose()
 }
 
-pub(in crate::store) async fn store_answer(
-    connection: &mut SqliteConnection,
+pub(in crate::store) fn store_answer(
+    statements: &mut Statements<'_>,
     user: &UserId,
     key: &str,
     stored: &StoredAnswer,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(user.as_str())
-    .bind(key)
-    .bind(&stored.fingerprint)
-    .bind(&stored.answer)
-    .bind(now.unix_us())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new("storing an answer", error))?;
-    Ok(())
+) {
+    statements
+        .add(
+            "storing an answer",
+            "INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at) VALUES (?, \
+                 ?, ?, ?, ?)",
+        )
+        .bind(user.as_str())
+        .bind(key)
+        .bind(&stored.fingerprint)
+        .bind(&stored.answer)
+        .bind(now.unix_us())
+        .hold();
 }
 
-pub(in crate::store) async fn insert_dead_letter(
-    connection: &mut SqliteConnection,
+pub(in crate::store) fn insert_dead_letter(
+    statements: &mut Statements<'_>,
     letter: &DeadLetter,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO dead_letter_queue (id, source, reference_id, payload, reason, attempts, created_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(uuid::Uuid::new_v4().to_string())
-    .bind(letter.source)
-    .bind(&letter.reference_id)
-    .bind(&letter.payload)
-    .bind(&letter.reason)
-    .bind(letter.attempts)
-    .bind(now.unix_us())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new("writing a dead letter", error))?;
-    Ok(())
+) {
+    statements
+        .add(
+            "writing a dead letter",
+            "INSERT INTO dead_letter_queue (id, source, reference_id, payload, reason, attempts, \
+                 created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(uuid::Uuid::new_v4().to_string())
+        .bind(letter.source)
+        .bind(&letter.reference_id)
+        .bind(&letter.payload)
+        .bind(&letter.reason)
+        .bind(letter.attempts)
+        .bind(now.unix_us())
+        .hold();
 }
 
 pub(in crate::store) async fn dead_letters(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     limit: u32,
 ) -> Result<Vec<DeadLetter>, StoreError> {
     let doing = "reading the dead letter queue";
@@ -133,31 +137,30 @@ pub(in crate::store) async fn dead_letters(
             attempts: read(row, "attempts", doing)?,
         })
     };
-    sqlx::query("SELECT * FROM dead_letter_queue ORDER BY created_at, rowid LIMIT ?")
+    statements
+        .add(
+            doing,
+            "SELECT * FROM dead_letter_queue ORDER BY created_at, rowid LIMIT ?",
+        )
         .bind(limit)
-        .fetch_all(connection)
-        .await
-        .map_err(|error| StoreError::new(doing, error))?
+        .fetch_all()
+        .await?
         .iter()
         .map(from_row)
         .collect()
 }
 
-pub(in crate::store) async fn forget(
-    connection: &mut SqliteConnection,
-    retention: Retention,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub(in crate::store) fn forget(statements: &mut Statements<'_>, retention: Retention, now: Timestamp) {
     let doing = "deleting expired bookkeeping";
-    sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ?")
+    statements
+        .add(doing, "DELETE FROM idempotency_keys WHERE created_at < ?")
         .bind(now.minus(retention.idempotency_keys).unix_us())
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| StoreError::new(doing, error))?;
-    sqlx::query("DELETE FROM webhook_inbox WHERE received_at < ? AND disposition <> 'unmatched'")
+        .hold();
+    statements
+        .add(
+            doing,
+            "DELETE FROM webhook_inbox WHERE received_at < ? AND disposition <> 'unmatched'",
+        )
         .bind(now.minus(retention.inbox).unix_us())
-        .execute(connection)
-        .await
-        .map_err(|error| StoreError::new(doing, error))?;
-    Ok(())
+        .hold();
 }

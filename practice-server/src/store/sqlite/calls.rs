@@ -1,137 +1,143 @@
 //! Statements on `classconnect_calls`, the outbox.
 
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::columns::{json_text, optional_json, parsed, read, word};
+use super::statements::Statements;
 use crate::domain::{AttemptId, Call, CallId, CallState, SessionId, SubmissionKind, Timestamp};
 use crate::store::{CallCompletion, ClaimedCall, StoreError};
 
 const DOING_READ: &str = "reading a call";
 
-pub(in crate::store) async fn insert(
-    connection: &mut SqliteConnection,
+pub(in crate::store) fn insert(
+    statements: &mut Statements<'_>,
     call: &Call,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO classconnect_calls (id, kind, session_id, attempt_id, client_reference_id, payload, state, \
-         run_at, deadline_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(call.id.to_string())
-    .bind(call.kind.as_str())
-    .bind(call.session_id.to_string())
-    .bind(call.attempt_id.map(|id| id.to_string()))
-    .bind(call.client_reference_id())
-    .bind(json_text(&call.payload)?)
-    .bind(call.state.as_str())
-    .bind(now.unix_us())
-    .bind(call.deadline_at.unix_us())
-    .bind(call.created_at.unix_us())
-    .bind(now.unix_us())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new("putting a call into the outbox", error))?;
+    statements
+        .add(
+            "putting a call into the outbox",
+            "INSERT INTO classconnect_calls (id, kind, session_id, attempt_id, client_reference_id, \
+                 payload, state, run_at, deadline_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, \
+                 ?, ?, ?, ?, ?)",
+        )
+        .bind(call.id.to_string())
+        .bind(call.kind.as_str())
+        .bind(call.session_id.to_string())
+        .bind(call.attempt_id.map(|id| id.to_string()))
+        .bind(call.client_reference_id())
+        .bind(json_text(&call.payload)?)
+        .bind(call.state.as_str())
+        .bind(now.unix_us())
+        .bind(call.deadline_at.unix_us())
+        .bind(call.created_at.unix_us())
+        .bind(now.unix_us())
+        .hold();
     Ok(())
 }
 
 pub(in crate::store) async fn find(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     id: CallId,
 ) -> Result<Option<Call>, StoreError> {
-    sqlx::query("SELECT * FROM classconnect_calls WHERE id = ?")
+    statements
+        .add(DOING_READ, "SELECT * FROM classconnect_calls WHERE id = ?")
         .bind(id.to_string())
-        .fetch_optional(connection)
-        .await
-        .map_err(|error| StoreError::new(DOING_READ, error))?
+        .fetch_optional()
+        .await?
         .map(|row| from_row(&row))
         .transpose()
 }
 
 pub(in crate::store) async fn find_by_job(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     job_id: &str,
 ) -> Result<Option<Call>, StoreError> {
-    sqlx::query("SELECT * FROM classconnect_calls WHERE job_id = ?")
+    statements
+        .add(DOING_READ, "SELECT * FROM classconnect_calls WHERE job_id = ?")
         .bind(job_id)
-        .fetch_optional(connection)
-        .await
-        .map_err(|error| StoreError::new(DOING_READ, error))?
+        .fetch_optional()
+        .await?
         .map(|row| from_row(&row))
         .transpose()
 }
 
 pub(in crate::store) async fn find_open(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     client_reference_id: &str,
     kind: SubmissionKind,
 ) -> Result<Option<Call>, StoreError> {
-    sqlx::query(
-        "SELECT * FROM classconnect_calls WHERE client_reference_id = ? AND kind = ? \
-         AND state IN ('ready', 'leased', 'awaiting')",
-    )
-    .bind(client_reference_id)
-    .bind(kind.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(|error| StoreError::new(DOING_READ, error))?
-    .map(|row| from_row(&row))
-    .transpose()
+    statements
+        .add(
+            DOING_READ,
+            "SELECT * FROM classconnect_calls WHERE client_reference_id = ? AND kind = ? AND state IN \
+                 ('ready', 'leased', 'awaiting')",
+        )
+        .bind(client_reference_id)
+        .bind(kind.as_str())
+        .fetch_optional()
+        .await?
+        .map(|row| from_row(&row))
+        .transpose()
 }
 
 pub(in crate::store) async fn find_without_job(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     client_reference_id: &str,
     kind: SubmissionKind,
 ) -> Result<Option<Call>, StoreError> {
-    sqlx::query(
-        "SELECT * FROM classconnect_calls WHERE client_reference_id = ? AND kind = ? AND job_id IS NULL \
-         ORDER BY state IN ('ready', 'leased', 'awaiting') DESC, created_at DESC LIMIT 1",
-    )
-    .bind(client_reference_id)
-    .bind(kind.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(|error| StoreError::new(DOING_READ, error))?
-    .map(|row| from_row(&row))
-    .transpose()
+    statements
+        .add(
+            DOING_READ,
+            "SELECT * FROM classconnect_calls WHERE client_reference_id = ? AND kind = ? AND job_id \
+                 IS NULL ORDER BY state IN ('ready', 'leased', 'awaiting') DESC, created_at DESC LIMIT 1",
+        )
+        .bind(client_reference_id)
+        .bind(kind.as_str())
+        .fetch_optional()
+        .await?
+        .map(|row| from_row(&row))
+        .transpose()
 }
 
 pub(in crate::store) async fn of_session(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     session: SessionId,
 ) -> Result<Vec<Call>, StoreError> {
-    sqlx::query("SELECT * FROM classconnect_calls WHERE session_id = ? ORDER BY created_at, rowid")
+    statements
+        .add(
+            DOING_READ,
+            "SELECT * FROM classconnect_calls WHERE session_id = ? ORDER BY created_at, rowid",
+        )
         .bind(session.to_string())
-        .fetch_all(connection)
-        .await
-        .map_err(|error| StoreError::new(DOING_READ, error))?
+        .fetch_all()
+        .await?
         .iter()
         .map(from_row)
         .collect()
 }
 
 pub(in crate::store) async fn claim(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     limit: u32,
     lease_token: &str,
     now: Timestamp,
     lease_until: Timestamp,
 ) -> Result<Vec<ClaimedCall>, StoreError> {
-    let rows = sqlx::query(
-        "UPDATE classconnect_calls SET state = 'leased', lease_token = ?, lease_until = ?, \
-         attempts = attempts + 1, updated_at = ? WHERE id IN \
-         (SELECT id FROM classconnect_calls WHERE state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ?) \
-         RETURNING *",
-    )
-    .bind(lease_token)
-    .bind(lease_until.unix_us())
-    .bind(now.unix_us())
-    .bind(now.unix_us())
-    .bind(limit)
-    .fetch_all(connection)
-    .await
-    .map_err(|error| StoreError::new("claiming calls", error))?;
+    let rows = statements
+        .add(
+            "claiming calls",
+            "UPDATE classconnect_calls SET state = 'leased', lease_token = ?, lease_until = ?, \
+                 attempts = attempts + 1, updated_at = ? WHERE id IN (SELECT id FROM classconnect_calls \
+                 WHERE state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ?) RETURNING *",
+        )
+        .bind(lease_token)
+        .bind(lease_until.unix_us())
+        .bind(now.unix_us())
+        .bind(now.unix_us())
+        .bind(limit)
+        .fetch_all()
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(ClaimedCall {
@@ -142,141 +148,154 @@ pub(in crate::store) async fn claim(
         .collect()
 }
 
+/// Answers whether the caller still held the lease.
 pub(in crate::store) async fn complete(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     id: CallId,
     lease_token: &str,
     completion: &CallCompletion,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let id = id.to_string();
-    let query = match completion {
-        CallCompletion::Accepted { job_id, poll_at } => sqlx::query(
-            "UPDATE classconnect_calls SET state = 'awaiting', job_id = ?, poll_at = ?, lease_token = NULL, \
-             lease_until = NULL, last_error = NULL, updated_at = ? \
-             WHERE id = ? AND lease_token = ? AND state = 'leased'",
-        )
-        .bind(job_id)
-        .bind(poll_at.unix_us()),
-        CallCompletion::Retry { run_at, error } => sqlx::query(
-            "UPDATE classconnect_calls SET state = 'ready', run_at = ?, last_error = ?, lease_token = NULL, \
-             lease_until = NULL, updated_at = ? WHERE id = ? AND lease_token = ? AND state = 'leased'",
-        )
-        .bind(run_at.unix_us())
-        .bind(error),
-        CallCompletion::Deferred { run_at } => sqlx::query(
-            "UPDATE classconnect_calls SET state = 'ready', run_at = ?, attempts = attempts - 1, \
-             lease_token = NULL, lease_until = NULL, updated_at = ? \
-             WHERE id = ? AND lease_token = ? AND state = 'leased'",
-        )
-        .bind(run_at.unix_us()),
-        CallCompletion::Dead { error } => sqlx::query(
-            "UPDATE classconnect_calls SET state = 'dead', last_error = ?, lease_token = NULL, \
-             lease_until = NULL, updated_at = ? WHERE id = ? AND lease_token = ? AND state = 'leased'",
-        )
-        .bind(error),
+    let doing = "completing a call";
+    let statement = match completion {
+        CallCompletion::Accepted { job_id, poll_at } => statements
+            .add(
+                doing,
+                "UPDATE classconnect_calls SET state = 'awaiting', job_id = ?, poll_at = ?, lease_token = \
+                 NULL, lease_until = NULL, last_error = NULL, updated_at = ? WHERE id = ? AND lease_token \
+                 = ? AND state = 'leased' RETURNING 1",
+            )
+            .bind(job_id)
+            .bind(poll_at.unix_us()),
+        CallCompletion::Retry { run_at, error } => statements
+            .add(
+                doing,
+                "UPDATE classconnect_calls SET state = 'ready', run_at = ?, last_error = ?, lease_token = \
+                 NULL, lease_until = NULL, updated_at = ? WHERE id = ? AND lease_token = ? AND state = \
+                 'leased' RETURNING 1",
+            )
+            .bind(run_at.unix_us())
+            .bind(error),
+        CallCompletion::Deferred { run_at } => statements
+            .add(
+                doing,
+                "UPDATE classconnect_calls SET state = 'ready', run_at = ?, attempts = attempts - 1, \
+                 lease_token = NULL, lease_until = NULL, updated_at = ? WHERE id = ? AND lease_token = ? \
+                 AND state = 'leased' RETURNING 1",
+            )
+            .bind(run_at.unix_us()),
+        CallCompletion::Dead { error } => statements
+            .add(
+                doing,
+                "UPDATE classconnect_calls SET state = 'dead', last_error = ?, lease_token = NULL, \
+                 lease_until = NULL, updated_at = ? WHERE id = ? AND lease_token = ? AND state = 'leased' \
+                 RETURNING 1",
+            )
+            .bind(error),
     };
-    let done = query
+    let completed = statement
         .bind(now.unix_us())
-        .bind(id)
+        .bind(id.to_string())
         .bind(lease_token)
-        .execute(connection)
-        .await
-        .map_err(|error| StoreError::new("completing a call", error))?;
-    Ok(done.rows_affected() == 1)
+        .fetch_optional()
+        .await?;
+    Ok(completed.is_some())
 }
 
+/// Answers whether the call had not ended before.
 pub(in crate::store) async fn finish(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     id: CallId,
     state: CallState,
     job_id: Option<&str>,
     error: Option<&str>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "UPDATE classconnect_calls SET state = ?, job_id = COALESCE(job_id, ?), last_error = ?, \
-         lease_token = NULL, lease_until = NULL, updated_at = ? \
-         WHERE id = ? AND state IN ('ready', 'leased', 'awaiting')",
-    )
-    .bind(state.as_str())
-    .bind(job_id)
-    .bind(error)
-    .bind(now.unix_us())
-    .bind(id.to_string())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new("finishing a call", error))?;
-    Ok(done.rows_affected() == 1)
+    let done = statements
+        .add(
+            "finishing a call",
+            "UPDATE classconnect_calls SET state = ?, job_id = COALESCE(job_id, ?), last_error = ?, \
+                 lease_token = NULL, lease_until = NULL, updated_at = ? WHERE id = ? AND state IN \
+                 ('ready', 'leased', 'awaiting') RETURNING 1",
+        )
+        .bind(state.as_str())
+        .bind(job_id)
+        .bind(error)
+        .bind(now.unix_us())
+        .bind(id.to_string())
+        .fetch_optional()
+        .await?;
+    Ok(done.is_some())
 }
 
 pub(in crate::store) async fn to_poll(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Call>, StoreError> {
-    sqlx::query(
-        "SELECT * FROM classconnect_calls WHERE state = 'awaiting' AND poll_at <= ? ORDER BY poll_at LIMIT ?",
-    )
-    .bind(now.unix_us())
-    .bind(limit)
-    .fetch_all(connection)
-    .await
-    .map_err(|error| StoreError::new(DOING_READ, error))?
-    .iter()
-    .map(from_row)
-    .collect()
+    statements
+        .add(
+            DOING_READ,
+            "SELECT * FROM classconnect_calls WHERE state = 'awaiting' AND poll_at <= ? ORDER BY \
+                 poll_at LIMIT ?",
+        )
+        .bind(now.unix_us())
+        .bind(limit)
+        .fetch_all()
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
 }
 
-pub(in crate::store) async fn postpone_poll(
-    connection: &mut SqliteConnection,
-    id: CallId,
-    poll_at: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE classconnect_calls SET poll_at = ?, polls = polls + 1 WHERE id = ?")
+pub(in crate::store) fn postpone_poll(statements: &mut Statements<'_>, id: CallId, poll_at: Timestamp) {
+    statements
+        .add(
+            "postponing a poll",
+            "UPDATE classconnect_calls SET poll_at = ?, polls = polls + 1 WHERE id = ?",
+        )
         .bind(poll_at.unix_us())
         .bind(id.to_string())
-        .execute(connection)
-        .await
-        .map_err(|error| StoreError::new("postponing a poll", error))?;
-    Ok(())
+        .hold();
 }
 
 pub(in crate::store) async fn release_expired(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     now: Timestamp,
-) -> Result<u64, StoreError> {
-    let released = sqlx::query(
-        "UPDATE classconnect_calls SET state = 'ready', run_at = ?, lease_token = NULL, lease_until = NULL, \
-         last_error = 'the lease expired before an answer was recorded', updated_at = ? \
-         WHERE state = 'leased' AND lease_until <= ?",
-    )
-    .bind(now.unix_us())
-    .bind(now.unix_us())
-    .bind(now.unix_us())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new("releasing expired leases", error))?;
-    Ok(released.rows_affected())
+) -> Result<usize, StoreError> {
+    let released = statements
+        .add(
+            "releasing expired leases",
+            "UPDATE classconnect_calls SET state = 'ready', run_at = ?, lease_token = NULL, \
+                 lease_until = NULL, last_error = 'the lease expired before an answer was recorded', \
+                 updated_at = ? WHERE state = 'leased' AND lease_until <= ? RETURNING 1",
+        )
+        .bind(now.unix_us())
+        .bind(now.unix_us())
+        .bind(now.unix_us())
+        .fetch_all()
+        .await?;
+    Ok(released.len())
 }
 
 pub(in crate::store) async fn overdue(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Call>, StoreError> {
-    sqlx::query(
-        "SELECT * FROM classconnect_calls WHERE state IN ('ready', 'awaiting') AND deadline_at <= ? \
-         ORDER BY deadline_at LIMIT ?",
-    )
-    .bind(now.unix_us())
-    .bind(limit)
-    .fetch_all(connection)
-    .await
-    .map_err(|error| StoreError::new(DOING_READ, error))?
-    .iter()
-    .map(from_row)
-    .collect()
+    statements
+        .add(
+            DOING_READ,
+            "SELECT * FROM classconnect_calls WHERE state IN ('ready', 'awaiting') AND deadline_at <= \
+                 ? ORDER BY deadline_at LIMIT ?",
+        )
+        .bind(now.unix_us())
+        .bind(limit)
+        .fetch_all()
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
 }
 
 fn from_row(row: &SqliteRow) -> Result<Call, StoreError> {

@@ -6,6 +6,7 @@ pub(super) mod calls;
 mod columns;
 pub(super) mod inbox;
 pub(super) mod sessions;
+pub(super) mod statements;
 mod temporary;
 mod writer;
 
@@ -19,6 +20,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Sqlite, SqlitePool};
 use tokio::sync::Notify;
 
+use self::statements::Statements;
 use self::temporary::TemporaryDatabase;
 use self::writer::Writer;
 use super::{
@@ -95,7 +97,7 @@ impl SqliteStore {
         id: SessionId,
     ) -> Result<Option<Session>, StoreError> {
         let _timed = self.time("read_session");
-        let session = sessions::find(&mut *self.reader().await?, id).await?;
+        let session = sessions::find(&mut Statements::on(&mut *self.reader().await?), id).await?;
         Ok(session.filter(|session| session.user_id == *user))
     }
 
@@ -105,28 +107,28 @@ impl SqliteStore {
         id: AttemptId,
     ) -> Result<Option<Attempt>, StoreError> {
         let _timed = self.time("read_attempt");
-        let attempt = attempts::find(&mut *self.reader().await?, id).await?;
+        let attempt = attempts::find(&mut Statements::on(&mut *self.reader().await?), id).await?;
         Ok(attempt.filter(|attempt| attempt.user_id == *user))
     }
 
     pub(super) async fn call(&self, id: CallId) -> Result<Option<Call>, StoreError> {
-        calls::find(&mut *self.reader().await?, id).await
+        calls::find(&mut Statements::on(&mut *self.reader().await?), id).await
     }
 
     pub(super) async fn calls_of_session(&self, id: SessionId) -> Result<Vec<Call>, StoreError> {
-        calls::of_session(&mut *self.reader().await?, id).await
+        calls::of_session(&mut Statements::on(&mut *self.reader().await?), id).await
     }
 
     pub(super) async fn transitions_of(&self, entity_id: &str) -> Result<Vec<TransitionRow>, StoreError> {
-        books::transitions_of(&mut *self.reader().await?, entity_id).await
+        books::transitions_of(&mut Statements::on(&mut *self.reader().await?), entity_id).await
     }
 
     pub(super) async fn inbox_row(&self, webhook_id: &str) -> Result<Option<InboxRow>, StoreError> {
-        inbox::find(&mut *self.reader().await?, webhook_id).await
+        inbox::find(&mut Statements::on(&mut *self.reader().await?), webhook_id).await
     }
 
     pub(super) async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
-        books::dead_letters(&mut *self.reader().await?, limit).await
+        books::dead_letters(&mut Statements::on(&mut *self.reader().await?), limit).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

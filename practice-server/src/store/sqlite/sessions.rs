@@ -1,9 +1,10 @@
 //! Statements on `practice_sessions`.
 
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use super::columns::{json_text, optional_json, parsed, read, word};
+use super::statements::Statements;
 use crate::domain::{
     FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript, UserId,
 };
@@ -11,90 +12,85 @@ use crate::store::StoreError;
 
 const DOING_READ: &str = "reading a session";
 
-pub(in crate::store) async fn insert(
-    connection: &mut SqliteConnection,
-    session: &Session,
-) -> Result<(), StoreError> {
+pub(in crate::store) fn insert(statements: &mut Statements<'_>, session: &Session) {
     let doing = "inserting a session";
-    sqlx::query(
-        "INSERT INTO practice_sessions (id, user_id, status, transcript, language, current_sentence_index, \
-         current_word_index, attempt_count, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(session.id.to_string())
-    .bind(session.user_id.as_str())
-    .bind(session.status.as_str())
-    .bind(session.transcript.as_str())
-    .bind(session.language.as_str())
-    .bind(session.progress.current_sentence_index)
-    .bind(session.progress.current_word_index)
-    .bind(session.progress.attempt_count)
-    .bind(session.created_at.unix_us())
-    .bind(session.updated_at.unix_us())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new(doing, error))?;
-    Ok(())
+    statements
+        .add(
+            doing,
+            "INSERT INTO practice_sessions (id, user_id, status, transcript, language, \
+                 current_sentence_index, current_word_index, attempt_count, created_at, updated_at) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(session.id.to_string())
+        .bind(session.user_id.as_str())
+        .bind(session.status.as_str())
+        .bind(session.transcript.as_str())
+        .bind(session.language.as_str())
+        .bind(session.progress.current_sentence_index)
+        .bind(session.progress.current_word_index)
+        .bind(session.progress.attempt_count)
+        .bind(session.created_at.unix_us())
+        .bind(session.updated_at.unix_us())
+        .hold();
 }
 
-pub(in crate::store) async fn update(
-    connection: &mut SqliteConnection,
-    session: &Session,
-) -> Result<(), StoreError> {
+pub(in crate::store) fn update(statements: &mut Statements<'_>, session: &Session) -> Result<(), StoreError> {
     let doing = "updating a session";
     let scores = session.final_scores.as_ref();
-    sqlx::query(
-        "UPDATE practice_sessions SET status = ?, improved_transcript = ?, sentences = ?, \
-         current_sentence_index = ?, current_word_index = ?, attempt_count = ?, error_message = ?, \
-         pronunciation_score = ?, pronunciation_analysis = ?, updated_at = ? WHERE id = ?",
-    )
-    .bind(session.status.as_str())
-    .bind(session.improved_transcript.as_deref())
-    .bind(session.sentences.as_ref().map(json_text).transpose()?)
-    .bind(session.progress.current_sentence_index)
-    .bind(session.progress.current_word_index)
-    .bind(session.progress.attempt_count)
-    .bind(session.error_message.as_deref())
-    .bind(scores.map(|s| s.pronunciation_score))
-    .bind(scores.map(|s| json_text(&s.pronunciation_analysis)).transpose()?)
-    .bind(session.updated_at.unix_us())
-    .bind(session.id.to_string())
-    .execute(connection)
-    .await
-    .map_err(|error| StoreError::new(doing, error))?;
+    statements
+        .add(
+            doing,
+            "UPDATE practice_sessions SET status = ?, improved_transcript = ?, sentences = ?, \
+                 current_sentence_index = ?, current_word_index = ?, attempt_count = ?, error_message = \
+                 ?, pronunciation_score = ?, pronunciation_analysis = ?, updated_at = ? WHERE id = ?",
+        )
+        .bind(session.status.as_str())
+        .bind(session.improved_transcript.as_deref())
+        .bind(session.sentences.as_ref().map(json_text).transpose()?)
+        .bind(session.progress.current_sentence_index)
+        .bind(session.progress.current_word_index)
+        .bind(session.progress.attempt_count)
+        .bind(session.error_message.as_deref())
+        .bind(scores.map(|s| s.pronunciation_score))
+        .bind(scores.map(|s| json_text(&s.pronunciation_analysis)).transpose()?)
+        .bind(session.updated_at.unix_us())
+        .bind(session.id.to_string())
+        .hold();
     Ok(())
 }
 
 pub(in crate::store) async fn find(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     id: SessionId,
 ) -> Result<Option<Session>, StoreError> {
-    sqlx::query("SELECT * FROM practice_sessions WHERE id = ?")
+    statements
+        .add(DOING_READ, "SELECT * FROM practice_sessions WHERE id = ?")
         .bind(id.to_string())
-        .fetch_optional(connection)
-        .await
-        .map_err(|error| StoreError::new(DOING_READ, error))?
+        .fetch_optional()
+        .await?
         .map(|row| from_row(&row))
         .transpose()
 }
 
 /// Created, ready or practicing, and untouched since before `before`.
 pub(in crate::store) async fn idle(
-    connection: &mut SqliteConnection,
+    statements: &mut Statements<'_>,
     before: Timestamp,
     limit: u32,
 ) -> Result<Vec<Session>, StoreError> {
-    sqlx::query(
-        "SELECT * FROM practice_sessions WHERE status IN ('created', 'ready', 'practicing') AND updated_at < ? \
-         ORDER BY updated_at LIMIT ?",
-    )
-    .bind(before.unix_us())
-    .bind(limit)
-    .fetch_all(connection)
-    .await
-    .map_err(|error| StoreError::new(DOING_READ, error))?
-    .iter()
-    .map(from_row)
-    .collect()
+    statements
+        .add(
+            DOING_READ,
+            "SELECT * FROM practice_sessions WHERE status IN ('created', 'ready', 'practicing') AND \
+                 updated_at < ? ORDER BY updated_at LIMIT ?",
+        )
+        .bind(before.unix_us())
+        .bind(limit)
+        .fetch_all()
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
 }
 
 fn from_row(row: &SqliteRow) -> Result<Session, StoreError> {

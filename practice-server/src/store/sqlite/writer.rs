@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
+use super::statements::{Begun, Statements};
 use crate::clock::{self, Stopwatch};
 use crate::error::with_causes;
 use crate::realtime::Change;
@@ -165,7 +166,10 @@ impl<T: Transaction> Job for PendingJob<T> {
             let Some(transaction) = self.transaction.take() else {
                 return false;
             };
-            let result = transaction.run(tx).await;
+            let result = match transaction.run(tx).await {
+                Ok(output) => tx.settle().await.map(|()| output).map_err(Abort::from),
+                Err(abort) => Err(abort),
+            };
             let keep = result.is_ok();
             self.result = Some(result);
             keep
@@ -185,6 +189,34 @@ impl<T: Transaction> Job for PendingJob<T> {
         };
         // Nobody may be waiting any more: a client that hung up. The work is done all the same.
         let _ = self.reply.send(answer);
+    }
+}
+
+/// What has reached the database of a group so far, and therefore what has to come before the next job or the commit.
+/// It travels with that: the end of one savepoint and the beginning of the next together.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    Group,
+    KeptJob,
+    UndoneJob,
+}
+
+impl Before {
+    fn next_job(self) -> &'static str {
+        match self {
+            Self::Group => "BEGIN IMMEDIATE; SAVEPOINT job",
+            Self::KeptJob => "RELEASE job; SAVEPOINT job",
+            Self::UndoneJob => "ROLLBACK TO job; RELEASE job; SAVEPOINT job",
+        }
+    }
+
+    /// `None`: nothing has reached the database, so there is nothing to commit.
+    fn commit(self) -> Option<&'static str> {
+        match self {
+            Self::Group => None,
+            Self::KeptJob => Some("RELEASE job; COMMIT"),
+            Self::UndoneJob => Some("ROLLBACK TO job; RELEASE job; COMMIT"),
+        }
     }
 }
 
@@ -236,23 +268,23 @@ impl GroupWriter {
     }
 
     /// Each job runs under a savepoint of its own, so that one that fails does not spoil the others. Any error here
-    /// spoils the group. The end of one savepoint and the beginning of the next travel together: each statement that
-    /// goes alone is a visit to the database's thread.
+    /// spoils the group.
     async fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Vec<Effects>, StoreError> {
         let mut effects = Vec::with_capacity(group.len());
-        let mut before = "BEGIN IMMEDIATE; SAVEPOINT job";
+        let mut before = Before::Group;
         for job in group {
             let started = Stopwatch::start();
-            self.execute(before, "beginning a job").await?;
-            let mut tx = Tx::sqlite(&mut self.connection, self.context.clock.now());
+            let statements = Statements::of_job(&mut self.connection, before.next_job());
+            let mut tx = Tx::sqlite(statements, self.context.clock.now());
             let keep = job.run(&mut tx).await;
-            let written = tx.into_effects();
-            effects.push(if keep { written } else { Effects::default() });
-            before = if keep {
-                "RELEASE job; SAVEPOINT job"
-            } else {
-                "ROLLBACK TO job; RELEASE job; SAVEPOINT job"
+            let (written, begun) = tx.into_effects();
+            before = match begun {
+                Begun::NotYet => before,
+                Begun::Begun if keep => Before::KeptJob,
+                Begun::Begun => Before::UndoneJob,
+                Begun::Failed(error) => return Err(error),
             };
+            effects.push(if keep { written } else { Effects::default() });
             if !keep {
                 tracing::debug!(job = job.name(), "a job is undone");
             }
@@ -260,16 +292,13 @@ impl GroupWriter {
                 .metrics
                 .observe_query(job.name(), started.elapsed_seconds());
         }
-        let started = Stopwatch::start();
-        let end = match effects.is_empty() {
-            true => "COMMIT",
-            false if before.starts_with("ROLLBACK") => "ROLLBACK TO job; RELEASE job; COMMIT",
-            false => "RELEASE job; COMMIT",
-        };
-        self.execute(end, "committing").await?;
-        self.context
-            .metrics
-            .observe_query("commit", started.elapsed_seconds());
+        if let Some(end) = before.commit() {
+            let started = Stopwatch::start();
+            self.execute(end, "committing").await?;
+            self.context
+                .metrics
+                .observe_query("commit", started.elapsed_seconds());
+        }
         Ok(effects)
     }
 
