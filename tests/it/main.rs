@@ -8,6 +8,7 @@
 mod bad_input;
 mod host;
 mod interruption;
+mod peer_scenarios;
 mod program;
 mod reproducible;
 mod servers;

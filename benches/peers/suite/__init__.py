@@ -1,0 +1,1 @@
+"""Measures load tools side by side: see benches/peers/README.md."""
