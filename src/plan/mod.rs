@@ -6,6 +6,7 @@ mod criteria;
 mod journey;
 mod load;
 mod metric;
+mod partition;
 mod target;
 mod template;
 
@@ -16,6 +17,7 @@ pub use journey::{
 };
 pub use load::{Connections, DurationDistribution, Executor, Load, Spacing, Stage};
 pub use metric::{Metric, Unit};
+pub use partition::Partition;
 pub use target::{
     Architecture, Attachment, ClassConnect, Database, ReferenceServer, RemoteTarget, Target, TargetKind,
     Tokens,
