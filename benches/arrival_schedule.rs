@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use loadtest::chance::Chance;
-use loadtest::plan::{Executor, Spacing, Stage};
-use loadtest::schedule::{Arrivals, Partition};
+use loadtest::plan::{Executor, Partition, Spacing, Stage};
+use loadtest::schedule::Arrivals;
 use loadtest::units::Rate;
 
 /// Long enough that the schedule does not end within a sample; it begins again when it does.
@@ -39,7 +39,7 @@ fn ramp(spacing: Spacing) -> Executor {
 
 fn next_arrival(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("next_arrival");
-    let quarter = Partition { index: 1, of: 4 };
+    let quarter = Partition::try_new(1, 4).expect("1 is below 4");
     for (name, executor, partition) in [
         ("constant_even", constant(Spacing::Even), Partition::WHOLE),
         ("constant_poisson", constant(Spacing::Poisson), Partition::WHOLE),

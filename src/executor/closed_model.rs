@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::pool::Pool;
+use super::pool::{BusyUser, Pool};
 use super::stop::{Stop, StopSignal};
-use crate::schedule::{Partition, VuProfile};
+use crate::plan::Partition;
+use crate::schedule::VuProfile;
 use crate::step::Context;
 use crate::vu::Iteration;
 
@@ -70,16 +71,30 @@ struct User {
 }
 
 impl User {
-    async fn keep_iterating(self, context: Rc<Context>, mut busy: super::pool::BusyUser) {
-        while self.index < self.wanted.get() {
-            let ticket = self.issued.get() * u64::from(self.partition.of) + u64::from(self.partition.index);
-            self.issued.set(self.issued.get() + 1);
-            context.recorder.iterations(|iterations| iterations.due += 1);
-            let iteration = Iteration::begin(Rc::clone(&context), ticket, context.clock.now());
-            busy.user.iterate(iteration).await;
-            // An iteration without any wait must not keep the others from running.
-            tokio::task::yield_now().await;
-        }
+    async fn keep_iterating(self, context: Rc<Context>, busy: BusyUser) {
+        iterate_on(context, busy, || self.next_ticket()).await;
         self.running.borrow_mut().remove(&self.index);
+    }
+
+    fn next_ticket(&self) -> Option<u64> {
+        (self.index < self.wanted.get()).then(|| {
+            let issued = self.issued.replace(self.issued.get() + 1);
+            issued * self.partition.of() + self.partition.index()
+        })
+    }
+}
+
+/// One iteration after the other, for as long as there is a ticket for the next.
+pub(super) async fn iterate_on(
+    context: Rc<Context>,
+    mut busy: BusyUser,
+    mut next_ticket: impl FnMut() -> Option<u64>,
+) {
+    while let Some(ticket) = next_ticket() {
+        context.recorder.iterations(|iterations| iterations.due += 1);
+        let iteration = Iteration::begin(Rc::clone(&context), ticket, context.clock.now());
+        busy.user.iterate(iteration).await;
+        // An iteration without any wait must not keep the others from running.
+        tokio::task::yield_now().await;
     }
 }

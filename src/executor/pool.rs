@@ -1,6 +1,7 @@
 //! The virtual users of one worker: a fixed number of places, whoever is under way, and the drain at the end.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
 
 use tokio::task::JoinSet;
@@ -75,6 +76,14 @@ impl Pool {
         tasks.spawn_local(task);
         // Ended tasks leave the set here, so that it holds no more than those under way.
         while tasks.try_join_next().is_some() {}
+    }
+
+    /// Waits until no task is under way. It may be given up at any time: the tasks go on.
+    pub async fn all_ended(&self) {
+        while poll_fn(|cx| self.tasks.borrow_mut().poll_join_next(cx))
+            .await
+            .is_some()
+        {}
     }
 
     /// Waits for all tasks: until they end, the drain is over, or the run is told to stop now. What is left is cut

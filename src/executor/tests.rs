@@ -4,6 +4,7 @@
 mod asynchronous;
 mod backend;
 mod conservation;
+mod iterations;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,9 @@ use super::*;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::identity::Identities;
-use crate::metrics::{Batch, Measurements, Outcome, Recorder, Sample, SeriesKind, Slice, Thresholds};
+use crate::metrics::{
+    Batch, Measurements, Outcome, Recorder, RequestSample, Sample, SeriesKind, Slice, Thresholds,
+};
 use crate::pacing::Pacer;
 use crate::plan::*;
 use crate::protocol::Connector;
@@ -118,6 +121,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             warm_up: Duration::ZERO,
             drain: Duration::from_secs(5),
             workers: 1,
+            partition: Partition::WHOLE,
         },
         journeys: vec![Journey {
             name: "j".into(),
@@ -195,15 +199,26 @@ async fn run_against<F: Future<Output = ()> + 'static>(
     app: impl FnOnce(RunClock, Moment) -> axum::Router,
     disturb: impl FnOnce(RunClock, Moment, StopSwitch) -> F,
 ) -> Run {
+    run_after(Duration::ZERO, plan, app, disturb).await
+}
+
+/// As [`run_against`]; the worker is ready some time before the load starts.
+async fn run_after<F: Future<Output = ()> + 'static>(
+    lead: Duration,
+    plan: Plan,
+    app: impl FnOnce(RunClock, Moment) -> axum::Router,
+    disturb: impl FnOnce(RunClock, Moment, StopSwitch) -> F,
+) -> Run {
     LocalSet::new()
         .run_until(async move {
             let clock = RunClock::start();
-            let epoch = clock.now();
+            let epoch = clock.now().plus(lead);
             let (connections, listener) = mpsc::channel(1_024);
             let app = app(clock, epoch);
             tokio::task::spawn_local(async move { axum::serve(MemoryListener(listener), app).await });
 
             let chance = Chance::new(plan.seed);
+            let partition = plan.load.partition;
             let recorder = Recorder::default();
             let context = Rc::new(Context {
                 pacer: Pacer::of_runtime(clock),
@@ -222,7 +237,7 @@ async fn run_against<F: Future<Output = ()> + 'static>(
             });
             let (switch, signal) = StopSwitch::new();
             tokio::task::spawn_local(disturb(clock, epoch, switch));
-            drive(context, Partition::WHOLE, signal).await;
+            drive(context, partition, signal).await;
             let batch = recorder.take();
             assert!(batch.iterations.conserved(), "{:?}", batch.iterations);
             Run { batch, epoch }

@@ -60,7 +60,7 @@ pub enum Outcome {
     Protocol,
     /// A check on the answer did not hold, or a value to save was not there.
     Check,
-    /// Never sent: no virtual user was free when it was due.
+    /// Never sent: no virtual user was free when it was due, or the time for it to begin was over.
     Dropped,
     /// Cut off at the end of the drain.
     Unfinished,
@@ -82,7 +82,7 @@ impl Outcome {
             Outcome::Status(code) => format!("status {code}"),
             Outcome::Protocol => "invalid answer".to_owned(),
             Outcome::Check => "check failed".to_owned(),
-            Outcome::Dropped => "dropped: no free virtual user".to_owned(),
+            Outcome::Dropped => "dropped: never begun".to_owned(),
             Outcome::Unfinished => "unfinished at the end".to_owned(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Partition;
 use crate::units::Rate;
 
 /// The load of a run.
@@ -15,8 +16,10 @@ pub struct Load {
     pub warm_up: Duration,
     /// After the last ticket: how long iterations under way, and the results they wait for, may take to end.
     pub drain: Duration,
-    /// Threads that drive virtual users; at least 1.
+    /// Threads that drive virtual users; at least 1, and no more than there are virtual users.
     pub workers: u16,
+    /// The part of the whole load that this run drives; its workers share it.
+    pub partition: Partition,
 }
 
 /// Whether a connection lasts for one iteration or for the life of a virtual user.
@@ -38,7 +41,7 @@ pub enum Spacing {
 }
 
 /// What drives iterations. Open models schedule arrivals whether the target keeps up or not; closed models keep a
-/// number of users busy.
+/// number of users busy, for a time or for a number of iterations.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Executor {
     ConstantArrivalRate {
@@ -59,6 +62,18 @@ pub enum Executor {
         start_vus: u32,
         stages: Vec<Stage<u32>>,
     },
+    PerVuIterations {
+        vus: u32,
+        /// Iterations of each virtual user.
+        iterations: u32,
+        max_duration: Duration,
+    },
+    SharedIterations {
+        vus: u32,
+        /// Iterations of all virtual users together; at least as many as there are users.
+        iterations: u32,
+        max_duration: Duration,
+    },
 }
 
 /// A straight line from the value before to `target`, over `duration`.
@@ -76,10 +91,12 @@ impl Executor {
             Executor::RampingArrivalRate { .. } => "ramping-arrival-rate",
             Executor::ConstantVus { .. } => "constant-vus",
             Executor::RampingVus { .. } => "ramping-vus",
+            Executor::PerVuIterations { .. } => "per-vu-iterations",
+            Executor::SharedIterations { .. } => "shared-iterations",
         }
     }
 
-    /// How long tickets are issued.
+    /// How long tickets are issued; at most, when there is a fixed number of them.
     pub fn duration(&self) -> Duration {
         match self {
             Executor::ConstantArrivalRate { duration, .. } | Executor::ConstantVus { duration, .. } => {
@@ -87,6 +104,8 @@ impl Executor {
             }
             Executor::RampingArrivalRate { stages, .. } => stages.iter().map(|stage| stage.duration).sum(),
             Executor::RampingVus { stages, .. } => stages.iter().map(|stage| stage.duration).sum(),
+            Executor::PerVuIterations { max_duration, .. }
+            | Executor::SharedIterations { max_duration, .. } => *max_duration,
         }
     }
 
@@ -94,7 +113,24 @@ impl Executor {
     pub fn is_open(&self) -> bool {
         match self {
             Executor::ConstantArrivalRate { .. } | Executor::RampingArrivalRate { .. } => true,
-            Executor::ConstantVus { .. } | Executor::RampingVus { .. } => false,
+            Executor::ConstantVus { .. }
+            | Executor::RampingVus { .. }
+            | Executor::PerVuIterations { .. }
+            | Executor::SharedIterations { .. } => false,
+        }
+    }
+
+    /// The iterations of one part of the load, when their number is fixed.
+    pub fn fixed_iterations(&self, partition: Partition) -> Option<u64> {
+        match self {
+            Executor::ConstantArrivalRate { .. }
+            | Executor::RampingArrivalRate { .. }
+            | Executor::ConstantVus { .. }
+            | Executor::RampingVus { .. } => None,
+            Executor::PerVuIterations { vus, iterations, .. } => {
+                Some(u64::from(partition.share(*vus)) * u64::from(*iterations))
+            }
+            Executor::SharedIterations { iterations, .. } => Some(u64::from(partition.share(*iterations))),
         }
     }
 }

@@ -8,6 +8,7 @@ mod criteria;
 mod journey;
 mod load;
 mod metric;
+mod partition;
 mod target;
 mod template;
 
@@ -18,6 +19,7 @@ pub use journey::{
 };
 pub use load::{Connections, DurationDistribution, Executor, Load, Spacing, Stage};
 pub use metric::{Metric, Unit};
+pub use partition::Partition;
 pub use target::{
     Architecture, Attachment, ClassConnect, Database, ReferenceServer, RemoteTarget, Target, TargetKind,
     Tokens,

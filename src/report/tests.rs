@@ -9,7 +9,7 @@ use super::*;
 use crate::metrics::IncidentKind;
 use crate::plan::{Comparator, JudgeMode, Metric};
 use crate::sla::fixture::{self, Run, Trouble};
-use crate::sla::replay;
+use crate::sla::{FixedIterations, replay};
 
 pub(crate) fn facts() -> RunFacts {
     RunFacts {
@@ -59,8 +59,16 @@ pub(crate) fn record(mut run: Run) -> RunRecord {
     RunRecord::new(facts(), &run.criteria, &run.context, &run.evidence, &run.judge()).unwrap()
 }
 
-fn all_runs() -> [(&'static str, Run); 5] {
+fn all_runs() -> [(&'static str, Run); 6] {
+    let mut fixed = fixture::healthy();
+    fixed.context.arrivals_planned = None;
+    fixed.context.fixed_iterations = Some(FixedIterations {
+        iterations: fixed.evidence.iterations.due,
+        vus: 70,
+        max_duration: Duration::from_secs(600),
+    });
     [
+        ("fixed_iterations", fixed),
         ("healthy", fixture::healthy()),
         ("slow", fixture::slow()),
         ("failing", fixture::failing()),

@@ -50,7 +50,7 @@ impl Collector {
             iterations: Iterations::default(),
             ledger: Ledger::default(),
             health: GeneratorHealth {
-                vus_max: plan.load.max_vus,
+                vus_max: plan.load.partition.share(plan.load.max_vus),
                 ..GeneratorHealth::default()
             },
             failures: Vec::new(),

@@ -14,8 +14,8 @@ use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::executor::{Stop, StopSwitch};
 use crate::metrics::{Incident, IncidentKind, Interruption};
-use crate::plan::{Plan, WindowPolicy};
-use crate::schedule::{Arrivals, Partition};
+use crate::plan::{Executor, Partition, Plan, WindowPolicy};
+use crate::schedule::Arrivals;
 use crate::sla::{Change, WindowWatch};
 use crate::target::Child;
 
@@ -234,13 +234,14 @@ struct DueArrivals {
     /// `None` for closed models.
     by_second: Option<Vec<u32>>,
     chance: Chance,
-    plan_executor: crate::plan::Executor,
+    executor: Executor,
+    partition: Partition,
 }
 
 impl DueArrivals {
     fn of(plan: &Plan) -> Self {
         let chance = Chance::new(plan.seed);
-        let by_second = Arrivals::new(&plan.load.executor, chance, Partition::WHOLE).map(|arrivals| {
+        let by_second = Arrivals::new(&plan.load.executor, chance, plan.load.partition).map(|arrivals| {
             let mut seconds = Vec::new();
             for arrival in arrivals {
                 let second = arrival.offset.as_secs() as usize;
@@ -254,7 +255,8 @@ impl DueArrivals {
         Self {
             by_second,
             chance,
-            plan_executor: plan.load.executor.clone(),
+            executor: plan.load.executor.clone(),
+            partition: plan.load.partition,
         }
     }
 
@@ -268,7 +270,7 @@ impl DueArrivals {
 
     /// Arrivals due before an offset.
     fn before(&self, offset: Duration) -> Option<u64> {
-        let arrivals = Arrivals::new(&self.plan_executor, self.chance, Partition::WHOLE)?;
+        let arrivals = Arrivals::new(&self.executor, self.chance, self.partition)?;
         Some(arrivals.take_while(|arrival| arrival.offset < offset).count() as u64)
     }
 }

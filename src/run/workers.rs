@@ -13,9 +13,8 @@ use crate::clock::{Moment, RunClock};
 use crate::executor::{StopSignal, drive};
 use crate::metrics::{Batch, Recorder, WorkerHealth};
 use crate::pacing::Pacer;
-use crate::plan::Plan;
+use crate::plan::{Partition, Plan};
 use crate::protocol::Connector;
-use crate::schedule::Partition;
 use crate::step::{CommonHeaders, Context};
 use crate::target::Endpoints;
 
@@ -63,16 +62,17 @@ pub(super) fn start(
     stop: &StopSignal,
 ) -> std::io::Result<mpsc::Receiver<WorkerMessage>> {
     let (messages, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
-    let of = shared.plan.load.workers;
-    for index in 0..of {
+    let load = &shared.plan.load;
+    for (index, partition) in (0..).zip(load.partition.split(load.workers)) {
         let (shared, stop, messages) = (shared.clone(), stop.clone(), messages.clone());
         std::thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 match runtime {
-                    Ok(runtime) => LocalSet::new()
-                        .block_on(&runtime, work(shared, Partition { index, of }, stop, messages)),
+                    Ok(runtime) => {
+                        LocalSet::new().block_on(&runtime, work(shared, index, partition, stop, messages))
+                    }
                     Err(error) => {
                         let end = WorkerEnd::failed(index, format!("cannot start a runtime: {error}"));
                         // The receiver lives until every worker has ended.
@@ -101,6 +101,7 @@ impl WorkerEnd {
 
 async fn work(
     shared: WorkerPlan,
+    index: u16,
     partition: Partition,
     stop: StopSignal,
     messages: mpsc::Sender<WorkerMessage>,
@@ -119,7 +120,7 @@ async fn work(
         Ok(context) => {
             let report = drive(Rc::new(context), partition, stop).await;
             let health = WorkerHealth {
-                index: partition.index,
+                index,
                 cpu: thread_cpu_time(),
                 wall: shared.clock.now().since(started),
                 longest_hiccup: hiccups.get(),
@@ -131,7 +132,7 @@ async fn work(
                 failure: None,
             }
         }
-        Err(error) => WorkerEnd::failed(partition.index, error),
+        Err(error) => WorkerEnd::failed(index, error),
     };
     regular.abort();
     hand_over.once().await;

@@ -7,7 +7,7 @@ mod profile;
 use std::time::Duration;
 
 use crate::chance::{Chance, Purpose};
-use crate::plan::{Executor, Spacing};
+use crate::plan::{Executor, Partition, Spacing};
 pub use profile::{RateProfile, VuProfile};
 
 /// The right to start one iteration.
@@ -17,32 +17,6 @@ pub struct Arrival {
     pub ticket: u64,
     /// When it is due, from the start of the load.
     pub offset: Duration,
-}
-
-/// Which of the tickets belong to one worker: those whose number is `index` modulo `of`.
-///
-/// Every worker walks the same global sequence, so any number of workers issues exactly the same arrivals; n workers
-/// with Poisson streams of a rate of 1/n each would not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Partition {
-    pub index: u16,
-    pub of: u16,
-}
-
-impl Partition {
-    /// The whole sequence.
-    pub const WHOLE: Partition = Partition { index: 0, of: 1 };
-
-    /// Whether a ticket belongs to this part.
-    pub fn holds(self, ticket: u64) -> bool {
-        ticket % u64::from(self.of) == u64::from(self.index)
-    }
-
-    /// This part's share of `total` things that are dealt out in turn.
-    pub fn share(self, total: u32) -> u32 {
-        let of = u32::from(self.of);
-        total / of + u32::from(u32::from(self.index) < total % of)
-    }
 }
 
 /// The arrivals of an open model, in order of time.
@@ -71,7 +45,10 @@ impl Arrivals {
                 stages,
                 spacing,
             } => (RateProfile::ramping(*start_rate, stages), *spacing),
-            Executor::ConstantVus { .. } | Executor::RampingVus { .. } => return None,
+            Executor::ConstantVus { .. }
+            | Executor::RampingVus { .. }
+            | Executor::PerVuIterations { .. }
+            | Executor::SharedIterations { .. } => return None,
         };
         let mut arrivals = Self {
             profile,

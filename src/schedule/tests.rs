@@ -154,16 +154,11 @@ proptest! {
     fn workers_take_an_exact_partition(seed in any::<u64>(), of in 1_u16..5, poisson in any::<bool>()) {
         let executor = constant(50.0, 4, if poisson { Spacing::Poisson } else { Spacing::Even });
         let whole = offsets(&executor, seed);
-        let mut parts: Vec<Arrival> = (0..of)
-            .flat_map(|index| Arrivals::new(&executor, Chance::new(seed), Partition { index, of }).unwrap())
+        let mut parts: Vec<Arrival> = Partition::WHOLE
+            .split(of)
+            .flat_map(|part| Arrivals::new(&executor, Chance::new(seed), part).unwrap())
             .collect();
         parts.sort_by_key(|arrival| arrival.ticket);
         prop_assert_eq!(parts, whole);
-    }
-
-    #[test]
-    fn shares_add_up(total in 0_u32..10_000, of in 1_u16..9) {
-        let sum: u32 = (0..of).map(|index| Partition { index, of }.share(total)).sum();
-        prop_assert_eq!(sum, total);
     }
 }

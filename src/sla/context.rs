@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::metrics::Evidence;
-use crate::plan::{Executor, Journey, Limit, Metric, Plan, Statistic, Step, StepInfo, TargetKind};
+use crate::plan::{Executor, Journey, Limit, Load, Metric, Plan, Statistic, Step, StepInfo, TargetKind};
 
 /// Response time that a request is taken to have on a healthy target when the criteria do not say.
 const HEALTHY_RESPONSE: Duration = Duration::from_millis(150);
@@ -18,6 +18,8 @@ pub struct Context {
     pub arrivals_planned: Option<u64>,
     /// Highest planned rate of arrivals per second; 0 for closed models.
     pub peak_rate: f64,
+    /// What an executor with a fixed number of iterations sets out to do; `None` for all others.
+    pub fixed_iterations: Option<FixedIterations>,
     /// How long an iteration lasts on a healthy target, without the results it waits for: think times, and requests
     /// at their own limit.
     pub iteration_healthy: Duration,
@@ -31,6 +33,15 @@ pub struct Context {
     /// Whether `realtime_latency` is an upper bound only, because the target's clock is not known well enough. An
     /// upper bound may pass a target, never fail it.
     pub realtime_is_upper_bound: bool,
+}
+
+/// A number of iterations, and who has how long for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FixedIterations {
+    pub iterations: u64,
+    pub vus: u32,
+    /// How long iterations may begin.
+    pub max_duration: Duration,
 }
 
 impl Context {
@@ -55,7 +66,8 @@ impl Context {
         Self {
             steps: plan.steps.clone(),
             arrivals_planned,
-            peak_rate: peak_rate(&plan.load.executor),
+            peak_rate: peak_rate(&plan.load),
+            fixed_iterations: fixed_iterations(&plan.load),
             iteration_healthy: Duration::try_from_secs_f64(busy.seconds).unwrap_or(Duration::MAX),
             awaits: busy.awaits,
             await_healthy: plan
@@ -72,13 +84,24 @@ impl Context {
     /// deviations of a Poisson number of users on top. The wait for a result is the delay that the mock injected, as
     /// measured, or else the longest one that a healthy target sees.
     pub fn pool_needed(&self, evidence: &Evidence) -> f64 {
+        let users = self.peak_rate * self.iteration_s(evidence);
+        users + 3.0 * users.sqrt()
+    }
+
+    /// How long the users need on a healthy target for a fixed number of iterations.
+    pub fn time_needed(&self, fixed: FixedIterations, evidence: &Evidence) -> Duration {
+        let of_each = fixed.iterations.div_ceil(u64::from(fixed.vus.max(1)));
+        Duration::try_from_secs_f64(of_each as f64 * self.iteration_s(evidence)).unwrap_or(Duration::MAX)
+    }
+
+    /// How many seconds an iteration lasts on a healthy target, waits included.
+    fn iteration_s(&self, evidence: &Evidence) -> f64 {
         let wait_s = evidence
             .hops
             .iter()
             .find(|hop| hop.injected && hop.count > 0)
             .map_or(self.await_healthy.as_secs_f64(), |hop| hop.p50_ms / 1e3);
-        let users = self.peak_rate * (self.iteration_healthy.as_secs_f64() + self.awaits * wait_s);
-        users + 3.0 * users.sqrt()
+        self.iteration_healthy.as_secs_f64() + self.awaits * wait_s
     }
 }
 
@@ -125,8 +148,9 @@ fn healthy_response(plan: &Plan) -> Duration {
         .unwrap_or(HEALTHY_RESPONSE)
 }
 
-fn peak_rate(executor: &Executor) -> f64 {
-    match executor {
+/// The rate of the part of the load that the run drives.
+fn peak_rate(load: &Load) -> f64 {
+    let whole = match &load.executor {
         Executor::ConstantArrivalRate { rate, .. } => rate.as_per_second(),
         Executor::RampingArrivalRate {
             start_rate, stages, ..
@@ -134,15 +158,27 @@ fn peak_rate(executor: &Executor) -> f64 {
             .iter()
             .map(|stage| stage.target.as_per_second())
             .fold(start_rate.as_per_second(), f64::max),
-        Executor::ConstantVus { .. } | Executor::RampingVus { .. } => 0.0,
-    }
+        Executor::ConstantVus { .. }
+        | Executor::RampingVus { .. }
+        | Executor::PerVuIterations { .. }
+        | Executor::SharedIterations { .. } => 0.0,
+    };
+    whole / load.partition.of() as f64
+}
+
+fn fixed_iterations(load: &Load) -> Option<FixedIterations> {
+    Some(FixedIterations {
+        iterations: load.executor.fixed_iterations(load.partition)?,
+        vus: load.partition.share(load.max_vus),
+        max_duration: load.executor.duration(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::{
-        Architecture, Connections, Criteria, Database, DurationDistribution, JudgeMode, Load,
+        Architecture, Connections, Criteria, Database, DurationDistribution, JudgeMode, Load, Partition,
         ReferenceServer, Spacing, Stage, Target, ThinkStep, Variables,
     };
     use crate::sla::fixture;
@@ -202,6 +238,7 @@ mod tests {
                 warm_up: Duration::ZERO,
                 drain: Duration::from_secs(10),
                 workers: 1,
+                partition: Partition::WHOLE,
             },
             journeys,
             steps: Vec::new(),
@@ -230,5 +267,39 @@ mod tests {
         assert_eq!(context.iteration_healthy, Duration::from_secs(4));
         assert_eq!(context.pool_needed(&fixture::healthy().evidence), 130.0);
         assert!(!context.submissions && !context.realtime_is_upper_bound);
+        assert_eq!(context.fixed_iterations, None);
+    }
+
+    #[test]
+    fn the_time_for_a_fixed_number_of_iterations_follows_from_what_each_user_has_to_do() {
+        let mut plan = plan(vec![journey("only", 1, vec![think(4)])]);
+        plan.load.max_vus = 10;
+        plan.load.executor = Executor::SharedIterations {
+            vus: 10,
+            iterations: 101,
+            max_duration: Duration::from_secs(60),
+        };
+        let context = Context::of(&plan, None);
+        let fixed = context.fixed_iterations.unwrap();
+        assert_eq!((fixed.iterations, fixed.vus), (101, 10));
+        // One of the ten users has eleven iterations of 4 s.
+        let needed = context.time_needed(fixed, &fixture::healthy().evidence);
+        assert_eq!(needed, Duration::from_secs(44));
+    }
+
+    #[test]
+    fn one_of_several_machines_needs_its_part_only() {
+        let mut plan = plan(vec![journey("only", 1, vec![think(4)])]);
+        plan.load.partition = Partition::try_new(1, 4).unwrap();
+        assert_eq!(Context::of(&plan, None).peak_rate, 6.25);
+        plan.load.max_vus = 10;
+        plan.load.executor = Executor::PerVuIterations {
+            vus: 10,
+            iterations: 3,
+            max_duration: Duration::from_secs(60),
+        };
+        let fixed = Context::of(&plan, None).fixed_iterations.unwrap();
+        // Users 1, 5 and 9 of ten.
+        assert_eq!((fixed.iterations, fixed.vus), (9, 3));
     }
 }

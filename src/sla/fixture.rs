@@ -170,6 +170,7 @@ pub(crate) fn context() -> Context {
         ],
         arrivals_planned: Some(RATE * LOAD_S),
         peak_rate: RATE as f64,
+        fixed_iterations: None,
         iteration_healthy: Duration::from_millis(2_600),
         awaits: 2.0,
         await_healthy: Duration::from_millis(1_300),

@@ -155,10 +155,17 @@ impl Case<'_> {
             }
         }
         if validity::dropped_by_target(self.evidence, self.context) {
-            reasons.push(format!(
-                "{} were turned away because earlier users were still waiting for the target.",
-                counted(self.evidence.iterations.dropped, "arriving user")
-            ));
+            let dropped = self.evidence.iterations.dropped;
+            reasons.push(match self.context.fixed_iterations {
+                None => format!(
+                    "{} were turned away because earlier users were still waiting for the target.",
+                    counted(dropped, "arriving user")
+                ),
+                Some(_) => format!(
+                    "{} could not begin in time because users were still waiting for the target.",
+                    counted(dropped, "iteration")
+                ),
+            });
         }
         reasons
     }

@@ -22,7 +22,7 @@ mod verdict;
 mod window;
 pub mod wording;
 
-pub use context::Context;
+pub use context::{Context, FixedIterations};
 pub use finding::{Finding, Status, Subject};
 pub use judge::{Judgement, judge};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};

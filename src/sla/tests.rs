@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::fixture::{
     self, Run, Trouble, failing, healthy, lossy, share, slow, starved_generator, throughput, time,
 };
-use super::{CheckName, Judgement, Severity, Status, Verdict, replay};
+use super::{CheckName, FixedIterations, Judgement, Severity, Status, Verdict, replay};
 use crate::metrics::{Incident, IncidentKind, Interruption, SeriesKey, SeriesKind};
 use crate::plan::{Comparator, JudgeMode, Metric, StepId};
 
@@ -286,6 +286,45 @@ fn dropped_arrivals_are_blamed_on_whoever_kept_users_waiting() {
     expect(&run, Verdict::NoGo, 10);
     run.evidence.generator.vus_max = 40;
     expect(&run, Verdict::Invalid, 12);
+}
+
+/// A run with a fixed number of iterations, of which the last fifty did not begin within `max_duration`.
+fn cut_off(max_duration: Duration) -> Run {
+    let mut run = healthy();
+    let all = &mut run.evidence.iterations;
+    (all.dropped, all.started, all.succeeded) = (50, all.due - 50, all.due - 50);
+    run.context.arrivals_planned = None;
+    run.context.peak_rate = 0.0;
+    run.context.fixed_iterations = Some(FixedIterations {
+        iterations: all.due,
+        vus: 70,
+        max_duration,
+    });
+    run
+}
+
+#[test]
+fn iterations_that_could_not_begin_are_blamed_on_whoever_kept_users_waiting() {
+    // Ten iterations of each user, 2.6 s and two waits of 1.21 s each on a healthy target: 50.2 s.
+    let judgement = expect(&cut_off(Duration::from_secs(51)), Verdict::NoGo, 10);
+    assert!(judgement.reasons[0].contains("50 iterations could not begin in time"));
+    let judgement = expect(&cut_off(Duration::from_secs(50)), Verdict::Invalid, 12);
+    assert!(judgement.reasons[0].contains("raise max_duration"));
+}
+
+#[test]
+fn a_fixed_number_of_iterations_is_delivered_or_called_off_on_purpose() {
+    let mut run = cut_off(Duration::from_secs(60));
+    let all = &mut run.evidence.iterations;
+    (all.dropped, all.started, all.succeeded) = (0, all.due, all.due);
+    // It ended before its longest duration, as it should.
+    run.evidence.timeline.load_planned_s = 60.0;
+    expect(&run, Verdict::Go, 0);
+    run.context.fixed_iterations.as_mut().unwrap().iterations += 1;
+    expect(&run, Verdict::Invalid, 12);
+    run.evidence.interruption = Some(Interruption::Drained);
+    let judgement = expect(&run, Verdict::Interrupted, 130);
+    assert_eq!(severity_of(&judgement, CheckName::PlanDelivered), Severity::Ok);
 }
 
 #[test]

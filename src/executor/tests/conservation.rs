@@ -46,6 +46,20 @@ fn executors() -> impl Strategy<Value = Executor> {
             }
         }),
         (1_u32..8, millis(100..1_500)).prop_map(|(vus, duration)| Executor::ConstantVus { vus, duration }),
+        (1_u32..8, 1_u32..20, millis(100..1_500)).prop_map(|(vus, iterations, max_duration)| {
+            Executor::PerVuIterations {
+                vus,
+                iterations,
+                max_duration,
+            }
+        }),
+        (1_u32..8, 0_u32..60, millis(100..1_500)).prop_map(|(vus, more, max_duration)| {
+            Executor::SharedIterations {
+                vus,
+                iterations: vus + more,
+                max_duration,
+            }
+        }),
     ]
 }
 

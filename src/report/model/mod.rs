@@ -21,7 +21,7 @@ pub use health::{
     AuditRecord, GeneratorRecord, HopRecord, IncidentRecord, IterationsRecord, MockRecord, TimelineRecord,
     ViolationRecord, WorkerRecord,
 };
-pub use plan::{PlanRecord, StepRecord};
+pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
 use crate::plan::{StepInfo, StepKind};
-use crate::sla::Context;
+use crate::sla::{Context, FixedIterations};
 
 /// What the judge needs to know of the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,11 +14,22 @@ pub struct PlanRecord {
     pub steps: Vec<StepRecord>,
     pub arrivals_planned: Option<u64>,
     pub peak_rate_per_s: f64,
+    /// Absent when the executor has no fixed number of iterations, and in files of versions that knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_iterations: Option<FixedIterationsRecord>,
     pub iteration_healthy_ms: f64,
     pub awaits: f64,
     pub await_healthy_ms: f64,
     pub submissions: bool,
     pub realtime_is_upper_bound: bool,
+}
+
+/// A number of iterations, and who has how long for them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FixedIterationsRecord {
+    pub iterations: u64,
+    pub vus: u32,
+    pub max_duration_ms: f64,
 }
 
 /// A measured step.
@@ -54,6 +65,11 @@ impl PlanRecord {
                 .collect(),
             arrivals_planned: context.arrivals_planned,
             peak_rate_per_s: context.peak_rate,
+            fixed_iterations: context.fixed_iterations.map(|fixed| FixedIterationsRecord {
+                iterations: fixed.iterations,
+                vus: fixed.vus,
+                max_duration_ms: fixed.max_duration.as_micros() as f64 / 1e3,
+            }),
             iteration_healthy_ms: context.iteration_healthy.as_micros() as f64 / 1e3,
             awaits: context.awaits,
             await_healthy_ms: context.await_healthy.as_micros() as f64 / 1e3,
@@ -82,6 +98,11 @@ impl PlanRecord {
             steps,
             arrivals_planned: self.arrivals_planned,
             peak_rate: self.peak_rate_per_s,
+            fixed_iterations: self.fixed_iterations.as_ref().map(|fixed| FixedIterations {
+                iterations: fixed.iterations,
+                vus: fixed.vus,
+                max_duration: duration(fixed.max_duration_ms),
+            }),
             iteration_healthy: duration(self.iteration_healthy_ms),
             awaits: self.awaits,
             await_healthy: duration(self.await_healthy_ms),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::plan::Executor;
+use crate::plan::{Executor, Partition};
 
 /// New users per second over time: straight lines from corner to corner.
 pub(super) struct Flow {
@@ -14,6 +14,12 @@ pub(super) struct Flow {
 pub(super) fn flow(executor: &Executor, journey_time: Duration) -> Flow {
     let constant = |value: f64, duration: Duration| vec![(0.0, value), (duration.as_secs_f64(), value)];
     let per_vu = 1.0 / journey_time.as_secs_f64().max(1e-3);
+    let until_done = |vus: u32, max_duration: Duration| {
+        let rate = f64::from(vus) * per_vu;
+        let iterations = executor.fixed_iterations(Partition::WHOLE).unwrap_or_default();
+        let taken = Duration::try_from_secs_f64(iterations as f64 / rate).unwrap_or(Duration::MAX);
+        constant(rate, taken.min(max_duration))
+    };
     let corners = match executor {
         Executor::ConstantArrivalRate { rate, duration, .. } => constant(rate.as_per_second(), *duration),
         Executor::ConstantVus { vus, duration } => constant(f64::from(*vus) * per_vu, *duration),
@@ -31,6 +37,12 @@ pub(super) fn flow(executor: &Executor, journey_time: Duration) -> Flow {
                 .map(|stage| (f64::from(stage.target) * per_vu, stage.duration));
             ramp(f64::from(*start_vus) * per_vu, targets)
         }
+        Executor::PerVuIterations {
+            vus, max_duration, ..
+        }
+        | Executor::SharedIterations {
+            vus, max_duration, ..
+        } => until_done(*vus, *max_duration),
     };
     Flow { corners }
 }
@@ -49,6 +61,12 @@ impl Flow {
     /// Users per second at the busiest moment.
     pub(super) fn peak(&self) -> f64 {
         self.corners.iter().map(|(_, rate)| *rate).fold(0.0, f64::max)
+    }
+
+    /// When the last user comes.
+    pub(super) fn end(&self) -> Duration {
+        let end = self.corners.last().map_or(0.0, |(time, _)| *time);
+        Duration::try_from_secs_f64(end).unwrap_or(Duration::MAX)
     }
 
     /// Users that come from one moment to another: the area below the lines.
@@ -97,6 +115,21 @@ mod tests {
             flow.between(Duration::from_secs(15), Duration::from_secs(80)),
             2500.0
         );
+    }
+
+    #[test]
+    fn a_fixed_number_of_iterations_ends_when_it_is_reached_or_its_time_is_over() {
+        let shared = |max_duration_s| Executor::SharedIterations {
+            vus: 10,
+            iterations: 100,
+            max_duration: Duration::from_secs(max_duration_s),
+        };
+        let each_takes = Duration::from_secs(2);
+        let done = flow(&shared(60), each_takes);
+        assert_eq!((done.peak(), done.end()), (5.0, Duration::from_secs(20)));
+        assert_eq!(done.between(Duration::ZERO, done.end()), 100.0);
+        let cut = flow(&shared(15), each_takes);
+        assert_eq!(cut.between(Duration::ZERO, cut.end()), 75.0);
     }
 
     #[test]

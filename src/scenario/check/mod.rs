@@ -11,7 +11,7 @@ use std::time::Duration;
 pub use targets::{Decision, TargetCheck};
 
 use self::journeys::Averages;
-use crate::plan::Plan;
+use crate::plan::{Partition, Plan};
 use crate::units::format_duration;
 
 /// What a plan comes to.
@@ -34,7 +34,10 @@ pub struct CheckReport {
     pub users_at_once: f64,
     pub max_vus: u32,
     pub warm_up: Duration,
+    /// How long users come; at most, when the number of iterations is fixed.
     pub load: Duration,
+    /// A fixed number of iterations, and how long they take with answers that take no time.
+    pub iterations: Option<(u64, Duration)>,
     /// At most; it ends early when nothing is pending.
     pub drain: Duration,
     /// The waits whose length is a guess, because no mock says how long the results take.
@@ -48,6 +51,10 @@ pub fn check(plan: &Plan) -> CheckReport {
     let executor = &plan.load.executor;
     let flow = arrivals::flow(executor, averages.time);
     let load = executor.duration();
+    // Only the run shows how long a fixed number of iterations takes.
+    let iterations = executor
+        .fixed_iterations(Partition::WHOLE)
+        .map(|iterations| (iterations, flow.end()));
     let users = flow.between(Duration::ZERO, load);
     let users_measured = flow.between(plan.load.warm_up, load);
     let users_at_once = if executor.is_open() {
@@ -60,7 +67,7 @@ pub fn check(plan: &Plan) -> CheckReport {
         scenario: plan.name.clone(),
         executor: executor.name(),
         users_per_s_peak: flow.peak(),
-        users_per_s_mean: users / load.as_secs_f64(),
+        users_per_s_mean: users / flow.end().as_secs_f64(),
         users,
         users_measured,
         requests_per_user: averages.requests(plan),
@@ -69,6 +76,7 @@ pub fn check(plan: &Plan) -> CheckReport {
         max_vus: plan.load.max_vus,
         warm_up: plan.load.warm_up,
         load,
+        iterations,
         drain: plan.load.drain,
         guessed_waits: averages.guessed_waits,
         targets: targets::check(plan, &averages, users_measured),
@@ -113,22 +121,38 @@ impl CheckReport {
                     self.users_at_once, self.max_vus
                 ),
             ),
-            (
-                "duration",
-                format!(
-                    "{} ({} warm-up, {} measured), then at most {} of drain: {} in all",
-                    format_duration(self.load),
-                    format_duration(self.warm_up),
-                    format_duration(self.load.saturating_sub(self.warm_up)),
-                    format_duration(self.drain),
-                    format_duration(self.load + self.drain)
-                ),
-            ),
+            ("duration", self.duration()),
         ];
         for (name, value) in lines {
             writeln!(f, "  {name:<21}{value}")?;
         }
         Ok(())
+    }
+
+    fn duration(&self) -> String {
+        let warm_up = format_duration(self.warm_up);
+        let drain = format_duration(self.drain);
+        let in_all = format_duration(self.load + self.drain);
+        match self.iterations {
+            None => format!(
+                "{} ({warm_up} warm-up, {} measured), then at most {drain} of drain: {in_all} in all",
+                format_duration(self.load),
+                format_duration(self.load.saturating_sub(self.warm_up)),
+            ),
+            Some((_, taken)) => format!(
+                "known afterwards: {} or more ({warm_up} warm-up), at most {}, then at most {drain} of drain: \
+                 {in_all} in all at most",
+                format_duration(round_to_ms(taken)),
+                format_duration(self.load),
+            ),
+        }
+    }
+
+    /// The iterations of a fixed number that would not even begin when answers take no time.
+    pub fn iterations_cut_off(&self) -> Option<u64> {
+        let (iterations, _) = self.iterations?;
+        let missing = iterations as f64 - self.users;
+        (missing >= 1.0).then_some(missing as u64)
     }
 
     fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,6 +167,14 @@ impl CheckReport {
                 f,
                 "{} of the waits are counted with their full deadline, because no mock says how long results take.",
                 self.guessed_waits
+            )?;
+        }
+        if let Some(missing) = self.iterations_cut_off() {
+            writeln!(
+                f,
+                "\nWARNING: about {missing} iterations would not begin before max_duration ({}) is over: they would be\n\
+                 dropped and the run would be INVALID. Raise max_duration, or set more users.",
+                format_duration(self.load)
             )?;
         }
         if self.pool_is_too_small() {

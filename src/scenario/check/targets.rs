@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::journeys::Averages;
-use crate::plan::{Comparator, Condition, Limit, Metric, Plan, Statistic, StepId};
+use crate::plan::{Comparator, Condition, Limit, Metric, Partition, Plan, Statistic, StepId};
 
 /// What one target can be judged on.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,6 +123,9 @@ fn samples(condition: &Condition, plan: &Plan, averages: &Averages, users: f64) 
             averages.submissions
         }
         (Metric::Availability, _) => {
+            if plan.load.executor.fixed_iterations(Partition::WHOLE).is_some() {
+                return None;
+            }
             let measured = plan.load.executor.duration().saturating_sub(plan.load.warm_up);
             return Some(measured.as_secs());
         }

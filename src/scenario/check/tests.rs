@@ -7,6 +7,28 @@ use insta::assert_snapshot;
 use super::super::{LoadOptions, load, read_file};
 use super::*;
 
+/// A scenario with this load, whose users do one thing and think for 2 s.
+fn with_load(load_keys: &str) -> CheckReport {
+    let text = format!(
+        "name = \"s\"\n[target]\nserver = \"reference\"\n[load]\n{load_keys}\n[[journey]]\nname = \"j\"\n\
+         steps = [{{ request = \"GET /\" }}, {{ think = \"2s\" }}]\n[sla]\nerror_rate = \"< 1%\"\navailability = \">= 99%\"\n[rollback]\nwindow = \"5s\"\nerror_rate = \"> 5%\"\n"
+    );
+    let loaded = load(
+        Path::new("s.toml"),
+        &LoadOptions {
+            sets: &[],
+            seed: None,
+            cores: 2,
+            environment: &|_| None,
+            read: &|_| Ok(text.clone()),
+        },
+    );
+    match loaded {
+        Ok(loaded) => check(&loaded.plan),
+        Err(diagnostics) => panic!("{diagnostics}"),
+    }
+}
+
 fn shipped(name: &str, sets: &[(&str, &str)]) -> CheckReport {
     let sets: Vec<(String, String)> = sets
         .iter()
@@ -94,4 +116,39 @@ fn a_short_run_says_which_targets_it_can_hardly_decide() {
     Users at once are arrivals times the time of a journey (4.58s): its mean think times and the mean delays
     of its results, with answers that take no time. A slower target has more users at once.
     "#);
+}
+
+#[test]
+fn a_fixed_number_of_iterations_has_a_length_that_only_the_run_shows() {
+    let report = with_load("executor = \"per-vu-iterations\"\nvus = 10\niterations = 20\nwarm_up = \"4s\"");
+    assert_eq!(report.iterations, Some((200, Duration::from_secs(40))));
+    assert_eq!((report.users, report.users_measured), (200.0, 180.0));
+    assert_eq!(report.iterations_cut_off(), None);
+    assert_snapshot!(report.to_string(), @r"
+    Scenario s
+
+      users per second     5.0 at the peak, 5.0 on average (per-vu-iterations)
+      users in all         200, of which 180 are judged
+      requests per second  5.0 at the peak, 5.0 on average (1.0 per user)
+      users at once        10 at the peak, of 10 virtual users
+      duration             known afterwards: 40s or more (4s warm-up), at most 10m, then at most 30s of drain: 10m30s in all at most
+
+      target                samples  may fail  can it be decided?
+      error_rate < 1%           180         1  yes
+      availability >= 99%         –         –  yes
+
+    Users at once are arrivals times the time of a journey (2s): its mean think times and the mean delays
+    of its results, with answers that take no time. A slower target has more users at once.
+    ");
+}
+
+#[test]
+fn iterations_that_cannot_begin_in_time_are_warned_of() {
+    let report =
+        with_load("executor = \"shared-iterations\"\nvus = 10\niterations = 200\nmax_duration = \"30s\"");
+    assert_eq!(report.iterations_cut_off(), Some(50));
+    assert!(
+        report.to_string().contains("WARNING: about 50 iterations"),
+        "{report}"
+    );
 }

@@ -4,20 +4,28 @@ use std::time::Duration;
 
 use super::super::diagnostic::{Diagnostics, list_names};
 use super::super::raw::{ArrivalsFile, ConnectionsFile, ExecutorFile, LoadFile, StageTarget};
-use super::at::{At, duration, duration_or, parse, positive_duration};
-use crate::plan::{Connections, Executor, Load, Spacing, Stage};
+use super::at::{At, duration, duration_or, parse, positive_duration, positive_duration_or};
+use crate::plan::{Connections, Executor, Load, Partition, Spacing, Stage};
 use crate::units::{Rate, format_duration};
 
 /// Virtual users of the arrival-rate executors, unless the scenario says otherwise.
 const MAX_VUS: i64 = 1000;
 
+/// Longest time for a fixed number of iterations to begin, unless the scenario says otherwise.
+const MAX_DURATION: Duration = Duration::from_secs(600);
+
+/// Most iterations of an executor with a fixed number of them. What never began is recorded all at once.
+const ITERATIONS_MAX: u64 = 1_000_000;
+
 /// The keys that only some executors take.
-const EXECUTOR_KEYS: [&str; 8] = [
+const EXECUTOR_KEYS: [&str; 10] = [
     "rate",
     "duration",
     "arrivals",
     "max_vus",
     "vus",
+    "iterations",
+    "max_duration",
     "start_rate",
     "start_vus",
     "stages",
@@ -59,7 +67,9 @@ pub(super) fn lower(
         Executor::ConstantArrivalRate { .. } | Executor::RampingArrivalRate { .. } => {
             u32::try_from(file.max_vus.unwrap_or(MAX_VUS)).ok()?
         }
-        Executor::ConstantVus { vus, .. } => *vus,
+        Executor::ConstantVus { vus, .. }
+        | Executor::PerVuIterations { vus, .. }
+        | Executor::SharedIterations { vus, .. } => *vus,
         Executor::RampingVus { start_vus, stages } => stages
             .iter()
             .map(|stage| stage.target)
@@ -73,10 +83,7 @@ pub(super) fn lower(
         None if executor.is_open() => Connections::PerIteration,
         None => Connections::PerVirtualUser,
     };
-    let workers = match file.workers {
-        Some(workers) => u16::try_from(workers).ok()?,
-        None => u16::try_from(cores.saturating_sub(1).clamp(1, 256)).unwrap_or(1),
-    };
+    let workers = workers(file, cores, max_vus, at, diagnostics)?;
     Some(Load {
         executor,
         max_vus,
@@ -84,25 +91,53 @@ pub(super) fn lower(
         warm_up,
         drain: drain?,
         workers,
+        partition: Partition::WHOLE,
     })
 }
 
+/// How many threads drive virtual users. Users are dealt out to them, so that none may go without.
+fn workers(
+    file: &LoadFile,
+    cores: usize,
+    max_vus: u32,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<u16> {
+    let Some(workers) = file.workers else {
+        let spare = u16::try_from(cores.saturating_sub(1).clamp(1, 256)).unwrap_or(1);
+        return Some(u16::try_from(max_vus).map_or(spare, |vus| spare.min(vus.max(1))));
+    };
+    let workers = u16::try_from(workers).ok()?;
+    if u32::from(workers) > max_vus {
+        diagnostics.push(
+            at.key("workers").value_span(),
+            format!(
+                "there are more workers than virtual users ({max_vus}): a worker without a user would drop all that \
+                 falls to it"
+            ),
+        );
+        return None;
+    }
+    Some(workers)
+}
+
 /// The executor's name, the keys that it takes, and how many of them (from the front) it needs.
-fn keys_of(executor: ExecutorFile) -> Option<(&'static str, &'static [&'static str], usize)> {
+fn keys_of(executor: ExecutorFile) -> (&'static str, &'static [&'static str], usize) {
     match executor {
-        ExecutorFile::ConstantArrivalRate => Some((
+        ExecutorFile::ConstantArrivalRate => (
             "constant-arrival-rate",
             &["rate", "duration", "arrivals", "max_vus"],
             2,
-        )),
-        ExecutorFile::RampingArrivalRate => Some((
+        ),
+        ExecutorFile::RampingArrivalRate => (
             "ramping-arrival-rate",
             &["stages", "start_rate", "arrivals", "max_vus"],
             1,
-        )),
-        ExecutorFile::ConstantVus => Some(("constant-vus", &["vus", "duration"], 2)),
-        ExecutorFile::RampingVus => Some(("ramping-vus", &["stages", "start_vus"], 1)),
-        ExecutorFile::PerVuIterations | ExecutorFile::SharedIterations => None,
+        ),
+        ExecutorFile::ConstantVus => ("constant-vus", &["vus", "duration"], 2),
+        ExecutorFile::RampingVus => ("ramping-vus", &["stages", "start_vus"], 1),
+        ExecutorFile::PerVuIterations => ("per-vu-iterations", &["vus", "iterations", "max_duration"], 2),
+        ExecutorFile::SharedIterations => ("shared-iterations", &["vus", "iterations", "max_duration"], 2),
     }
 }
 
@@ -129,13 +164,7 @@ fn check_keys(name: &str, taken: &[&str], needed: usize, at: At<'_>, diagnostics
 
 fn executor(file: &LoadFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Executor> {
     let kind = file.executor?;
-    let Some((name, taken, needed)) = keys_of(kind) else {
-        diagnostics.push(
-            at.key("executor").value_span(),
-            "this executor is not available yet; write \"constant-vus\" with a `duration`",
-        );
-        return None;
-    };
+    let (name, taken, needed) = keys_of(kind);
     check_keys(name, taken, needed, at, diagnostics);
     let spacing = match file.arrivals.unwrap_or(ArrivalsFile::Poisson) {
         ArrivalsFile::Poisson => Spacing::Poisson,
@@ -160,8 +189,61 @@ fn executor(file: &LoadFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Optio
         }
         ExecutorFile::RampingArrivalRate => ramping_rate(file, spacing, at, diagnostics),
         ExecutorFile::RampingVus => ramping_vus(file, at, diagnostics),
-        ExecutorFile::PerVuIterations | ExecutorFile::SharedIterations => None,
+        ExecutorFile::PerVuIterations => per_vu_iterations(file, at, diagnostics),
+        ExecutorFile::SharedIterations => shared_iterations(file, at, diagnostics),
     }
+}
+
+fn per_vu_iterations(file: &LoadFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Executor> {
+    let max_duration = max_duration(file, at, diagnostics);
+    let vus = u32::try_from(file.vus?).ok()?;
+    let iterations = u32::try_from(file.iterations?).ok()?;
+    let total = u64::from(vus) * u64::from(iterations);
+    if total > ITERATIONS_MAX {
+        diagnostics.push(
+            at.key("iterations").value_span(),
+            format!(
+                "{vus} virtual users make {total} iterations in all; at most {ITERATIONS_MAX} are possible, and \
+                 `constant-vus` with a `duration` has no such limit"
+            ),
+        );
+        return None;
+    }
+    Some(Executor::PerVuIterations {
+        vus,
+        iterations,
+        max_duration: max_duration?,
+    })
+}
+
+fn shared_iterations(file: &LoadFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Executor> {
+    let max_duration = max_duration(file, at, diagnostics);
+    let vus = u32::try_from(file.vus?).ok()?;
+    let iterations = u32::try_from(file.iterations?).ok()?;
+    if iterations < vus {
+        diagnostics.push(
+            at.key("iterations").value_span(),
+            format!(
+                "{vus} virtual users cannot share fewer iterations than they are: some would have nothing to do"
+            ),
+        );
+        return None;
+    }
+    Some(Executor::SharedIterations {
+        vus,
+        iterations,
+        max_duration: max_duration?,
+    })
+}
+
+fn max_duration(file: &LoadFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    positive_duration_or(
+        MAX_DURATION,
+        file.max_duration.as_ref(),
+        at,
+        "max_duration",
+        diagnostics,
+    )
 }
 
 fn rate(file: &LoadFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Rate> {
@@ -276,7 +358,10 @@ fn ramp_before_plateau(executor: &Executor) -> Duration {
         Duration::ZERO
     }
     match executor {
-        Executor::ConstantArrivalRate { .. } | Executor::ConstantVus { .. } => Duration::ZERO,
+        Executor::ConstantArrivalRate { .. }
+        | Executor::ConstantVus { .. }
+        | Executor::PerVuIterations { .. }
+        | Executor::SharedIterations { .. } => Duration::ZERO,
         Executor::RampingArrivalRate {
             start_rate, stages, ..
         } => ramp(*start_rate, stages),

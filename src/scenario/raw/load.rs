@@ -22,9 +22,16 @@ pub(in crate::scenario) struct LoadFile {
     /// counted. Default: 1000.
     #[schemars(range(min = 1, max = 100_000))]
     pub(in crate::scenario) max_vus: Option<i64>,
-    /// Virtual users, of `constant-vus`.
+    /// Virtual users, of `constant-vus`, `per-vu-iterations` and `shared-iterations`.
     #[schemars(range(min = 1, max = 100_000))]
     pub(in crate::scenario) vus: Option<i64>,
+    /// Iterations: of each user with `per-vu-iterations`, of all users together with `shared-iterations`. At most a
+    /// million in all.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(in crate::scenario) iterations: Option<i64>,
+    /// Longest time in which iterations may begin, of `per-vu-iterations` and `shared-iterations`; those that did not
+    /// begin are dropped and counted. Default: `10m`.
+    pub(in crate::scenario) max_duration: Option<DurationText>,
     /// Rate before the first stage, of `ramping-arrival-rate`. Default: `0/s`.
     pub(in crate::scenario) start_rate: Option<RateText>,
     /// Virtual users before the first stage, of `ramping-vus`. Default: 0.
@@ -37,7 +44,8 @@ pub(in crate::scenario) struct LoadFile {
     pub(in crate::scenario) drain: Option<DurationText>,
     /// Arrivals before this time are shown, not judged. Default: the stages before the first plateau, else `0s`.
     pub(in crate::scenario) warm_up: Option<DurationText>,
-    /// Threads that drive virtual users. Default: one less than the machine has cores, at least one.
+    /// Threads that drive virtual users. Default: one less than the machine has cores, at least
+    /// one, and no more than there are virtual users.
     #[schemars(range(min = 1, max = 256))]
     pub(in crate::scenario) workers: Option<i64>,
     /// How long a connection lasts. Default: `per-iteration` for the arrival-rate executors, else `per-vu`.
@@ -56,9 +64,9 @@ pub(in crate::scenario) enum ExecutorFile {
     ConstantVus,
     /// A number of users that changes in stages, each beginning again when it is done.
     RampingVus,
-    /// Each user takes a number of iterations. Not available yet.
+    /// Each user takes a number of iterations.
     PerVuIterations,
-    /// Users share a number of iterations. Not available yet.
+    /// Users share a number of iterations: who is done takes the next one.
     SharedIterations,
 }
 

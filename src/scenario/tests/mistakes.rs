@@ -157,6 +157,74 @@ fn an_executor_tells_its_own_keys() {
 }
 
 #[test]
+fn a_fixed_number_of_iterations_is_one_that_users_can_take() {
+    let load = |keys: &str| format!("{HEAD}[load]\n{keys}\n{JOURNEY}");
+    let text = load("executor = \"per-vu-iterations\"\nvus = 1001\niterations = 1000\nduration = \"5s\"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:7:14: 1001 virtual users make 1001000 iterations in all; at most 1000000 are possible, and `constant-vus` with a `duration` has no such limit
+      7 | iterations = 1000
+        |              ^^^^
+    s.toml:8:1: `duration` means nothing to the executor `per-vu-iterations`, which takes `vus`, `iterations`, `max_duration`
+      8 | duration = "5s"
+        | ^^^^^^^^
+    2 mistakes found
+    "#);
+    let text = load("executor = \"shared-iterations\"\nvus = 5\niterations = 4\nmax_duration = \"0s\"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:7:14: 5 virtual users cannot share fewer iterations than they are: some would have nothing to do
+      7 | iterations = 4
+        |              ^
+    s.toml:8:16: the duration must be longer than zero
+      8 | max_duration = "0s"
+        |                ^^^^
+    2 mistakes found
+    "#);
+    let text = load("executor = \"shared-iterations\"\nvus = 5\nmax_duration = \"10s\"\nwarm_up = \"10s\"");
+    assert_snapshot!(mistakes(&text), @r"
+    s.toml:4:2: `iterations` is missing: the executor `shared-iterations` needs it
+      4 | [load]
+        |  ^^^^
+    1 mistake found
+    ");
+    let text = load("executor = \"shared-iterations\"\nvus = 5\niterations = 5\nwarm_up = \"10m\"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:8:11: the warm-up of 10m leaves nothing of the load's 10m to be measured
+      8 | warm_up = "10m"
+        |           ^^^^^
+    1 mistake found
+    "#);
+}
+
+#[test]
+fn every_worker_has_a_user() {
+    let load = |keys: &str| format!("{HEAD}[load]\n{keys}\n{JOURNEY}");
+    let text = load("executor = \"constant-vus\"\nvus = 2\nduration = \"5s\"\nworkers = 3");
+    assert_snapshot!(mistakes(&text), @r"
+    s.toml:8:11: there are more workers than virtual users (2): a worker without a user would drop all that falls to it
+      8 | workers = 3
+        |           ^
+    1 mistake found
+    ");
+    let text = load("executor = \"constant-vus\"\nvus = 2\nduration = \"5s\"");
+    let workers = |cores| {
+        let options = LoadOptions {
+            sets: &[],
+            seed: None,
+            cores,
+            environment: &|_| None,
+            read: &|_| Ok(text.clone()),
+        };
+        super::super::load(Path::new("s.toml"), &options)
+            .unwrap()
+            .plan
+            .load
+            .workers
+    };
+    // One less than there are cores, as far as there are users.
+    assert_eq!([1, 2, 3, 8].map(workers), [1, 1, 2, 2]);
+}
+
+#[test]
 fn a_step_is_of_one_kind() {
     let text = with_steps(
         r#"steps = [{ request = "GET /", think = "1s" }, { think = 5 }, { repeat = 0, steps = [] }, { name = "x" }]"#,

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Check, CheckName, Severity};
-use crate::metrics::{Evidence, IncidentKind, SeriesKind};
+use super::delivery::{dropped, plan_delivered};
+use super::{Check, CheckName, Severity, check, warn_if};
+use crate::metrics::{Evidence, SeriesKind};
 use crate::plan::{Criteria, Limit, Metric, Unit};
 use crate::sla::context::Context;
 use crate::sla::wording::{count, counted, quantity};
 
-/// Share of the planned arrivals below which the plan counts as not delivered.
-const DELIVERED_INVALID: f64 = 0.99;
-/// Share of the planned arrivals below which there is a warning.
-const DELIVERED_WARNING: f64 = 0.995;
 /// Scheduling lag and lateness of the mock may take this part of the tightest limit on a time.
 const LAG_PART_OF_LIMIT: f64 = 0.10;
 /// A shared machine wakes sleepers some milliseconds late at p99 even when it is healthy.
@@ -46,7 +43,7 @@ pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context
         conservation(evidence),
         plan_delivered(criteria, evidence, context),
     ];
-    checks.extend(dropped_arrivals(evidence, context));
+    checks.extend(dropped(evidence, context));
     checks.push(samples_taken(evidence));
     checks.push(scheduling_lag(criteria, evidence));
     checks.extend(workers(evidence));
@@ -54,19 +51,6 @@ pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context
     checks.extend(recording(evidence));
     checks.push(unfinished(evidence));
     checks
-}
-
-fn check(name: CheckName, severity: Severity, sentence: String) -> Check {
-    Check {
-        name,
-        severity,
-        sentence,
-    }
-}
-
-/// A warning when `wrong`, else fine.
-fn warn_if(wrong: bool) -> Severity {
-    if wrong { Severity::Warning } else { Severity::Ok }
 }
 
 fn conservation(evidence: &Evidence) -> Check {
@@ -90,115 +74,6 @@ fn conservation(evidence: &Evidence) -> Check {
             ),
         )
     }
-}
-
-/// Whether the load was cut for a reason that leaves the rest judgeable.
-fn stopped_on_purpose(criteria: &Criteria, evidence: &Evidence) -> bool {
-    let rolled_back = evidence
-        .incidents
-        .iter()
-        .any(|incident| incident.kind == IncidentKind::Rollback);
-    evidence.interruption.is_some()
-        || rolled_back
-            && criteria
-                .rollback
-                .as_ref()
-                .is_some_and(|rollback| rollback.stop_load)
-}
-
-fn plan_delivered(criteria: &Criteria, evidence: &Evidence, context: &Context) -> Check {
-    let name = CheckName::PlanDelivered;
-    let timeline = &evidence.timeline;
-    if timeline.load_ended_s + 1.0 < timeline.load_planned_s && !stopped_on_purpose(criteria, evidence) {
-        return check(
-            name,
-            Severity::Invalid,
-            format!(
-                "The load ended after {:.0} s of {:.0} s, and neither a rollback nor the user stopped it.",
-                timeline.load_ended_s, timeline.load_planned_s
-            ),
-        );
-    }
-    let due = evidence.iterations.due;
-    let Some(planned) = context.arrivals_planned.filter(|planned| *planned > 0) else {
-        return check(
-            name,
-            if due == 0 { Severity::Invalid } else { Severity::Ok },
-            format!(
-                "{} began; this load model plans no arrivals.",
-                counted(due, "iteration")
-            ),
-        );
-    };
-    let share = due as f64 / planned as f64;
-    let severity = if share < DELIVERED_INVALID {
-        Severity::Invalid
-    } else {
-        warn_if(share < DELIVERED_WARNING)
-    };
-    check(
-        name,
-        severity,
-        format!(
-            "{} of {} fell due ({}).",
-            count(due),
-            counted(planned, "planned arrival"),
-            quantity(share, Unit::Ratio)
-        ),
-    )
-}
-
-/// Whether arrivals were dropped because users waited on the target. Then the drops are the target's doing.
-pub(crate) fn dropped_by_target(evidence: &Evidence, context: &Context) -> bool {
-    dropped_share(evidence) > 1.0 - DELIVERED_INVALID && pool_suffices(evidence, context)
-}
-
-fn dropped_share(evidence: &Evidence) -> f64 {
-    evidence.iterations.dropped as f64 / (evidence.iterations.due.max(1)) as f64
-}
-
-fn pool_suffices(evidence: &Evidence, context: &Context) -> bool {
-    f64::from(evidence.generator.vus_max) >= context.pool_needed(evidence)
-}
-
-fn dropped_arrivals(evidence: &Evidence, context: &Context) -> Option<Check> {
-    context.arrivals_planned?;
-    let name = CheckName::DroppedArrivals;
-    let dropped = evidence.iterations.dropped;
-    if dropped == 0 {
-        return Some(check(name, Severity::Ok, "No arrival was dropped.".to_owned()));
-    }
-    let what = format!(
-        "{} ({}) found no free virtual user",
-        counted(dropped, "arrival"),
-        quantity(dropped_share(evidence), Unit::Ratio)
-    );
-    let pool = evidence.generator.vus_max;
-    let needed = context.pool_needed(evidence).ceil();
-    Some(if pool_suffices(evidence, context) {
-        check(
-            name,
-            Severity::Warning,
-            format!(
-                "{what}. The pool of {pool} suffices for this plan on a healthy target (about {needed:.0}), so users \
-                 were kept waiting by the target."
-            ),
-        )
-    } else {
-        let severity = if dropped_share(evidence) > 1.0 - DELIVERED_INVALID {
-            Severity::Invalid
-        } else {
-            Severity::Warning
-        };
-        check(
-            name,
-            severity,
-            format!(
-                "{what}. The pool of {pool} is too small for this plan even on a healthy target: raise max_vus to \
-                 {needed:.0} or more."
-            ),
-        )
-    })
 }
 
 fn samples_taken(evidence: &Evidence) -> Check {

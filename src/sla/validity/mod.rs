@@ -5,9 +5,11 @@
 //! result.
 
 mod checks;
+mod delivery;
 
+pub(crate) use checks::checks;
 pub use checks::lag_limit_ms;
-pub(crate) use checks::{checks, dropped_by_target};
+pub(crate) use delivery::dropped_by_target;
 
 /// The answer, check by check.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,4 +123,17 @@ impl Validity {
             .filter(move |check| check.severity == severity)
             .map(|check| check.sentence.as_str())
     }
+}
+
+fn check(name: CheckName, severity: Severity, sentence: String) -> Check {
+    Check {
+        name,
+        severity,
+        sentence,
+    }
+}
+
+/// A warning when `wrong`, else fine.
+fn warn_if(wrong: bool) -> Severity {
+    if wrong { Severity::Warning } else { Severity::Ok }
 }
