@@ -19,7 +19,7 @@ use loadtest::metrics::Recorder;
 use loadtest::plan::{Connections, Plan};
 use loadtest::protocol::Connector;
 use loadtest::scenario::{LoadOptions, load};
-use loadtest::step::Context;
+use loadtest::step::{Context, WatchedColumns};
 use loadtest::vu::{Iteration, VirtualUser};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
@@ -161,6 +161,7 @@ fn context(plan: Plan) -> Rc<Context> {
     let clock = RunClock::start();
     let chance = Chance::new(plan.seed);
     Rc::new(Context {
+        watched: WatchedColumns::of(&plan),
         plan: Arc::new(plan),
         clock,
         epoch: clock.now(),

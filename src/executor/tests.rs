@@ -23,6 +23,7 @@ use crate::identity::Identities;
 use crate::metrics::{Batch, Measurements, Outcome, Recorder, Sample, SeriesKind, Slice, Thresholds};
 use crate::plan::*;
 use crate::protocol::Connector;
+use crate::step::WatchedColumns;
 use crate::units::Rate;
 
 /// How the server in memory behaves.
@@ -204,6 +205,7 @@ async fn run_against<F: Future<Output = ()> + 'static>(
             let chance = Chance::new(plan.seed);
             let recorder = Recorder::default();
             let context = Rc::new(Context {
+                watched: WatchedColumns::of(&plan),
                 plan: Arc::new(plan),
                 clock,
                 epoch,

@@ -15,7 +15,7 @@ use crate::metrics::{Batch, Recorder, WorkerHealth};
 use crate::plan::Plan;
 use crate::protocol::Connector;
 use crate::schedule::Partition;
-use crate::step::Context;
+use crate::step::{Context, WatchedColumns};
 use crate::target::Endpoints;
 
 /// How often a worker hands over what it has recorded.
@@ -193,6 +193,7 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
     };
     Ok(Context {
         plan: Arc::clone(&shared.plan),
+        watched: WatchedColumns::of(&shared.plan),
         clock: shared.clock,
         epoch: shared.epoch,
         chance: Chance::new(shared.plan.seed),

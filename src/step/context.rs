@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::inbox::WatchedColumns;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::identity::Identities;
@@ -13,6 +14,8 @@ use crate::protocol::Connector;
 #[derive(Debug)]
 pub struct Context {
     pub plan: Arc<Plan>,
+    /// What the plan's steps look at in row changes.
+    pub watched: WatchedColumns,
     pub clock: RunClock,
     /// The start of the load: offsets of tickets count from here.
     pub epoch: Moment,
