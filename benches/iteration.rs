@@ -20,7 +20,7 @@ use loadtest::pacing::Pacer;
 use loadtest::plan::{Connections, Plan};
 use loadtest::protocol::Connector;
 use loadtest::scenario::{LoadOptions, load};
-use loadtest::step::{CommonHeaders, Context};
+use loadtest::step::{CommonHeaders, Context, WatchedColumns};
 use loadtest::vu::{Iteration, VirtualUser};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
@@ -165,6 +165,7 @@ fn context(plan: Plan) -> Rc<Context> {
         pacer: Pacer::of_runtime(clock),
         built_ins: Context::built_ins_of(&plan),
         headers: CommonHeaders::new("memory", Some("key")).expect("headers that can be sent"),
+        watched: WatchedColumns::of(&plan),
         plan: Arc::new(plan),
         clock,
         epoch: clock.now(),

@@ -4,69 +4,143 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use loadtest::protocol::{Frame, decode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const SESSION: &str = "11111111-1111-4111-8111-111111111111";
+const ATTEMPT: &str = "22222222-2222-4222-8222-222222222222";
+const USER: &str = "0a0a0a0a-0000-4000-8000-00000000000a";
+const TEXT: &str = "I have a seat on train number 4711 to Lisbon. The market by the river opens before sunrise. \
+                    We will meet again after the long holiday.";
+const SENTENCE: &str = "I have a seat on train number 4711 to Lisbon.";
 
-/// A result as the reference server sends it.
-fn row_change() -> String {
-    let columns: Vec<_> = [
-        "id",
-        "user_id",
-        "transcript",
-        "improved_transcript",
-        "sentences",
-        "status",
-    ]
-    .iter()
-    .map(|name| json!({ "name": name, "type": "text" }))
-    .collect();
-    let text = "I have a seat on train number 4711 to Lisbon. It was not amused. Nor was the fox.";
+/// An update as the reference server sends it.
+fn change(table: &str, record: &Value) -> String {
+    let columns: Vec<_> = record
+        .as_object()
+        .into_iter()
+        .flat_map(|row| row.keys())
+        .map(|name| json!({ "name": name, "type": "text" }))
+        .collect();
     json!([null, null, format!("realtime:practice_session_{SESSION}"), "postgres_changes", {
         "ids": [104_868_189],
         "data": {
             "schema": "public",
-            "table": "practice_sessions",
+            "table": table,
             "commit_timestamp": "2026-11-22T00:22:40.877Z",
+            "commit_timestamp_us": 1_795_306_960_877_654_u64,
             "committed_monotonic_ns": 1_234_567_890_u64,
             "type": "UPDATE",
             "columns": columns,
-            "record": {
-                "id": SESSION,
-                "user_id": "0a0a0a0a-0000-4000-8000-00000000000a",
-                "transcript": text,
-                "improved_transcript": text,
-                "sentences": text.split_inclusive(". ").collect::<Vec<_>>(),
-                "status": "completed",
-                "current_sentence_index": 2,
-                "attempt_count": 3,
-                "pronunciation_score": 87.5,
-                "pronunciation_analysis": { "fluency": 81, "completeness": 100, "accuracy": 88.25 },
-                "error_message": null,
-                "updated_at": "2026-11-22T00:22:40.877654+00:00",
-            },
-            "old_record": { "id": SESSION },
+            "record": record,
+            "old_record": { "id": record["id"] },
             "errors": null,
         },
     }])
     .to_string()
 }
 
+/// A session that is being practised.
+fn session() -> Value {
+    json!({
+        "id": SESSION,
+        "user_id": USER,
+        "transcript": TEXT,
+        "improved_transcript": TEXT,
+        "sentences": TEXT.split_inclusive(". ").collect::<Vec<_>>(),
+        "language": "en-US",
+        "status": "analyzing",
+        "current_sentence_index": 2,
+        "current_word_index": 0,
+        "attempt_count": 3,
+        "pronunciation_score": null,
+        "pronunciation_analysis": null,
+        "error_message": null,
+        "created_at": "2026-11-22T00:22:31.104211+00:00",
+        "updated_at": "2026-11-22T00:22:40.877654+00:00",
+    })
+}
+
+/// The analysis of a sentence: a score for each word, syllable and phoneme.
+fn attempt() -> Value {
+    let words: Vec<&str> = SENTENCE.split(' ').collect();
+    let phonemes = |word: &str| -> Vec<Value> {
+        let phoneme = |sound: char| {
+            json!({ "phoneme": sound, "accuracy_score": 81.4, "sounded_like": null, "offset_ms": 420,
+                "duration_ms": 70 })
+        };
+        word.chars().map(phoneme).collect()
+    };
+    let scores: Vec<Value> = words
+        .iter()
+        .enumerate()
+        .map(|(index, word)| {
+            json!({ "word": word, "index": index, "accuracy_score": 78.3, "error_type": "None", "offset_ms": 400,
+                "duration_ms": 260, "syllables": [{ "syllable": word, "accuracy_score": 77.9 }],
+                "phonemes": phonemes(word) })
+        })
+        .collect();
+    json!({
+        "id": ATTEMPT,
+        "session_id": SESSION,
+        "user_id": USER,
+        "attempt_type": "sentence",
+        "sentence_index": 0,
+        "word_index": null,
+        "audio_url": "https://recordings.invalid/4711/0.webm",
+        "status": "completed",
+        "pronunciation_score": 79.6,
+        "pronunciation_analysis": { "accuracy_score": 78.3, "fluency_score": 81.0, "completeness_score": 100.0,
+            "prosody_score": 74.5, "audio_duration_ms": 3_310, "snr_db": 28.4, "critical_errors": [] },
+        "is_passed": true,
+        "feedback_data": { "overall_feedback": "Well done: every word was understood.",
+            "problematic_words": [{ "word": "Lisbon", "word_index": 9, "difficulty_score": 31.2 }],
+            "phoneme_errors": [] },
+        "transcription_results": { "text": SENTENCE, "confidence": 0.94, "language": "en-US", "filler_words": [] },
+        "word_level_scores": scores,
+        "error_message": null,
+        "created_at": "2026-11-22T00:22:38.104211+00:00",
+        "updated_at": "2026-11-22T00:22:40.877654+00:00",
+    })
+}
+
 fn decode_frame(criterion: &mut Criterion) {
-    let change = row_change();
+    let session = change("practice_sessions", &session());
+    let attempt = change("practice_attempts", &attempt());
     let heartbeat = r#"[null,"9","phoenix","phx_reply",{"status":"ok","response":{}}]"#.to_owned();
-    let cut_off = change[..change.len() / 2].to_owned();
-    assert!(matches!(decode(&change), Frame::Change(_)));
+    let cut_off = attempt[..attempt.len() / 2].to_owned();
+    assert!(matches!(decode(&session), Frame::Change(_)));
+    assert!(matches!(decode(&attempt), Frame::Change(_)));
     assert!(matches!(decode(&heartbeat), Frame::Other));
     assert!(matches!(decode(&cut_off), Frame::Malformed));
     let mut group = criterion.benchmark_group("decode_frame");
     for (name, text) in [
-        ("row_change", change),
-        ("heartbeat_reply", heartbeat),
-        ("malformed", cut_off),
+        ("session", &session),
+        ("attempt_with_analysis", &attempt),
+        ("heartbeat_reply", &heartbeat),
+        ("malformed", &cut_off),
     ] {
         group.throughput(Throughput::Bytes(text.len() as u64));
-        group.bench_function(name, |bencher| bencher.iter(|| decode(black_box(&text))));
+        group.bench_function(name, |bencher| bencher.iter(|| decode(black_box(text))));
+    }
+    group.finish();
+}
+
+/// The columns that a journey looks at, each by its name: `status` stands in the middle of the row.
+fn look_at_row(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("look_at_row");
+    for (name, text) in [
+        ("session", change("practice_sessions", &session())),
+        ("attempt_with_analysis", change("practice_attempts", &attempt())),
+    ] {
+        let Frame::Change(frame) = decode(&text) else {
+            panic!("{name} is no change")
+        };
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let row = black_box(frame.row);
+                ["id", "user_id", "status"].map(|column| row.column(column))
+            });
+        });
     }
     group.finish();
 }
@@ -74,6 +148,6 @@ fn decode_frame(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(50);
-    targets = decode_frame
+    targets = decode_frame, look_at_row
 }
 criterion_main!(benches);

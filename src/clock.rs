@@ -4,9 +4,10 @@
 //! reference server, which are processes on one host, can be compared without a clock offset. The runtime's clock is
 //! read underneath, and tests can pause that one.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 /// A moment: nanoseconds of `CLOCK_MONOTONIC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,8 +66,21 @@ impl RunClock {
 
     /// Waits until `moment` has come; returns at once when it is past.
     pub async fn sleep_until(&self, moment: Moment) {
-        let offset = Duration::from_nanos(moment.0.saturating_sub(self.base_nanos));
-        tokio::time::sleep_until(self.base + offset).await;
+        self.sleep(moment).await;
+    }
+
+    /// A timer that ends as `moment` comes, for who waits for several things at once.
+    pub fn sleep(&self, moment: Moment) -> Sleep {
+        tokio::time::sleep_until(self.instant(moment))
+    }
+
+    /// Sets a timer to another moment.
+    pub fn reset(&self, timer: Pin<&mut Sleep>, moment: Moment) {
+        timer.reset(self.instant(moment));
+    }
+
+    fn instant(&self, moment: Moment) -> Instant {
+        self.base + Duration::from_nanos(moment.0.saturating_sub(self.base_nanos))
     }
 }
 
@@ -85,6 +99,16 @@ mod tests {
         let start = clock.now();
         clock.sleep_until(start.plus(Duration::from_secs(3600))).await;
         assert_eq!(clock.now().since(start).as_secs(), 3600);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_is_set_to_another_moment() {
+        let clock = RunClock::start();
+        let start = clock.now();
+        let mut timer = std::pin::pin!(clock.sleep(start.plus(Duration::from_secs(3600))));
+        clock.reset(timer.as_mut(), start.plus(Duration::from_secs(5)));
+        timer.await;
+        assert_eq!(clock.now().since(start).as_secs(), 5);
     }
 
     #[test]

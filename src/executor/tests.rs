@@ -27,7 +27,7 @@ use crate::metrics::{
 use crate::pacing::Pacer;
 use crate::plan::*;
 use crate::protocol::Connector;
-use crate::step::CommonHeaders;
+use crate::step::{CommonHeaders, WatchedColumns};
 use crate::units::Rate;
 
 /// How the server in memory behaves.
@@ -224,6 +224,7 @@ async fn run_after<F: Future<Output = ()> + 'static>(
                 pacer: Pacer::of_runtime(clock),
                 built_ins: Context::built_ins_of(&plan),
                 headers: CommonHeaders::new("memory", None).unwrap(),
+                watched: WatchedColumns::of(&plan),
                 plan: Arc::new(plan),
                 clock,
                 epoch,

@@ -8,7 +8,7 @@ mod stream;
 pub use connect::{ConnectError, Connector};
 pub use http::{Answer, HeaderBlock, HttpConnection, HttpError, HttpRequest, InvalidText};
 pub use realtime::{
-    ChangeFrame, Frame, RealtimeError, RealtimeReader, RealtimeSocket, RealtimeWriter, connect_realtime,
-    decode,
+    ChangeFrame, Frame, FrameText, Join, JoinBinding, RawJson, RawRow, RealtimeError, RealtimeSocket,
+    connect_realtime, decode,
 };
 pub use stream::Stream;

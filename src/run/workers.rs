@@ -15,7 +15,7 @@ use crate::metrics::{Batch, Recorder, WorkerHealth};
 use crate::pacing::Pacer;
 use crate::plan::{Partition, Plan};
 use crate::protocol::Connector;
-use crate::step::{CommonHeaders, Context};
+use crate::step::{CommonHeaders, Context, WatchedColumns};
 use crate::target::Endpoints;
 
 /// How often a worker hands over what it has recorded.
@@ -201,6 +201,7 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
         headers,
         pacer: Pacer::fine(shared.clock).map_err(|error| format!("cannot make a timer: {error}"))?,
         plan: Arc::clone(&shared.plan),
+        watched: WatchedColumns::of(&shared.plan),
         clock: shared.clock,
         epoch: shared.epoch,
         chance: Chance::new(shared.plan.seed),

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::StepFailure;
-use super::inbox::{ExpectationPurpose, Inbox, Wanted, is_text};
+use super::inbox::{ExpectationPurpose, Inbox, Wanted};
 use super::poll;
-use super::render::render;
-use super::request::wanted;
+use super::render::{VariableValue, render};
 use super::session::{Session, Trigger};
 use crate::clock::Moment;
 use crate::metrics::{EventSample, HistoryRecord, ResultChannel, ResultRecord, Sample, SeriesKind};
@@ -20,7 +19,7 @@ pub(super) async fn run(session: &mut Session, step: &AwaitStep) -> Result<(), S
         sent: now,
         submission: None,
     });
-    let wanted = wanted(session, &step.event);
+    let wanted = session.context.watched.wanted(&step.event, &session.values);
     let found = wait(session, step, &wanted, &trigger).await;
     record_turnaround(session, step, &trigger, found.map(|(_, at)| at));
     if let Some((channel, at)) = found {
@@ -102,8 +101,9 @@ async fn poll_shows(session: &mut Session, fallback: &Fallback, timeout: Duratio
         return false;
     };
     fallback.until.iter().all(|(pointer, template)| {
-        row.pointer(pointer.as_str())
-            .is_some_and(|value| is_text(value, &render(template, &session.values)))
+        row.pointer(pointer.as_str()).is_some_and(|value| {
+            VariableValue::from_json(value).as_str() == render(template, &session.values)
+        })
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::inbox::WatchedColumns;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::identity::Identities;
@@ -14,6 +15,8 @@ use crate::protocol::{Connector, HeaderBlock, InvalidText};
 #[derive(Debug)]
 pub struct Context {
     pub plan: Arc<Plan>,
+    /// What the plan's steps look at in row changes.
+    pub watched: WatchedColumns,
     pub clock: RunClock,
     /// What arrivals and think times wait by.
     pub pacer: Pacer,

@@ -9,12 +9,14 @@ mod realtime;
 mod render;
 mod request;
 mod session;
+mod signal;
 mod subscribe;
 
 use std::future::Future;
 use std::pin::Pin;
 
 pub use context::{CommonHeaders, Context};
+pub use inbox::WatchedColumns;
 pub use render::{VariableValue, render, render_cow, render_into};
 pub(crate) use session::Session;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::session::{Outgoing, Session};
@@ -10,6 +11,11 @@ use crate::protocol::HeaderBlock;
 
 /// Reads a row; `None` when there is no answer with status 200 and a JSON body.
 pub(super) async fn read(session: &mut Session, path: String, timeout: Duration) -> Option<Value> {
+    serde_json::from_slice(&read_body(session, path, timeout).await?).ok()
+}
+
+/// Reads the body of a row; `None` when there is no answer with status 200.
+pub(super) async fn read_body(session: &mut Session, path: String, timeout: Duration) -> Option<Bytes> {
     let outgoing = Outgoing {
         method: Method::Get,
         path: path.into(),
@@ -19,8 +25,5 @@ pub(super) async fn read(session: &mut Session, path: String, timeout: Duration)
         timeout,
     };
     let answer = session.exchange(outgoing).await.result.ok()?;
-    if answer.status != 200 {
-        return None;
-    }
-    serde_json::from_slice(&answer.body).ok()
+    (answer.status == 200).then_some(answer.body)
 }

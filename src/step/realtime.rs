@@ -1,19 +1,22 @@
-//! A user's realtime socket: one task that always reads it, answers for what is expected, and keeps it alive.
+//! A user's realtime socket: one task that owns it, always reads it, answers for what is expected, and keeps it alive.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
-use serde_json::Value;
-use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::context::Context;
 use super::inbox::{Inbox, Settled, SubscriptionState};
+use super::signal::Signal;
 use crate::chance::Purpose;
 use crate::clock::Moment;
 use crate::metrics::{EventSample, HistoryRecord, Sample, SeriesKind, SightingRecord};
-use crate::protocol::{ChangeFrame, Frame, RealtimeError, RealtimeReader, RealtimeSocket, RealtimeWriter};
+use crate::protocol::{ChangeFrame, Frame, FrameText, Join, RealtimeError, RealtimeSocket};
 
 /// Servers close a socket that sent nothing for 60 s; real clients send a heartbeat every 25 s.
 const HEARTBEAT_SECONDS: f64 = 25.0;
@@ -26,8 +29,6 @@ const JOINS_WAITING_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Realtime {
     shared: Rc<Shared>,
-    /// Taken away at the end: the task then closes the socket.
-    joins: Option<mpsc::Sender<Join>>,
     task: JoinHandle<()>,
 }
 
@@ -38,15 +39,23 @@ struct Shared {
     ticket: u64,
     warm_up: bool,
     inbox: RefCell<Inbox>,
-    changed: Notify,
+    /// Joins that the task has not sent yet.
+    joins: RefCell<VecDeque<Join>>,
+    /// The user is done: the task closes the socket.
+    leaving: Cell<bool>,
+    /// When the task wakes by itself.
+    alarm: Cell<Moment>,
+    /// For the task: a join, the end, or a deadline before the alarm.
+    asked: Signal,
+    /// For the user: the inbox has changed.
+    changed: Signal,
 }
 
-/// A request to join a topic.
-#[derive(Debug)]
-pub(super) struct Join {
-    pub(super) topic: String,
-    pub(super) changes: Value,
-    pub(super) token: Option<String>,
+/// What the task woke for.
+enum Wake {
+    Frame(Result<FrameText, RealtimeError>),
+    Asked,
+    Alarm,
 }
 
 impl Realtime {
@@ -56,21 +65,20 @@ impl Realtime {
             .identities
             .knows_user_ids()
             .then(|| context.identities.user_id(ticket).to_string());
-        let inbox = RefCell::new(Inbox::new(user_id));
+        let alarm = Cell::new(context.clock.now());
         let shared = Rc::new(Shared {
             context,
             ticket,
             warm_up,
-            inbox,
-            changed: Notify::new(),
+            inbox: RefCell::new(Inbox::new(user_id)),
+            joins: RefCell::default(),
+            leaving: Cell::new(false),
+            alarm,
+            asked: Signal::default(),
+            changed: Signal::default(),
         });
-        let (joins, waiting) = mpsc::channel(JOINS_WAITING_MAX);
-        let task = tokio::task::spawn_local(Rc::clone(&shared).run(socket, waiting));
-        Self {
-            shared,
-            joins: Some(joins),
-            task,
-        }
+        let task = tokio::task::spawn_local(Rc::clone(&shared).run(socket));
+        Self { shared, task }
     }
 
     /// Looks at or changes the inbox.
@@ -78,12 +86,15 @@ impl Realtime {
         look(&mut self.shared.inbox.borrow_mut())
     }
 
-    /// Asks the task to join. `false` when the socket is gone.
-    pub(super) async fn join(&self, join: Join) -> bool {
-        match &self.joins {
-            Some(joins) => joins.send(join).await.is_ok(),
-            None => false,
+    /// Asks the task to join. `false` when the socket is gone, or too many joins wait for it.
+    pub(super) fn join(&self, join: Join) -> bool {
+        let mut joins = self.shared.joins.borrow_mut();
+        if self.with_inbox(|inbox| inbox.is_lost()) || joins.len() >= JOINS_WAITING_MAX {
+            return false;
         }
+        joins.push_back(join);
+        self.shared.asked.raise();
+        true
     }
 
     /// Waits until `look` finds something in the inbox, or the moment comes.
@@ -92,27 +103,37 @@ impl Realtime {
         moment: Moment,
         look: impl Fn(&Inbox) -> Option<T>,
     ) -> Option<T> {
-        let shared = &self.shared;
-        loop {
-            // The permit of `notified` is taken before looking, so that a change in between is not missed.
-            let changed = shared.changed.notified();
-            if let Some(found) = look(&shared.inbox.borrow()) {
-                return Some(found);
-            }
-            tokio::select! {
-                biased;
-                () = changed => {}
-                () = shared.context.clock.sleep_until(moment) => return look(&shared.inbox.borrow()),
-            }
+        let Shared {
+            context,
+            inbox,
+            changed,
+            ..
+        } = &*self.shared;
+        if let Some(found) = look(&inbox.borrow()) {
+            return Some(found);
         }
+        let mut timer = pin!(context.clock.sleep(moment));
+        let found = poll_fn(|task| {
+            while changed.poll(task).is_ready() {
+                if let Some(found) = look(&inbox.borrow()) {
+                    return Poll::Ready(Some(found));
+                }
+            }
+            timer.as_mut().poll(task).map(|()| look(&inbox.borrow()))
+        })
+        .await;
+        changed.forget();
+        found
     }
 
     /// The cause of an expected event is known to be committed at `at`.
     pub(super) fn commit(&self, expectation: u64, at: Moment) {
-        let settled = self.with_inbox(|inbox| inbox.commit(expectation, at));
+        let (settled, deadline) =
+            self.with_inbox(|inbox| (inbox.commit(expectation, at), inbox.next_deadline()));
         self.shared.report(settled);
-        // The task must learn of the new deadline.
-        self.shared.changed.notify_waiters();
+        if deadline.is_some_and(|deadline| deadline < self.shared.alarm.get()) {
+            self.shared.asked.raise();
+        }
     }
 
     /// Waits for the last expected events, then closes the socket.
@@ -120,10 +141,10 @@ impl Realtime {
         while let Some(deadline) = self.with_inbox(|inbox| inbox.next_deadline()) {
             self.wait_until(deadline, |inbox| inbox.next_deadline().is_none().then_some(()))
                 .await;
-            let settled = self.with_inbox(|inbox| inbox.settle(self.shared.context.clock.now()));
-            self.shared.report(settled);
+            self.shared.settle();
         }
-        self.joins = None;
+        self.shared.leaving.set(true);
+        self.shared.asked.raise();
         if !self.with_inbox(|inbox| inbox.is_lost()) {
             // A server that does not answer the closing frame must not hold the user.
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, &mut self.task).await;
@@ -138,48 +159,89 @@ impl Drop for Realtime {
 }
 
 impl Shared {
-    async fn run(self: Rc<Self>, socket: RealtimeSocket, mut waiting: mpsc::Receiver<Join>) {
-        let RealtimeSocket {
-            mut writer,
-            mut reader,
-        } = socket;
-        if let Err(error) = self.serve(&mut writer, &mut reader, &mut waiting).await {
-            tracing::debug!(ticket = self.ticket, %error, "realtime socket lost");
-            self.inbox.borrow_mut().lose_socket();
-            self.context.recorder.count(|counters| counters.sockets_lost += 1);
-            self.changed.notify_waiters();
-            // Expectations still end at their deadlines: an event cannot come through a socket that is gone.
-            self.watch_deadlines().await;
-        } else {
-            writer.close().await;
-        }
+    async fn run(self: Rc<Self>, mut socket: RealtimeSocket) {
+        let Err(error) = self.serve(&mut socket).await else {
+            return socket.close().await;
+        };
+        drop(socket);
+        tracing::debug!(ticket = self.ticket, %error, "realtime socket lost");
+        self.inbox.borrow_mut().lose_socket();
+        self.context.recorder.count(|counters| counters.sockets_lost += 1);
+        self.changed.raise();
+        self.watch_deadlines().await;
     }
 
-    /// Reads, joins and beats until the socket breaks (`Err`) or nobody can ask for a join any more (`Ok`).
-    async fn serve(
-        &self,
-        writer: &mut RealtimeWriter,
-        reader: &mut RealtimeReader,
-        waiting: &mut mpsc::Receiver<Join>,
-    ) -> Result<(), RealtimeError> {
+    /// Reads, joins and beats until the socket breaks (`Err`) or the user leaves (`Ok`).
+    async fn serve(&self, socket: &mut RealtimeSocket) -> Result<(), RealtimeError> {
         let clock = self.context.clock;
         let mut beats = 0;
         let mut next_heartbeat = clock.now().plus(self.heartbeat_gap(beats));
+        self.alarm.set(next_heartbeat);
+        let mut timer = pin!(clock.sleep(next_heartbeat));
         loop {
-            tokio::select! {
-                frame = reader.next() => self.take(frame?, clock.now()),
-                join = waiting.recv() => match join {
-                    Some(join) => writer.join(&join.topic, join.changes, join.token.as_deref()).await?,
-                    None => return Ok(()),
-                },
-                () = clock.sleep_until(next_heartbeat) => {
-                    writer.heartbeat().await?;
-                    beats += 1;
-                    next_heartbeat = clock.now().plus(self.heartbeat_gap(beats));
+            let wake = poll_fn(|task| {
+                if self.asked.poll(task).is_ready() {
+                    return Poll::Ready(Wake::Asked);
                 }
-                () = self.pass_deadline() => {}
+                if let Poll::Ready(frame) = socket.poll_next(task) {
+                    return Poll::Ready(Wake::Frame(frame));
+                }
+                timer.as_mut().poll(task).map(|()| Wake::Alarm)
+            });
+            let wake = wake.await;
+            let now = clock.now();
+            match wake {
+                Wake::Frame(text) => self.take(text?.decode(), now),
+                Wake::Asked => {
+                    while let Some(join) = self.next_join() {
+                        socket.join(&join).await?;
+                    }
+                    if self.leaving.get() {
+                        return Ok(());
+                    }
+                }
+                Wake::Alarm => {}
+            }
+            // Looked at after frames as well: a socket that always has one more must not hold up the rest.
+            if now >= self.alarm.get() {
+                self.settle();
+            }
+            if now >= next_heartbeat {
+                socket.heartbeat().await?;
+                beats += 1;
+                next_heartbeat = clock.now().plus(self.heartbeat_gap(beats));
+            }
+            let next = self.next_deadline().unwrap_or(next_heartbeat).min(next_heartbeat);
+            // An alarm that comes too early does no harm; to set one with every event would.
+            if next < self.alarm.get() || now >= self.alarm.get() {
+                self.alarm.set(next);
+                clock.reset(timer.as_mut(), next);
             }
         }
+    }
+
+    /// Without a socket expectations still end at their deadlines: an event cannot come any more.
+    async fn watch_deadlines(&self) {
+        // Whatever is committed from here on has a deadline before this.
+        self.alarm.set(Moment::from_nanos(u64::MAX));
+        loop {
+            let asked = poll_fn(|task| self.asked.poll(task));
+            match self.next_deadline() {
+                None => asked.await,
+                Some(deadline) => tokio::select! {
+                    () = asked => {}
+                    () = self.context.clock.sleep_until(deadline) => self.settle(),
+                },
+            }
+        }
+    }
+
+    fn next_join(&self) -> Option<Join> {
+        self.joins.borrow_mut().pop_front()
+    }
+
+    fn next_deadline(&self) -> Option<Moment> {
+        self.inbox.borrow().next_deadline()
     }
 
     /// Heartbeats of many users that arrived together must not stay together.
@@ -188,32 +250,18 @@ impl Shared {
         Duration::from_secs_f64(HEARTBEAT_SECONDS * jitter)
     }
 
-    /// Waits for the next deadline and settles what is due; waits for a change when there is none.
-    async fn pass_deadline(&self) {
-        let changed = self.changed.notified();
-        let deadline = self.inbox.borrow().next_deadline();
-        match deadline {
-            None => changed.await,
-            Some(deadline) => tokio::select! {
-                () = changed => {}
-                () = self.context.clock.sleep_until(deadline) => {
-                    let settled = self.inbox.borrow_mut().settle(self.context.clock.now());
-                    self.report(settled);
-                    self.changed.notify_waiters();
-                }
-            },
+    /// Ends what is due by now.
+    fn settle(&self) {
+        let settled = self.inbox.borrow_mut().settle(self.context.clock.now());
+        if !settled.is_empty() {
+            self.report(settled);
+            self.changed.raise();
         }
     }
 
-    async fn watch_deadlines(&self) {
-        loop {
-            self.pass_deadline().await;
-        }
-    }
-
-    fn take(&self, frame: Frame, at: Moment) {
+    fn take(&self, frame: Frame<'_>, at: Moment) {
         match frame {
-            Frame::Change(change) => self.take_change(*change, at),
+            Frame::Change(change) => self.take_change(&change, at),
             Frame::Joined { result: Ok(()), .. } | Frame::Other => return,
             // A join that was accepted is not live yet: only the system message says so.
             Frame::System {
@@ -245,10 +293,10 @@ impl Shared {
                 return;
             }
         }
-        self.changed.notify_waiters();
+        self.changed.raise();
     }
 
-    fn take_change(&self, change: ChangeFrame, at: Moment) {
+    fn take_change(&self, change: &ChangeFrame<'_>, at: Moment) {
         if let Some(committed_ns) = change.committed_monotonic_ns {
             let committed = Moment::from_nanos(committed_ns);
             self.context.recorder.sample(Sample::Event(EventSample {
@@ -259,7 +307,7 @@ impl Shared {
                 value_ns: Some(at.signed_nanos_since(committed)),
             }));
         }
-        let delivery = self.inbox.borrow_mut().receive(change, at);
+        let delivery = self.inbox.borrow_mut().receive(change, &self.context.watched, at);
         if let Some((sighting, detail)) = delivery.sighting {
             let record = SightingRecord {
                 ticket: self.ticket,

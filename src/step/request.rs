@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::StepFailure;
-use super::inbox::{ExpectationPurpose, Wanted};
+use super::inbox::ExpectationPurpose;
 use super::render::{VariableValue, render, render_cow};
 use super::session::{Exchange, Outgoing, Session, Trigger};
 use crate::chance::Purpose;
@@ -11,7 +11,7 @@ use crate::clock::Moment;
 use crate::metrics::{
     Acceptance, EventSample, HistoryRecord, Outcome, RequestSample, Sample, SeriesKind, SubmissionRecord,
 };
-use crate::plan::{EventMatch, RequestStep, StepId, Template, Variables};
+use crate::plan::{RequestStep, StepId, Template, Variables};
 use crate::protocol::{Answer, HeaderBlock};
 
 /// Runs the step.
@@ -107,17 +107,6 @@ fn assess(session: &mut Session, step: &RequestStep, answer: &Answer) -> Outcome
     Outcome::Ok
 }
 
-pub(super) fn wanted(session: &Session, event: &EventMatch) -> Wanted {
-    Wanted {
-        table: event.table.clone(),
-        columns: event
-            .columns
-            .iter()
-            .map(|(column, template)| (column.clone(), render(template, &session.values)))
-            .collect(),
-    }
-}
-
 /// Begins to look for the status change before the request goes out: the event may precede the answer.
 fn expect_feedback(session: &Session, step: &RequestStep) -> Option<u64> {
     let (event, realtime) = (step.feedback.as_ref()?, session.realtime.as_ref()?);
@@ -126,7 +115,8 @@ fn expect_feedback(session: &Session, step: &RequestStep) -> Option<u64> {
         feedback: true,
     };
     let since = session.context.clock.now();
-    Some(realtime.with_inbox(|inbox| inbox.expect(wanted(session, event), purpose, since)))
+    let wanted = session.context.watched.wanted(event, &session.values);
+    Some(realtime.with_inbox(|inbox| inbox.expect(wanted, purpose, since)))
 }
 
 /// The answer says that the change was committed; any other end says nothing, so nothing is expected.

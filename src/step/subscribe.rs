@@ -2,17 +2,15 @@
 
 use std::rc::Rc;
 
-use serde_json::{Map, Value, json};
-
 use super::StepFailure;
 use super::inbox::{Filter, Inbox, SubscriptionState};
 use super::poll;
-use super::realtime::{Join, Realtime};
-use super::render::render;
+use super::realtime::Realtime;
+use super::render::{VariableValue, render};
 use super::session::Session;
 use crate::metrics::{EventSample, Sample, SeriesKind};
-use crate::plan::{ChangeEvent, SubscribeStep};
-use crate::protocol::connect_realtime;
+use crate::plan::SubscribeStep;
+use crate::protocol::{Join, JoinBinding, RawRow, connect_realtime};
 
 /// Runs the step.
 pub(super) async fn run(session: &mut Session, step: &SubscribeStep) -> Result<(), StepFailure> {
@@ -34,23 +32,23 @@ pub(super) async fn run(session: &mut Session, step: &SubscribeStep) -> Result<(
             .recorder
             .count(|counters| counters.initial_reads += 1);
         let path = render(&read.path, &session.values);
-        if let Some(Value::Object(row)) = poll::read(session, path, step.timeout).await
+        if let Some(body) = poll::read_body(session, path, step.timeout).await
+            && let Ok(text) = std::str::from_utf8(&body)
+            && let Some(row) = RawRow::parse(text)
             && let Some(realtime) = &session.realtime
         {
-            keep_row(session, realtime, read.table.clone(), row);
+            keep_row(session, realtime, &read.table, row);
         }
     }
     session.intended = clock.now();
     Ok(())
 }
 
-fn keep_row(session: &Session, realtime: &Realtime, table: String, row: Map<String, Value>) {
-    let now = session.context.clock.now();
-    if realtime.with_inbox(|inbox| inbox.receive_row(table, row, now)) {
-        session
-            .context
-            .recorder
-            .count(|counters| counters.events_discarded += 1);
+fn keep_row(session: &Session, realtime: &Realtime, table: &str, row: RawRow<'_>) {
+    let context = &session.context;
+    let now = context.clock.now();
+    if realtime.with_inbox(|inbox| inbox.receive_row(table, row, &context.watched, now)) {
+        context.recorder.count(|counters| counters.events_discarded += 1);
     }
 }
 
@@ -60,7 +58,8 @@ async fn subscribe(session: &mut Session, step: &SubscribeStep) -> Result<(), St
     let realtime = match session.realtime.take() {
         Some(realtime) => session.realtime.insert(realtime),
         None => {
-            let socket = connect_realtime(&context.realtime, &context.realtime_path)
+            // Boxed: a user opens a socket once, and would carry the room for it about in every step.
+            let socket = Box::pin(connect_realtime(&context.realtime, &context.realtime_path))
                 .await
                 .map_err(|error| {
                     tracing::debug!(ticket = session.ticket, %error, "no realtime socket");
@@ -71,34 +70,9 @@ async fn subscribe(session: &mut Session, step: &SubscribeStep) -> Result<(), St
         }
     };
     let topic = format!("realtime:{}", render(&step.channel, &session.values));
-    let mut changes = Vec::with_capacity(step.changes.len());
-    let mut filters = Vec::with_capacity(step.changes.len());
-    for binding in &step.changes {
-        let filter = binding
-            .filter
-            .as_ref()
-            .map(|template| render(template, &session.values));
-        filters.push(Filter {
-            table: binding.table.clone(),
-            equals: filter.as_deref().and_then(equality),
-        });
-        let mut change = json!({
-            "event": event_name(binding.event),
-            "schema": binding.schema,
-            "table": binding.table,
-        });
-        if let Some(filter) = filter {
-            change["filter"] = Value::String(filter);
-        }
-        changes.push(change);
-    }
+    let (join, filters) = join(step, &topic, session.token.as_deref(), &session.values);
     realtime.with_inbox(|inbox| inbox.join(topic.clone(), filters));
-    let join = Join {
-        topic: topic.clone(),
-        changes: Value::Array(changes),
-        token: session.token.clone(),
-    };
-    if !realtime.join(join).await {
+    if !realtime.join(join) {
         return Err("the realtime socket was closed".to_owned());
     }
     let never = context.clock.now().plus(step.timeout);
@@ -113,13 +87,34 @@ async fn subscribe(session: &mut Session, step: &SubscribeStep) -> Result<(), St
         .unwrap_or_else(|| Err("the subscription did not become live".to_owned()))
 }
 
-fn event_name(event: ChangeEvent) -> &'static str {
-    match event {
-        ChangeEvent::All => "*",
-        ChangeEvent::Insert => "INSERT",
-        ChangeEvent::Update => "UPDATE",
-        ChangeEvent::Delete => "DELETE",
-    }
+/// What is asked for, and what may arrive because of it.
+fn join(
+    step: &SubscribeStep,
+    topic: &str,
+    token: Option<&str>,
+    values: &[VariableValue],
+) -> (Join, Vec<Filter>) {
+    let filters: Vec<Option<String>> = step
+        .changes
+        .iter()
+        .map(|binding| binding.filter.as_ref().map(|filter| render(filter, values)))
+        .collect();
+    let bindings = step.changes.iter().zip(&filters);
+    let join = Join::new(
+        topic,
+        bindings.clone().map(|(binding, filter)| JoinBinding {
+            event: binding.event,
+            schema: &binding.schema,
+            table: &binding.table,
+            filter: filter.as_deref(),
+        }),
+        token,
+    );
+    let filters = bindings.map(|(binding, filter)| Filter {
+        table: binding.table.clone(),
+        equals: filter.as_deref().and_then(equality),
+    });
+    (join, filters.collect())
 }
 
 /// Column and value of a filter `column=eq.value`; other filters are not checked on receipt.
