@@ -8,6 +8,7 @@ mod load;
 mod metric;
 mod target;
 mod template;
+mod transport;
 
 pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
 pub use journey::{
@@ -21,6 +22,7 @@ pub use target::{
     Tokens,
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
+pub use transport::{Certificates, HttpVersion, Transport};
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]

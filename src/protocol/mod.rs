@@ -2,13 +2,17 @@
 
 mod connect;
 mod http;
+mod origin;
 mod realtime;
 mod stream;
+mod tls;
 
-pub use connect::{ConnectError, Connector};
+pub use connect::{ConnectError, Connector, Dialing};
 pub use http::{Answer, HttpConnection, HttpError};
+pub use origin::Origin;
 pub use realtime::{
     ChangeFrame, Frame, RealtimeError, RealtimeReader, RealtimeSocket, RealtimeWriter, connect_realtime,
     decode,
 };
 pub use stream::Stream;
+pub use tls::{TlsClient, TlsRefusal, TlsSettingsError};

@@ -13,7 +13,7 @@ use crate::clock::{Moment, RunClock};
 use crate::executor::{StopSignal, drive};
 use crate::metrics::{Batch, Recorder, WorkerHealth};
 use crate::plan::Plan;
-use crate::protocol::Connector;
+use crate::protocol::{Connector, Dialing};
 use crate::schedule::Partition;
 use crate::step::Context;
 use crate::target::Endpoints;
@@ -185,9 +185,8 @@ fn thread_cpu_time() -> Duration {
 }
 
 async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, String> {
-    let timeout = shared.plan.target.connect_timeout;
-    let resolve = async |authority: &str| {
-        Connector::resolve(authority, timeout)
+    let resolve = async |dialing: &Dialing| {
+        Connector::resolve(dialing)
             .await
             .map_err(|error| error.to_string())
     };
@@ -198,9 +197,9 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
         chance: Chance::new(shared.plan.seed),
         identities: shared.endpoints.identities.clone(),
         recorder,
-        http: resolve(&shared.endpoints.authority).await?,
+        http: resolve(&shared.endpoints.http).await?,
         base_path: shared.endpoints.base_path.clone(),
-        realtime: resolve(&shared.endpoints.realtime_authority).await?,
+        realtime: resolve(&shared.endpoints.realtime).await?,
         realtime_path: shared.endpoints.realtime_path.clone(),
     })
 }

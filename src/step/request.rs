@@ -178,6 +178,7 @@ fn remember(
             Outcome::Status(_)
             | Outcome::Check
             | Outcome::Connect
+            | Outcome::Generator
             | Outcome::Dropped
             | Outcome::Unfinished => None,
         };

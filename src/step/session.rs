@@ -164,10 +164,10 @@ impl Session {
         if self.http.as_ref().is_none_or(|connection| !connection.is_open()) {
             let stream = self.context.http.connect().await.map_err(|error| {
                 tracing::debug!(ticket = self.ticket, %error, "no connection");
-                Outcome::Connect
+                error.outcome()
             })?;
             self.http = Some(
-                HttpConnection::open(stream)
+                HttpConnection::open(stream, self.context.http.http_version())
                     .await
                     .map_err(|error| error.outcome())?,
             );

@@ -1,6 +1,7 @@
 //! A user's HTTP connection: one request at a time, no pool and no client layer on top. One file per version of HTTP.
 
 mod http1;
+mod http2;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -8,7 +9,9 @@ use hyper::Request;
 
 use super::stream::Stream;
 use crate::metrics::Outcome;
+use crate::plan::HttpVersion;
 use http1::Http1Connection;
+use http2::Http2Connection;
 
 /// Largest body that is read; a longer one is a protocol error.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -22,6 +25,7 @@ pub struct HttpConnection {
 #[derive(Debug)]
 enum Version {
     Http1(Http1Connection),
+    Http2(Http2Connection),
 }
 
 /// An answer, read to its end.
@@ -61,12 +65,15 @@ impl HttpError {
 }
 
 impl HttpConnection {
-    /// Speaks HTTP/1.1 over an open stream. Must be called on a `LocalSet`.
+    /// Speaks HTTP over an open stream. Must be called on a `LocalSet`.
     ///
     /// # Errors
     /// When the stream is closed already.
-    pub async fn open(stream: Stream) -> Result<Self, HttpError> {
-        let version = Version::Http1(Http1Connection::open(stream).await?);
+    pub async fn open(stream: Stream, version: HttpVersion) -> Result<Self, HttpError> {
+        let version = match version {
+            HttpVersion::Http1 => Version::Http1(Http1Connection::open(stream).await?),
+            HttpVersion::Http2 => Version::Http2(Http2Connection::open(stream).await?),
+        };
         Ok(Self { version })
     }
 
@@ -74,6 +81,7 @@ impl HttpConnection {
     pub fn is_open(&self) -> bool {
         match &self.version {
             Version::Http1(connection) => connection.is_open(),
+            Version::Http2(connection) => connection.is_open(),
         }
     }
 
@@ -84,6 +92,7 @@ impl HttpConnection {
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
         match &mut self.version {
             Version::Http1(connection) => connection.send(request).await,
+            Version::Http2(connection) => connection.send(request).await,
         }
     }
 }
