@@ -50,8 +50,10 @@ pub enum Outcome {
     Ok,
     /// No complete answer within the time-out.
     Timeout,
-    /// No connection: refused, unreachable, or its own time-out.
+    /// No connection: refused, unreachable, no TLS, or its own time-out. The target's doing.
     Connect,
+    /// No connection, because the generator had no socket for it: no free port, descriptor or memory.
+    Generator,
     /// The connection broke before the answer was complete.
     Reset,
     /// An unexpected status.
@@ -78,6 +80,7 @@ impl Outcome {
             Outcome::Ok => "ok".to_owned(),
             Outcome::Timeout => "timed out".to_owned(),
             Outcome::Connect => "could not connect".to_owned(),
+            Outcome::Generator => "the generator had no socket for it".to_owned(),
             Outcome::Reset => "connection broke".to_owned(),
             Outcome::Status(code) => format!("status {code}"),
             Outcome::Protocol => "invalid answer".to_owned(),

@@ -11,6 +11,7 @@ mod metric;
 mod partition;
 mod target;
 mod template;
+mod transport;
 
 pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
 pub use journey::{
@@ -25,6 +26,7 @@ pub use target::{
     Tokens,
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
+pub use transport::{Certificates, HttpVersion, Transport};
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::transport::{Certificates, Transport};
 use crate::units::Ratio;
 
 /// The system under test.
@@ -17,6 +18,16 @@ pub struct Target {
     pub allow_hosts: Vec<String>,
     /// Time-out for opening a connection.
     pub connect_timeout: Duration,
+}
+
+impl Target {
+    /// Whether nothing proves that the target is who it says.
+    pub fn is_unverified(&self) -> bool {
+        match &self.kind {
+            TargetKind::Reference(_) => false,
+            TargetKind::Remote(remote) => remote.transport.certificates == Certificates::Unverified,
+        }
+    }
 }
 
 /// Who runs the target.
@@ -58,14 +69,15 @@ pub enum Architecture {
 /// A deployment of the user's own.
 #[derive(Clone)]
 pub struct RemoteTarget {
-    /// `http://host[:port]`, without a trailing slash.
+    /// `http://host[:port]` or `https://…`, without a trailing slash.
     pub base_url: String,
-    /// `ws://host[:port]/…` of the realtime endpoint; derived from `base_url` when the scenario does not say.
+    /// `ws://host[:port]/…` or `wss://…` of the realtime endpoint; derived from `base_url` when the scenario does not say.
     pub realtime_url: String,
     pub api_key: Option<String>,
     pub tokens: Tokens,
     /// Path that answers 2xx when the target is up; asked before the load starts.
     pub health_path: Option<String>,
+    pub transport: Transport,
 }
 
 impl std::fmt::Debug for RemoteTarget {
@@ -75,6 +87,7 @@ impl std::fmt::Debug for RemoteTarget {
             .field("base_url", &self.base_url)
             .field("realtime_url", &self.realtime_url)
             .field("tokens", &self.tokens)
+            .field("transport", &self.transport)
             .finish_non_exhaustive()
     }
 }

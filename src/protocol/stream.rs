@@ -1,4 +1,5 @@
-//! The transport under HTTP and WebSocket: a TCP socket, or a pipe in memory for engine tests in virtual time.
+//! The transport under HTTP and WebSocket: a TCP socket, with TLS or without, or a pipe in memory for engine tests in
+//! virtual time.
 
 use std::io;
 use std::pin::Pin;
@@ -6,11 +7,14 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 /// A byte stream of one of the known kinds.
 #[derive(Debug)]
 pub enum Stream {
     Tcp(TcpStream),
+    /// Boxed: the state of TLS is large, and most streams have none.
+    Tls(Box<TlsStream<TcpStream>>),
     Memory(DuplexStream),
 }
 
@@ -22,6 +26,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Memory(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
@@ -31,6 +36,7 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Memory(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
@@ -38,6 +44,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
             Stream::Memory(stream) => Pin::new(stream).poll_flush(context),
         }
     }
@@ -45,6 +52,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Memory(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
@@ -56,6 +64,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
             Stream::Memory(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
         }
     }
@@ -63,6 +72,7 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Stream::Tcp(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
             Stream::Memory(stream) => stream.is_write_vectored(),
         }
     }

@@ -16,7 +16,8 @@ use std::time::Duration;
 use crate::clock::{Moment, RunClock, wall_clock_now};
 use crate::executor::{Stop, StopSwitch};
 use crate::metrics::{Audit, Evidence, Hop, Interruption, Timeline};
-use crate::plan::Plan;
+use crate::plan::{Plan, StepKind};
+use crate::protocol::{ConnectError, Connector, Dialing};
 use crate::sla::{self, ExitCode, Judgement};
 use crate::target::{self, ControlError, StartError, Started};
 use collect::Collector;
@@ -64,6 +65,8 @@ pub enum RunError {
     Start(#[from] StartError),
     #[error("the target is not up")]
     Preflight(#[source] ControlError),
+    #[error("no connection for the load")]
+    NoConnection(#[source] ConnectError),
     #[error("the load generator could not start: {0}")]
     Generator(String),
     #[error("the client history cannot be written to {}", .path.display())]
@@ -86,6 +89,7 @@ impl RunError {
             RunError::Internal(_) => ExitCode::Internal,
             RunError::Start(_)
             | RunError::Preflight(_)
+            | RunError::NoConnection(_)
             | RunError::Generator(_)
             | RunError::History { .. } => ExitCode::CouldNotStart,
         }
@@ -118,6 +122,9 @@ pub async fn run(
     let clock = RunClock::start();
     let epoch = clock.now().plus(LEAD);
     progress.note(&format!("load on {}", started.endpoints.description));
+    if plan.target.is_unverified() {
+        progress.note("WARNING: the target's certificate is not verified (insecure = true in [target.tls])");
+    }
     let target = started.endpoints.description.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
@@ -176,7 +183,24 @@ async fn bring_up(plan: &Plan, options: &RunOptions, folder: &RunFolder) -> Resu
             .await
             .map_err(RunError::Preflight)?;
     }
+    let endpoints = &started.endpoints;
+    try_connection(&endpoints.http).await?;
+    if plan.steps.iter().any(|step| step.kind == StepKind::Subscribe) {
+        try_connection(&endpoints.realtime).await?;
+    }
     Ok(started)
+}
+
+/// Makes sure that virtual users will find a connection: better to be told now than by a thousand failed requests.
+async fn try_connection(dialing: &Dialing) -> Result<(), RunError> {
+    let connector = Connector::resolve(dialing)
+        .await
+        .map_err(RunError::NoConnection)?;
+    connector
+        .connect()
+        .await
+        .map(drop)
+        .map_err(RunError::NoConnection)
 }
 
 /// What stays the same from the first ticket to the audit.

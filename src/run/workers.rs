@@ -14,7 +14,7 @@ use crate::executor::{StopSignal, drive};
 use crate::metrics::{Batch, Recorder, WorkerHealth};
 use crate::pacing::Pacer;
 use crate::plan::{Partition, Plan};
-use crate::protocol::Connector;
+use crate::protocol::{Connector, Dialing};
 use crate::step::{CommonHeaders, Context, WatchedColumns};
 use crate::target::Endpoints;
 
@@ -187,13 +187,12 @@ fn thread_cpu_time() -> Duration {
 }
 
 async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, String> {
-    let timeout = shared.plan.target.connect_timeout;
-    let resolve = async |authority: &str| {
-        Connector::resolve(authority, timeout)
+    let resolve = async |dialing: &Dialing| {
+        Connector::resolve(dialing)
             .await
             .map_err(|error| error.to_string())
     };
-    let http = resolve(&shared.endpoints.authority).await?;
+    let http = resolve(&shared.endpoints.http).await?;
     let headers = CommonHeaders::new(http.authority(), shared.endpoints.identities.api_key())
         .map_err(|error| format!("the target's address or API key cannot be sent as a header: {error}"))?;
     Ok(Context {
@@ -209,7 +208,7 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
         recorder,
         http,
         base_path: shared.endpoints.base_path.clone(),
-        realtime: resolve(&shared.endpoints.realtime_authority).await?,
+        realtime: resolve(&shared.endpoints.realtime).await?,
         realtime_path: shared.endpoints.realtime_path.clone(),
     })
 }

@@ -166,6 +166,7 @@ fn remember(
             Outcome::Status(_)
             | Outcome::Check
             | Outcome::Connect
+            | Outcome::Generator
             | Outcome::Dropped
             | Outcome::Unfinished => None,
         };

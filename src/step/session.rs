@@ -182,9 +182,10 @@ impl Session {
             none => {
                 let stream = context.http.connect().await.map_err(|error| {
                     tracing::debug!(ticket = self.ticket, %error, "no connection");
-                    Outcome::Connect
+                    error.outcome()
                 })?;
-                none.insert(HttpConnection::open(stream))
+                let opened = HttpConnection::open(stream, context.http.http_version()).await;
+                none.insert(opened.map_err(|error| error.outcome())?)
             }
         };
         let common = match outgoing.body {

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::probe::{ControlError, control_client};
+use super::client::root_cause;
+use super::probe::ControlError;
 
+/// The mock is on this machine: it is quick, or there is something wrong.
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// Records asked for at a time.
 const PAGE_RECORDS: usize = 5_000;
 
@@ -30,10 +33,13 @@ impl MockControl {
     /// # Errors
     /// When the HTTP client cannot be set up.
     pub fn new(base_url: &str) -> Result<Self, ControlError> {
-        let client = control_client().map_err(|error| ControlError::Unreachable {
-            url: base_url.to_owned(),
-            error,
-        })?;
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(2))
+            .timeout(TIMEOUT)
+            .build()
+            .map_err(|error| unreachable(base_url, &error))?;
         Ok(Self {
             client,
             base_url: base_url.to_owned(),
@@ -50,10 +56,7 @@ impl MockControl {
             self.base_url
         );
         let answer = self.client.get(&url).send().await;
-        let answer = answer.map_err(|error| ControlError::Unreachable {
-            url: url.clone(),
-            error,
-        })?;
+        let answer = answer.map_err(|error| unreachable(&url, &error))?;
         if !answer.status().is_success() {
             return Err(ControlError::Refused {
                 url,
@@ -87,10 +90,14 @@ impl MockControl {
     pub async fn drain(&self, timeout: Duration) -> Result<(), ControlError> {
         let url = format!("{}/_mock/drain?timeout_ms={}", self.base_url, timeout.as_millis());
         let request = self.client.post(&url).timeout(timeout + Duration::from_secs(5));
-        request
-            .send()
-            .await
-            .map_err(|error| ControlError::Unreachable { url, error })?;
+        request.send().await.map_err(|error| unreachable(&url, &error))?;
         Ok(())
+    }
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> ControlError {
+    ControlError::Unreachable {
+        url: url.to_owned(),
+        reason: root_cause(error),
     }
 }

@@ -3,6 +3,7 @@
 //! Over HTTP only, and without their types: the target is a black box.
 
 mod children;
+mod client;
 mod exposition;
 mod mock;
 mod probe;

@@ -1,21 +1,18 @@
 //! Questions to the target beside the load: is it up, what do its own metrics say, what does a row show.
 
-use std::time::Duration;
+use http::header::{AUTHORIZATION, HeaderName};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
-use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderName};
-
+use super::client::OriginClient;
 use super::exposition::QueryTimes;
 use crate::audit::RowState;
 use crate::identity::Identities;
-
-/// Answers beside the load are small and quick, or not worth waiting for.
-const TIMEOUT: Duration = Duration::from_secs(5);
+use crate::protocol::Connector;
 
 /// Asks the target. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TargetProbe {
-    client: reqwest::Client,
+    client: OriginClient,
     base_url: String,
     identities: Identities,
 }
@@ -23,52 +20,22 @@ pub struct TargetProbe {
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    // Not a `source`: the one cause that says something is in the sentence already.
-    #[error("{url} cannot be reached: {}", root_cause(.error))]
-    Unreachable { url: String, error: reqwest::Error },
+    #[error("{url} cannot be reached: {reason}")]
+    Unreachable { url: String, reason: String },
     #[error("{url} answered with status {status}")]
     Refused { url: String, status: u16 },
     #[error("{url} answered with something that is not the expected JSON")]
     Invalid { url: String },
 }
 
-/// The innermost reason of an HTTP client's error: "connection refused" says more than "error sending request".
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-/// A client for control calls: no redirects, no proxy from the environment, bounded in time.
-///
-/// # Errors
-/// When the client cannot be set up.
-pub(super) fn control_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(Duration::from_secs(2))
-        .timeout(TIMEOUT)
-        .build()
-}
-
 impl TargetProbe {
-    /// A probe of the target at `base_url`.
-    ///
-    /// # Errors
-    /// When the HTTP client cannot be set up.
-    pub fn new(base_url: &str, identities: Identities) -> Result<Self, ControlError> {
-        let client = control_client().map_err(|error| ControlError::Unreachable {
-            url: base_url.to_owned(),
-            error,
-        })?;
-        Ok(Self {
-            client,
+    /// A probe of the target at `base_url`, where the connector leads.
+    pub fn new(base_url: &str, connector: Connector, identities: Identities) -> Self {
+        Self {
+            client: OriginClient::new(connector),
             base_url: base_url.to_owned(),
             identities,
-        })
+        }
     }
 
     /// Asks whether the target is up.
@@ -77,51 +44,62 @@ impl TargetProbe {
     /// When it does not answer, or not with 2xx.
     pub async fn check_health(&self, path: &str) -> Result<(), ControlError> {
         let url = format!("{}{path}", self.base_url);
-        let answer = self.client.get(&url).send().await;
-        let answer = answer.map_err(|error| ControlError::Unreachable {
-            url: url.clone(),
-            error,
-        })?;
-        if answer.status().is_success() {
-            return Ok(());
+        match self.client.get(&url, HeaderMap::new()).await {
+            Ok(answer) if answer.status.is_success() => Ok(()),
+            Ok(answer) => Err(ControlError::Refused {
+                url,
+                status: answer.status.as_u16(),
+            }),
+            Err(reason) => Err(ControlError::Unreachable { url, reason }),
         }
-        Err(ControlError::Refused {
-            url,
-            status: answer.status().as_u16(),
-        })
     }
 
     /// Query times from the target's `/metrics`; `None` when it has none.
     pub async fn query_times(&self) -> Option<QueryTimes> {
-        let answer = self
-            .client
-            .get(format!("{}/metrics", self.base_url))
-            .send()
-            .await
-            .ok()?;
-        QueryTimes::parse(&answer.error_for_status().ok()?.text().await.ok()?)
+        let url = format!("{}/metrics", self.base_url);
+        let answer = self.client.get(&url, HeaderMap::new()).await.ok()?;
+        let text = str::from_utf8(&answer.body).ok()?;
+        answer
+            .status
+            .is_success()
+            .then(|| QueryTimes::parse(text))
+            .flatten()
     }
 
     /// Reads a row as the user of `ticket` sees it.
     pub async fn read_row(&self, path: &str, ticket: u64) -> RowState {
-        let mut request = self.client.get(format!("{}{path}", self.base_url));
-        if let Some(token) = self.identities.token(ticket) {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
-        if let Some(key) = self.identities.api_key() {
-            request = request.header(HeaderName::from_static("apikey"), key);
-        }
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(error) => return RowState::Unreadable(root_cause(&error)),
+        let headers = match self.headers(ticket) {
+            Ok(headers) => headers,
+            Err(reason) => return RowState::Unreadable(reason),
         };
-        match answer.status() {
+        let url = format!("{}{path}", self.base_url);
+        let answer = match self.client.get(&url, headers).await {
+            Ok(answer) => answer,
+            Err(reason) => return RowState::Unreadable(reason),
+        };
+        match answer.status {
             StatusCode::NOT_FOUND => RowState::Absent,
-            status if status.is_success() => match answer.json().await {
+            status if status.is_success() => match serde_json::from_slice(&answer.body) {
                 Ok(row) => RowState::Row(row),
-                Err(error) => RowState::Unreadable(root_cause(&error)),
+                Err(error) => RowState::Unreadable(error.to_string()),
             },
             status => RowState::Unreadable(format!("status {}", status.as_u16())),
         }
+    }
+
+    /// How the user of `ticket` proves who they are.
+    fn headers(&self, ticket: u64) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        let value = |text: &str| {
+            HeaderValue::from_str(text)
+                .map_err(|_| "a token or key of the target cannot stand in a header".to_owned())
+        };
+        if let Some(token) = self.identities.token(ticket) {
+            headers.insert(AUTHORIZATION, value(&format!("Bearer {token}"))?);
+        }
+        if let Some(key) = self.identities.api_key() {
+            headers.insert(HeaderName::from_static("apikey"), value(key)?);
+        }
+        Ok(headers)
     }
 }

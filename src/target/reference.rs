@@ -10,7 +10,10 @@ use super::probe::{ControlError, TargetProbe};
 use crate::chance::Chance;
 use crate::clock::wall_clock_now;
 use crate::identity::Identities;
-use crate::plan::{Architecture, Database, Plan, ReferenceServer, RemoteTarget, TargetKind, Tokens};
+use crate::plan::{
+    Architecture, Database, HttpVersion, Plan, ReferenceServer, RemoteTarget, TargetKind, Tokens, Transport,
+};
+use crate::protocol::{ConnectError, Connector, Dialing, Origin, TlsClient, TlsSettingsError};
 use crate::units::format_duration;
 
 /// Where the load goes and where questions are asked.
@@ -18,12 +21,12 @@ use crate::units::format_duration;
 pub struct Endpoints {
     /// `http://host:port[/path]`, without a trailing slash.
     pub base_url: String,
-    /// `host:port` of the base URL.
-    pub authority: String,
+    /// How connections to the base URL are made.
+    pub http: Dialing,
     /// Path of the base URL, without a trailing slash.
     pub base_path: String,
-    /// `host:port` of the realtime endpoint.
-    pub realtime_authority: String,
+    /// How connections to the realtime endpoint are made.
+    pub realtime: Dialing,
     /// Path and query of the realtime endpoint.
     pub realtime_path: String,
     pub identities: Identities,
@@ -58,6 +61,10 @@ pub enum StartError {
     },
     #[error("{0} is not an address that load can be sent to")]
     Address(String),
+    #[error(transparent)]
+    Tls(#[from] TlsSettingsError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
 }
 
 /// Secrets of one run, made new each time and known only to this process and its children.
@@ -124,18 +131,25 @@ async fn start_reference(
     let chance = Chance::new(plan.seed);
     let now_s = wall_clock_now().as_second();
     let identities = Identities::signed(chance, Some(&secrets.api_key), &secrets.jwt, now_s);
-    let authority = authority_of(target.url())?;
+    let dialing = dialing(
+        plan,
+        target.url(),
+        &Transport::default(),
+        HttpVersion::Http1,
+        None,
+    )?;
+    let connector = Connector::resolve(&dialing).await?;
     let endpoints = Endpoints {
         base_url: target.url().to_owned(),
-        authority: authority.clone(),
+        http: dialing.clone(),
         base_path: String::new(),
-        realtime_authority: authority,
+        realtime: dialing,
         realtime_path: format!("/realtime/v1/websocket?apikey={}&vsn=2.0.0", secrets.api_key),
         identities: identities.clone(),
         description: describe(server),
     };
     Ok(Started {
-        probe: TargetProbe::new(target.url(), identities)?,
+        probe: TargetProbe::new(target.url(), connector, identities),
         mock: Some(MockControl::new(mock.url())?),
         endpoints,
         // The server first: a mock that is still there can take its last webhooks' answers.
@@ -265,17 +279,23 @@ async fn connect_remote(
     let realtime_path = path_of(&remote.realtime_url);
     let separator = if realtime_path.contains('?') { '&' } else { '?' };
     let key_part = key.map(|key| format!("apikey={key}&")).unwrap_or_default();
+    let (http, realtime) = dial_remote(plan, remote)?;
+    let connector = Connector::resolve(&http).await?;
     let endpoints = Endpoints {
         base_url: remote.base_url.clone(),
-        authority: authority_of(&remote.base_url)?,
+        http,
         base_path: path_of(&remote.base_url),
-        realtime_authority: authority_of(&remote.realtime_url)?,
+        realtime,
         realtime_path: format!("{realtime_path}{separator}{key_part}vsn=2.0.0"),
         identities: identities.clone(),
-        description: remote.base_url.clone(),
+        description: if plan.target.is_unverified() {
+            format!("{} (certificate not verified)", remote.base_url)
+        } else {
+            remote.base_url.clone()
+        },
     };
     Ok(Started {
-        probe: TargetProbe::new(&remote.base_url, identities)?,
+        probe: TargetProbe::new(&remote.base_url, connector, identities),
         endpoints,
         mock,
         children,
@@ -283,15 +303,40 @@ async fn connect_remote(
     })
 }
 
-/// `host:port` of a URL, with the scheme's default port where none is named.
-fn authority_of(url: &str) -> Result<String, StartError> {
-    let uri: http::Uri = url.parse().map_err(|_| StartError::Address(url.to_owned()))?;
-    let authority = uri
-        .authority()
-        .ok_or_else(|| StartError::Address(url.to_owned()))?;
-    Ok(match authority.port_u16() {
-        Some(_) => authority.as_str().to_owned(),
-        None => format!("{}:80", authority.host()),
+/// How the load's two kinds of connections are made: for requests and for realtime sockets.
+fn dial_remote(plan: &Plan, remote: &RemoteTarget) -> Result<(Dialing, Dialing), StartError> {
+    let transport = &remote.transport;
+    let has_tls = [&remote.base_url, &remote.realtime_url]
+        .into_iter()
+        .any(|url| Origin::parse(url).is_some_and(|origin| origin.is_secure()));
+    let tls = if has_tls {
+        Some(TlsClient::new(&transport.certificates)?)
+    } else {
+        None
+    };
+    let dial = |url, version| dialing(plan, url, transport, version, tls.as_ref());
+    let http = dial(&remote.base_url, transport.http_version)?;
+    // A realtime socket begins as a request of HTTP/1.1, whatever the other requests are.
+    let realtime = dial(&remote.realtime_url, HttpVersion::Http1)?;
+    Ok((http, realtime))
+}
+
+fn dialing(
+    plan: &Plan,
+    url: &str,
+    transport: &Transport,
+    http_version: HttpVersion,
+    tls: Option<&TlsClient>,
+) -> Result<Dialing, StartError> {
+    let origin = Origin::parse(url).ok_or_else(|| StartError::Address(url.to_owned()))?;
+    Ok(Dialing {
+        tls: tls
+            .filter(|_| origin.is_secure())
+            .map(|tls| tls.offering(http_version)),
+        origin,
+        timeout: plan.target.connect_timeout,
+        http_version,
+        source_addresses: transport.source_addresses.clone(),
     })
 }
 
@@ -308,13 +353,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_taken_apart() {
-        assert_eq!(
-            authority_of("http://127.0.0.1:8080/api/").unwrap(),
-            "127.0.0.1:8080"
-        );
-        assert_eq!(authority_of("http://localhost").unwrap(), "localhost:80");
-        assert!(authority_of("not a url").is_err());
+    fn paths_are_taken_off_their_addresses() {
         assert_eq!(path_of("http://127.0.0.1:8080/api/"), "/api");
         assert_eq!(path_of("http://127.0.0.1:8080"), "");
         assert_eq!(

@@ -6,6 +6,8 @@
 )]
 
 mod bad_input;
+mod connections;
+mod encrypted;
 mod host;
 mod interruption;
 mod peer_scenarios;

@@ -34,7 +34,9 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("executor", &["metrics", "plan", "schedule", "step", "vu"]),
     (
         "target",
-        &["audit", "chance", "clock", "identity", "plan", "units"],
+        &[
+            "audit", "chance", "clock", "identity", "plan", "protocol", "units",
+        ],
     ),
     // The run.
     (

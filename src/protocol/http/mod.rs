@@ -2,13 +2,16 @@
 
 mod answer;
 mod http1;
+mod http2;
 mod request;
 
 use bytes::Bytes;
 
 use super::stream::Stream;
 use crate::metrics::Outcome;
+use crate::plan::HttpVersion;
 use http1::Http1Connection;
+use http2::Http2Connection;
 pub use request::{HeaderBlock, HttpRequest, InvalidText};
 
 /// Largest body that is read; a longer one is a protocol error.
@@ -23,6 +26,7 @@ pub struct HttpConnection {
 #[derive(Debug)]
 enum Version {
     Http1(Http1Connection),
+    Http2(Http2Connection),
 }
 
 /// An answer, read to its end.
@@ -59,23 +63,38 @@ impl HttpError {
         }
     }
 
+    /// What an error of HTTP/2 means.
+    fn of(error: hyper::Error) -> Self {
+        if error.is_parse() {
+            HttpError::Invalid(error.into())
+        } else {
+            HttpError::Reset(error.into())
+        }
+    }
+
     fn invalid(reason: &str) -> Self {
         HttpError::Invalid(reason.into())
     }
 }
 
 impl HttpConnection {
-    /// Speaks HTTP/1.1 over an open stream.
-    pub fn open(stream: Stream) -> Self {
-        Self {
-            version: Version::Http1(Http1Connection::new(stream)),
-        }
+    /// Speaks HTTP over an open stream. Must be called on a `LocalSet`.
+    ///
+    /// # Errors
+    /// When the stream is closed already.
+    pub async fn open(stream: Stream, version: HttpVersion) -> Result<Self, HttpError> {
+        let version = match version {
+            HttpVersion::Http1 => Version::Http1(Http1Connection::new(stream)),
+            HttpVersion::Http2 => Version::Http2(Http2Connection::open(stream).await?),
+        };
+        Ok(Self { version })
     }
 
     /// Whether another request can be sent.
     pub async fn is_open(&mut self) -> bool {
         match &mut self.version {
             Version::Http1(connection) => connection.is_open().await,
+            Version::Http2(connection) => connection.is_open(),
         }
     }
 
@@ -86,6 +105,7 @@ impl HttpConnection {
     pub async fn send(&mut self, request: &HttpRequest<'_>) -> Result<Answer, HttpError> {
         match &mut self.version {
             Version::Http1(connection) => connection.send(request).await,
+            Version::Http2(connection) => connection.send(request).await,
         }
     }
 }

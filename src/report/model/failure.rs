@@ -12,7 +12,7 @@ pub struct FailureRecord {
     /// Index into `plan.steps`.
     pub step: u16,
     pub step_name: String,
-    /// `timeout`, `connect`, `reset`, `status`, `protocol`, `check`, `dropped` or `unfinished`.
+    /// `timeout`, `connect`, `generator`, `reset`, `status`, `protocol`, `check`, `dropped` or `unfinished`.
     pub outcome: String,
     /// The status, when that was what was wrong.
     pub status: Option<u16>,
@@ -52,6 +52,7 @@ fn outcome_key(outcome: Outcome) -> Option<(&'static str, Option<u16>)> {
         Outcome::Ok => return None,
         Outcome::Timeout => ("timeout", None),
         Outcome::Connect => ("connect", None),
+        Outcome::Generator => ("generator", None),
         Outcome::Reset => ("reset", None),
         Outcome::Status(code) => ("status", Some(code)),
         Outcome::Protocol => ("protocol", None),
@@ -66,6 +67,7 @@ impl FailureRecord {
         Ok(match (self.outcome.as_str(), self.status) {
             ("timeout", _) => Outcome::Timeout,
             ("connect", _) => Outcome::Connect,
+            ("generator", _) => Outcome::Generator,
             ("reset", _) => Outcome::Reset,
             ("status", Some(code)) => Outcome::Status(code),
             ("protocol", _) => Outcome::Protocol,

@@ -42,8 +42,14 @@ pub struct CheckReport {
     pub drain: Duration,
     /// The waits whose length is a guess, because no mock says how long the results take.
     pub guessed_waits: usize,
+    /// Whether nothing proves that the target is who it says.
+    pub target_is_unverified: bool,
     pub targets: Vec<TargetCheck>,
 }
+
+/// Said of a scenario that believes any certificate.
+const UNVERIFIED: &str = "the target's certificate is not verified (insecure = true in [target.tls]), so nothing \
+                              proves that it is the target";
 
 /// Works out what `plan` comes to.
 pub fn check(plan: &Plan) -> CheckReport {
@@ -79,6 +85,7 @@ pub fn check(plan: &Plan) -> CheckReport {
         iterations,
         drain: plan.load.drain,
         guessed_waits: averages.guessed_waits,
+        target_is_unverified: plan.target.is_unverified(),
         targets: targets::check(plan, &averages, users_measured),
     }
 }
@@ -186,6 +193,9 @@ impl CheckReport {
                 self.max_vus,
                 (self.users_at_once * 1.5).ceil()
             )?;
+        }
+        if self.target_is_unverified {
+            writeln!(f, "\nWARNING: {UNVERIFIED}.")?;
         }
         Ok(())
     }

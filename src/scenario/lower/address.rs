@@ -7,6 +7,8 @@ use std::net::IpAddr;
 pub(super) struct Address {
     /// The address without a trailing slash.
     pub(super) text: String,
+    /// Whether the scheme asks for TLS.
+    pub(super) is_secure: bool,
     /// Host and port, as written.
     pub(super) authority: String,
     pub(super) host: String,
@@ -30,7 +32,7 @@ impl Address {
     }
 }
 
-/// Takes an address apart whose scheme must be `scheme` (`http` or `ws`).
+/// Takes an address apart whose scheme must be `scheme` (`http` or `ws`), or the same with TLS (`https` or `wss`).
 ///
 /// # Errors
 /// A sentence when it has another scheme, no host, a bad port, credentials, or a query.
@@ -53,14 +55,10 @@ pub(super) fn parse_address(url: &str, scheme: &str) -> Result<Address, AddressM
             holds_credentials: true,
         });
     }
-    if found == format!("{scheme}s") {
+    let is_secure = found.strip_suffix('s') == Some(scheme);
+    if found != scheme && !is_secure {
         return Err(mistake(format!(
-            "TLS to the target is not supported yet; use {scheme}:// and, where needed, a local proxy that adds TLS"
-        )));
-    }
-    if found != scheme {
-        return Err(mistake(format!(
-            "the scheme `{found}` is not supported here; write {scheme}://host:port"
+            "the scheme `{found}` is not supported here; write {scheme}://host:port or {scheme}s://host:port"
         )));
     }
     if path.contains(['?', '#']) {
@@ -87,7 +85,8 @@ pub(super) fn parse_address(url: &str, scheme: &str) -> Result<Address, AddressM
     }
     let path = path.trim_end_matches('/');
     Ok(Address {
-        text: format!("{scheme}://{authority}{path}"),
+        text: format!("{found}://{authority}{path}"),
+        is_secure,
         authority: authority.to_owned(),
         host: host.to_owned(),
         path: path.to_owned(),
@@ -106,7 +105,12 @@ mod tests {
             (address.host.as_str(), address.path.as_str()),
             ("127.0.0.1", "/api")
         );
-        assert!(address.is_loopback());
+        assert!(address.is_loopback() && !address.is_secure);
+        let secure = parse_address("https://localhost/", "http").unwrap();
+        assert_eq!(
+            (secure.text.as_str(), secure.is_secure),
+            ("https://localhost", true)
+        );
         assert!(parse_address("http://[::1]:80", "http").unwrap().is_loopback());
         assert!(parse_address("http://localhost", "http").unwrap().is_loopback());
         for elsewhere in [
@@ -125,7 +129,8 @@ mod tests {
     fn what_is_no_plain_address_is_refused() {
         for wrong in [
             "staging",
-            "https://a",
+            "wss://a",
+            "httpss://a",
             "ftp://a",
             "http://",
             "http://a:x",

@@ -12,6 +12,7 @@ mod measurable;
 mod realtime;
 mod request;
 mod target;
+mod transport;
 
 pub(super) use at::At;
 
@@ -90,7 +91,7 @@ pub(super) fn lower(
     {
         diagnostics.push(at.key("name").value_span(), NAME_RULE);
     }
-    let target = file
+    let mut target = file
         .target
         .as_ref()
         .and_then(|target| target::lower(target, surroundings.folder, at.key("target"), diagnostics));
@@ -99,6 +100,9 @@ pub(super) fn lower(
         .load
         .as_ref()
         .and_then(|load| load::lower(load, surroundings.cores, at.key("load"), diagnostics));
+    if let Some(load) = &file.load {
+        transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
+    }
 
     let mut shared = Shared {
         given_names: given_names(files),

@@ -7,6 +7,7 @@ use super::super::diagnostic::Diagnostics;
 use super::super::raw::{ArchitectureFile, ServerFile, TargetFaults, TargetFile};
 use super::address::{Address, parse_address};
 use super::at::{At, duration_or, parse, positive_duration_or};
+use super::transport;
 use crate::plan::{Architecture, Database, ReferenceServer, RemoteTarget, Target, TargetKind, Tokens};
 use crate::units::Ratio;
 
@@ -32,7 +33,15 @@ pub(super) fn lower(
         (Some(ServerFile::Reference), None) => {
             refuse_keys(
                 at,
-                &["realtime_url", "api_key", "tokens_file", "jwt_secret", "health"],
+                &[
+                    "realtime_url",
+                    "api_key",
+                    "tokens_file",
+                    "jwt_secret",
+                    "health",
+                    "tls",
+                    "http_version",
+                ],
                 "is for a target with `base_url`; the run knows this of its own server",
                 diagnostics,
             );
@@ -144,12 +153,13 @@ fn remote(
 ) -> Option<RemoteTarget> {
     let base = address(base_url, "http", allow_hosts, at.key("base_url"), diagnostics);
     let realtime = match &file.realtime_url {
-        Some(url) => {
-            address(url, "ws", allow_hosts, at.key("realtime_url"), diagnostics).map(|address| address.text)
-        }
-        None => base
-            .as_ref()
-            .map(|base| format!("ws://{}{}{REALTIME_PATH}", base.authority, base.path)),
+        Some(url) => address(url, "ws", allow_hosts, at.key("realtime_url"), diagnostics)
+            .map(|address| (address.text, address.is_secure)),
+        None => base.as_ref().map(|base| {
+            let scheme = if base.is_secure { "wss" } else { "ws" };
+            let url = format!("{scheme}://{}{}{REALTIME_PATH}", base.authority, base.path);
+            (url, base.is_secure)
+        }),
     };
     let tokens = match (&file.jwt_secret, &file.tokens_file) {
         (Some(_), Some(_)) => {
@@ -173,12 +183,16 @@ fn remote(
             "the health path must begin with `/`, such as \"/healthz\"",
         );
     }
+    let (base, (realtime_url, realtime_is_secure)) = base.zip(realtime)?;
+    let has_tls = base.is_secure || realtime_is_secure;
+    let transport = transport::lower(file, folder, has_tls, at, diagnostics);
     Some(RemoteTarget {
-        base_url: base?.text,
-        realtime_url: realtime?,
+        base_url: base.text,
+        realtime_url,
         api_key: file.api_key.clone(),
         tokens: tokens?,
         health_path: file.health.clone(),
+        transport: transport?,
     })
 }
 

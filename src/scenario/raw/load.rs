@@ -50,6 +50,10 @@ pub(in crate::scenario) struct LoadFile {
     pub(in crate::scenario) workers: Option<i64>,
     /// How long a connection lasts. Default: `per-iteration` for the arrival-rate executors, else `per-vu`.
     pub(in crate::scenario) connections: Option<ConnectionsFile>,
+    /// IP addresses of this machine that connections leave from in turn, each with ports of its own. Default: the
+    /// system chooses.
+    #[schemars(length(min = 1, max = 1024))]
+    pub(in crate::scenario) source_addresses: Option<Vec<String>>,
 }
 
 /// What drives iterations.

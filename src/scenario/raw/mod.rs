@@ -21,7 +21,7 @@ pub(super) use journey::{
     SubscribeStepFile,
 };
 pub(super) use load::{ArrivalsFile, ConnectionsFile, ExecutorFile, LoadFile, StageTarget};
-pub(super) use target::{ArchitectureFile, ServerFile, TargetFaults, TargetFile};
+pub(super) use target::{ArchitectureFile, HttpVersionFile, ServerFile, TargetFaults, TargetFile};
 pub(super) use text::{DurationText, PercentText};
 
 use schemars::JsonSchema;

@@ -11,9 +11,9 @@ use super::text::{DurationText, PercentText};
 pub(in crate::scenario) struct TargetFile {
     /// A server that the run starts and stops.
     pub(in crate::scenario) server: Option<ServerFile>,
-    /// Address of a deployment of your own: `http://host[:port]`.
+    /// Address of a deployment of your own: `http://host[:port]` or `https://host[:port]`.
     pub(in crate::scenario) base_url: Option<String>,
-    /// Address of the realtime endpoint. Default: `base_url` with `ws` for `http` and `/realtime/v1/websocket`.
+    /// Address of the realtime endpoint. Default: `base_url` with `ws` for `http`, `wss` for `https`, and `/realtime/v1/websocket`.
     pub(in crate::scenario) realtime_url: Option<String>,
     /// Sent as the `apikey` header; from the environment only, such as `"${API_KEY}"`. Default: none.
     pub(in crate::scenario) api_key: Option<String>,
@@ -27,7 +27,12 @@ pub(in crate::scenario) struct TargetFile {
     pub(in crate::scenario) version: Option<String>,
     /// Hosts besides loopback that may be sent load. Default: none.
     pub(in crate::scenario) allow_hosts: Option<Vec<String>>,
-    /// Longest time to open a connection. Default: `2s`.
+    /// Which certificates of a target with TLS are believed. Default: those that this machine trusts.
+    pub(in crate::scenario) tls: Option<TlsFile>,
+    /// The version of HTTP that requests are sent with: over TLS agreed on by ALPN, without TLS by prior knowledge.
+    /// Default: `1.1`.
+    pub(in crate::scenario) http_version: Option<HttpVersionFile>,
+    /// Longest time to open a connection, TLS included. Default: `2s`.
     pub(in crate::scenario) connect_timeout: Option<DurationText>,
     /// Architecture of the reference server. Default: `direct`.
     pub(in crate::scenario) architecture: Option<ArchitectureFile>,
@@ -35,6 +40,26 @@ pub(in crate::scenario) struct TargetFile {
     pub(in crate::scenario) database: Option<String>,
     /// Faults of the reference server, for drills.
     pub(in crate::scenario) faults: Option<TargetFaults>,
+}
+
+/// Which certificates are believed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct TlsFile {
+    /// A file with certificates (PEM) of authorities to trust besides those of this machine, relative to the
+    /// scenario. Default: none.
+    pub(in crate::scenario) ca_file: Option<String>,
+    /// Believe any certificate: nothing then proves that the target is who it says. Default: `false`.
+    pub(in crate::scenario) insecure: Option<bool>,
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(in crate::scenario) enum HttpVersionFile {
+    #[serde(rename = "1.1")]
+    Http1,
+    #[serde(rename = "2")]
+    Http2,
 }
 
 /// A server that the run starts.

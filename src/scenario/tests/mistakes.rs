@@ -481,13 +481,10 @@ fn load_goes_only_where_it_is_allowed_to() {
     1 mistake found
     "#);
     assert_snapshot!(mistakes(&target("base_url = \"https://localhost\"\ndatabase = \"sqlite\"")), @r#"
-    s.toml:3:12: TLS to the target is not supported yet; use http:// and, where needed, a local proxy that adds TLS
-      3 | base_url = "https://localhost"
-        |            ^^^^^^^^^^^^^^^^^^^
     s.toml:4:1: `database` is a setting of the reference server; it cannot be chosen for a target with `base_url`
       4 | database = "sqlite"
         | ^^^^^^^^
-    2 mistakes found
+    1 mistake found
     "#);
     assert_snapshot!(mistakes(&target("server = \"reference\"\narchitecture = \"trigger\"\ndatabase = \"postgres\"\nhealth = \"/\"")), @r#"
     s.toml:4:16: the trigger architecture needs PostgreSQL, which is not available yet; write "direct"

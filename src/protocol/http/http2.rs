@@ -1,0 +1,112 @@
+//! One HTTP/2 connection of one user: requests go one after the other, as on HTTP/1.1, so that both versions send the
+//! same load.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper::http::uri::Scheme;
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::task::JoinHandle;
+
+use super::super::stream::Stream;
+use super::{Answer, BODY_BYTES_MAX, HttpError, HttpRequest, InvalidText};
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Http2Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: JoinHandle<()>,
+    scheme: Scheme,
+}
+
+/// Runs what the connection has to do beside its user, on the thread of the `LocalSet`.
+#[derive(Debug, Clone, Copy)]
+struct Local;
+
+impl<F> hyper::rt::Executor<F> for Local
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+impl Http2Connection {
+    /// Speaks HTTP/2 over an open stream, whose other side is known to do so too. Must be called on a `LocalSet`.
+    ///
+    /// # Errors
+    /// When the stream is closed already.
+    pub(super) async fn open(stream: Stream) -> Result<Self, HttpError> {
+        let scheme = match stream {
+            Stream::Tls(_) => Scheme::HTTPS,
+            Stream::Tcp(_) | Stream::Memory(_) => Scheme::HTTP,
+        };
+        let (sender, connection) = http2::handshake(Local, TokioIo::new(stream))
+            .await
+            .map_err(HttpError::of)?;
+        // The driver ends when the socket does; what went wrong reaches the request that was under way.
+        let driver = tokio::task::spawn_local(async move {
+            let _ = connection.await;
+        });
+        Ok(Self {
+            sender,
+            driver,
+            scheme,
+        })
+    }
+
+    /// Whether another request can be sent.
+    pub(super) fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// When the connection breaks or the answer is invalid or too large.
+    pub(super) async fn send(&mut self, request: &HttpRequest<'_>) -> Result<Answer, HttpError> {
+        let request = self.build(request).map_err(|_| HttpError::Request(InvalidText))?;
+        self.sender.ready().await.map_err(HttpError::of)?;
+        let response = self.sender.send_request(request).await.map_err(HttpError::of)?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                return HttpError::TooLarge;
+            }
+            match error.downcast::<hyper::Error>() {
+                Ok(error) => HttpError::of(*error),
+                Err(_) => HttpError::TooLarge,
+            }
+        })?;
+        Ok(Answer {
+            status,
+            body: body.to_bytes(),
+        })
+    }
+
+    /// HTTP/2 has no `Host` header: scheme and authority are parts of the target (RFC 9113, 8.3.1).
+    fn build(&self, request: &HttpRequest<'_>) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+        let target = format!("{}{}", request.base_path, request.path);
+        let mut uri = Uri::builder().scheme(self.scheme.clone()).path_and_query(target);
+        let mut built = Request::builder().method(request.method);
+        for (name, value) in request.headers.iter().flat_map(|block| block.iter()) {
+            if name == "host" {
+                uri = uri.authority(value);
+            } else {
+                built = built.header(name, value);
+            }
+        }
+        let body = request.body.map(Bytes::copy_from_slice).unwrap_or_default();
+        built.uri(uri.build()?).body(Full::new(body))
+    }
+}
+
+impl Drop for Http2Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}

@@ -1,0 +1,259 @@
+//! Connections as users have them: TLS, HTTP/2, kept or new, from several addresses.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::path::Path;
+
+use axum::http::Version;
+use serde_json::Value;
+
+use crate::encrypted::{Authority, Witness, front_of};
+use crate::program::{Ended, Run, loadtest, scenario};
+use crate::servers::{API_KEY, Deployment, JWT_SECRET};
+
+const HTTP1: &[&str] = &["http/1.1"];
+const HTTP2: &[&str] = &["h2"];
+
+/// Runs a scenario of these tests against `url`.
+async fn run_against(name: &str, url: &str, sets: &[&str]) -> Ended {
+    let mut command = loadtest();
+    command
+        .env("TARGET_URL", url)
+        .env("TARGET_API_KEY", API_KEY)
+        .env("TARGET_JWT_SECRET", JWT_SECRET);
+    let arguments: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    Run::start_with(command, &scenario(name), &arguments)
+        .await
+        .end()
+        .await
+}
+
+fn ca_file(path: &Path) -> String {
+    format!("target.tls.ca_file={}", path.display())
+}
+
+/// The run could not start; the sentence that says why.
+#[track_caller]
+fn could_not_start(ended: &Ended) -> String {
+    assert_eq!(ended.said.code, Some(3), "{}", ended.said.stderr);
+    assert!(
+        !ended.out().join("run.json").exists(),
+        "nothing was measured, so nothing is reported"
+    );
+    ended.said.stderr.lines().last().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn requests_sockets_and_questions_beside_the_load_all_go_over_tls() {
+    let deployment = Deployment::start().await;
+    let authority = Authority::new();
+    let front = front_of(deployment.url(), authority.acceptor(&["localhost"], HTTP1)).await;
+    let url = format!("https://localhost:{}", front.port());
+    let ended = run_against("deployment", &url, &[&ca_file(&authority.ca_file())]).await;
+    let record = ended.record(0, "GO");
+    // Twelve learners wait for results that come over their realtime sockets, and the audit read every one back.
+    assert_eq!(record["requests"]["failed"], 0);
+    assert_eq!(record["generator"]["polls"], 0, "{}", record["generator"]);
+    assert!(
+        record["metrics"]["feedback_latency"]["count"]
+            .as_u64()
+            .unwrap_or(0)
+            > 0
+            || record["metrics"]["realtime_latency"]["count"]
+                .as_u64()
+                .unwrap_or(0)
+                > 0,
+        "{}",
+        record["metrics"]
+    );
+    assert!(record["audit"]["completed"].as_u64().unwrap() > 0);
+    assert_eq!(record["audit"]["completed"], record["audit"]["accepted"]);
+    assert!(
+        !ended.said.stderr.contains("not verified"),
+        "{}",
+        ended.said.stderr
+    );
+    deployment.stop().await;
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority_ends_the_run_before_it_begins() {
+    let authority = Authority::new();
+    let witness = Witness::secure(authority.acceptor(&["localhost"], HTTP1)).await;
+    let url = format!("https://localhost:{}", witness.address.port());
+    for sets in [&[][..], &["target.health=/look"]] {
+        let sentence = could_not_start(&run_against("connections", &url, sets).await);
+        assert!(
+            sentence.contains(&format!("localhost:{}", witness.address.port()))
+                && sentence.contains("issued by an authority that this machine does not trust")
+                && sentence.contains("[target.tls] ca_file = \"…\""),
+            "{sentence}"
+        );
+    }
+    assert_eq!(witness.seen(), []);
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_or_time_is_told_as_such() {
+    let authority = Authority::new();
+    let ca = ca_file(&authority.ca_file());
+    let other = Witness::secure(authority.acceptor(&["other.example"], HTTP1)).await;
+    let url = format!("https://localhost:{}", other.address.port());
+    let sentence = could_not_start(&run_against("connections", &url, &[&ca]).await);
+    assert!(
+        sentence.contains("not for the name `localhost`") && sentence.contains("other.example"),
+        "{sentence}"
+    );
+    let old = Witness::secure(authority.expired(&["localhost"])).await;
+    let url = format!("https://localhost:{}", old.address.port());
+    let sentence = could_not_start(&run_against("connections", &url, &[&ca]).await);
+    assert!(sentence.contains("its certificate has expired"), "{sentence}");
+    assert_eq!((other.seen(), old.seen()), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn an_address_without_tls_and_a_file_without_certificates_are_told_as_such() {
+    let witness = Witness::plain().await;
+    let url = format!("https://localhost:{}", witness.address.port());
+    let sentence = could_not_start(&run_against("connections", &url, &["target.tls.insecure=true"]).await);
+    assert!(sentence.contains("does not speak TLS on this port"), "{sentence}");
+    let empty = ca_file(&scenario("connections"));
+    let sentence = could_not_start(&run_against("connections", &url, &[&empty]).await);
+    assert!(
+        sentence.contains("connections.toml, holds no certificate"),
+        "{sentence}"
+    );
+}
+
+#[tokio::test]
+async fn any_certificate_is_believed_only_when_the_scenario_says_so_and_the_run_shows_it() {
+    let authority = Authority::new();
+    let witness = Witness::secure(authority.expired(&["other.example"])).await;
+    let url = format!("https://localhost:{}", witness.address.port());
+    let ended = run_against("connections", &url, &["target.tls.insecure=true"]).await;
+    let record = ended.record(0, "GO");
+    assert!(
+        ended
+            .said
+            .stderr
+            .contains("WARNING: the target's certificate is not verified"),
+        "{}",
+        ended.said.stderr
+    );
+    let target = record["target"]["description"].as_str().unwrap();
+    assert!(target.ends_with("(certificate not verified)"), "{target}");
+    assert!(witness.seen().len() as u64 >= record["requests"]["total"].as_u64().unwrap());
+}
+
+/// Every request came as `version`, over as many connections as users or iterations have.
+#[track_caller]
+fn assert_connections(witness: &Witness, record: &Value, version: Version, per_iteration: bool) {
+    let seen = witness.seen();
+    assert_eq!(Some(seen.len() as u64), record["requests"]["total"].as_u64());
+    assert!(seen.iter().all(|request| request.version == version), "{seen:?}");
+    let connections = witness.connections();
+    let iterations = record["iterations"]["started"].as_u64().unwrap() as usize;
+    assert!(iterations > 3, "users come back: {iterations}");
+    if per_iteration {
+        assert_eq!(connections.len(), iterations);
+        assert!(connections.values().all(|requests| *requests == 2));
+    } else {
+        assert_eq!(connections.len(), 3, "one for each virtual user");
+    }
+}
+
+#[tokio::test]
+async fn connections_with_tls_are_kept_or_made_anew_as_the_scenario_says() {
+    let authority = Authority::new();
+    let ca = ca_file(&authority.ca_file());
+    for (connections, per_iteration) in [("per-vu", false), ("per-iteration", true)] {
+        // A server that would rather speak HTTP/2 is asked for HTTP/1.1 all the same.
+        let witness = Witness::secure(authority.acceptor(&["127.0.0.1"], &["h2", "http/1.1"])).await;
+        let url = format!("https://{}", witness.address);
+        let connections = format!("load.connections={connections}");
+        let ended = run_against("connections", &url, &[&ca, &connections]).await;
+        let record = ended.record(0, "GO");
+        assert_connections(&witness, &record, Version::HTTP_11, per_iteration);
+    }
+}
+
+#[tokio::test]
+async fn http_2_is_agreed_on_by_alpn_over_tls() {
+    let authority = Authority::new();
+    let ca = ca_file(&authority.ca_file());
+    let version = "target.http_version=\"2\"";
+    let witness = Witness::secure(authority.acceptor(&["localhost"], &["h2", "http/1.1"])).await;
+    let url = format!("https://localhost:{}", witness.address.port());
+    let record = run_against("connections", &url, &[&ca, version])
+        .await
+        .record(0, "GO");
+    assert_connections(&witness, &record, Version::HTTP_2, false);
+
+    // The health check speaks it as well; a server that does not is told of.
+    let strict = Witness::secure(authority.acceptor(&["localhost"], HTTP2)).await;
+    let url = format!("https://localhost:{}", strict.address.port());
+    let asked = run_against("connections", &url, &[&ca, version, "target.health=/look"]).await;
+    asked.record(0, "GO");
+    for protocols in [HTTP1, &[]] {
+        let old = Witness::secure(authority.acceptor(&["localhost"], protocols)).await;
+        let url = format!("https://localhost:{}", old.address.port());
+        let sentence = could_not_start(&run_against("connections", &url, &[&ca, version]).await);
+        assert!(
+            sentence.contains("does not speak HTTP/2") && sentence.contains("http_version = \"1.1\""),
+            "{sentence}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn http_2_without_tls_is_spoken_by_prior_knowledge() {
+    let witness = Witness::plain().await;
+    let url = format!("http://{}", witness.address);
+    let sets = [
+        "target.http_version=\"2\"",
+        "load.connections=per-iteration",
+        "target.health=/look",
+    ];
+    let ended = run_against("connections", &url, &sets).await;
+    let record = ended.record(0, "GO");
+    assert_eq!(record["requests"]["failed"], 0);
+    assert!(
+        witness
+            .seen()
+            .iter()
+            .all(|request| request.version == Version::HTTP_2),
+        "{:?}",
+        witness.seen()
+    );
+}
+
+#[tokio::test]
+async fn connections_leave_from_the_source_addresses_in_turn() {
+    let witness = Witness::plain().await;
+    let url = format!("http://{}", witness.address);
+    let ended = run_against(
+        "connections",
+        &url,
+        &[r#"load.source_addresses=["127.0.0.2", "127.0.0.3"]"#],
+    )
+    .await;
+    ended.record(0, "GO");
+    let sources: HashSet<IpAddr> = witness.seen().iter().map(|seen| seen.peer.ip()).collect();
+    let expected = ["127.0.0.2", "127.0.0.3"].map(|text| text.parse().unwrap());
+    assert_eq!(sources, HashSet::from(expected));
+
+    let misfit = run_against("connections", &url, &[r#"load.source_addresses=["::1"]"#]).await;
+    let sentence = could_not_start(&misfit);
+    assert!(
+        sentence.contains("`source_addresses` has ::1, but 127.0.0.1 has no IPv6 address"),
+        "{sentence}"
+    );
+    let foreign = run_against("connections", &url, &[r#"load.source_addresses=["192.0.2.1"]"#]).await;
+    let sentence = could_not_start(&foreign);
+    assert!(
+        sentence.contains(
+            "`source_addresses` has 192.0.2.1, which connections of this machine cannot leave from"
+        ),
+        "{sentence}"
+    );
+}
