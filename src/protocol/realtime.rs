@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::connect::{ConnectError, Connector};
 use super::stream::Stream;
+use crate::metrics::Outcome;
 use crate::plan::ChangeEvent;
 
 /// Largest message that is accepted, the limit of the protocol's own servers for a row change.
@@ -90,6 +91,13 @@ pub enum RealtimeError {
     Socket(String),
     #[error("the server closed the realtime socket")]
     Closed,
+}
+
+impl RealtimeError {
+    /// Whether it was the generator that had no socket to offer.
+    pub fn is_generators_own(&self) -> bool {
+        matches!(self, RealtimeError::Connect(error) if error.outcome() == Outcome::Generator)
+    }
 }
 
 /// Opens a socket at `path_and_query` (which carries the API key and `vsn=2.0.0`).
