@@ -86,6 +86,12 @@ pub struct GeneratorHealth {
     pub frames_malformed: u64,
     /// Realtime sockets that closed before their user was done with them.
     pub sockets_lost: u64,
+    /// Open files that this process was seen with at most; `None` where the system does not say.
+    pub descriptors_peak: Option<u64>,
+    /// Open files that this process may have.
+    pub descriptors_max: Option<u64>,
+    /// Local ports of one source address towards one address of the target.
+    pub ports_max: Option<u64>,
 }
 
 /// One worker thread.

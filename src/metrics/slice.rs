@@ -114,6 +114,14 @@ impl Slice {
         }
     }
 
+    /// The same events without `count` of the bad ones.
+    pub fn without_bad(mut self, count: u64) -> Self {
+        let left_out = count.min(self.bad);
+        self.bad -= left_out;
+        self.total -= left_out;
+        self
+    }
+
     /// Events with a value.
     pub fn good(&self) -> u64 {
         self.total - self.bad

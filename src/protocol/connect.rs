@@ -50,8 +50,11 @@ enum Route {
 #[derive(Debug)]
 struct Network {
     host: String,
-    /// In the order in which they are tried.
+    /// In the order in which they are tried, but for the preferred one.
     addresses: Vec<SocketAddr>,
+    /// Index of the address that answered last. It is tried first: one that never answers must not cost every user
+    /// its share of the time-out.
+    preferred: AtomicUsize,
     source_addresses: Vec<IpAddr>,
     /// Connections begun: the number decides on the source address.
     begun: AtomicUsize,
@@ -145,6 +148,7 @@ impl Connector {
             route: Route::Network(Arc::new(Network {
                 host,
                 addresses: families_in_turn(&addresses),
+                preferred: AtomicUsize::new(0),
                 source_addresses: dialing.source_addresses.clone(),
                 begun: AtomicUsize::new(0),
                 tls: dialing.tls.clone(),
@@ -229,17 +233,23 @@ impl Network {
     /// the others are reached too.
     async fn connect(&self, timeout: Duration) -> io::Result<TcpStream> {
         let source = self.next_source();
+        let preferred = self.preferred.load(Ordering::Relaxed);
         let addresses = || {
-            self.addresses
-                .iter()
-                .filter(|address| source.is_none_or(|source| source.is_ipv4() == address.is_ipv4()))
+            let others = (0..self.addresses.len()).filter(move |index| *index != preferred);
+            std::iter::once(preferred)
+                .chain(others)
+                .filter_map(|index| Some((index, *self.addresses.get(index)?)))
+                .filter(|(_, address)| source.is_none_or(|source| source.is_ipv4() == address.is_ipv4()))
         };
         let share = timeout / u32::try_from(addresses().count().max(1)).unwrap_or(u32::MAX);
         let mut failure: Option<io::Error> = None;
-        for address in addresses() {
-            let attempt = tokio::time::timeout(share, connect_to(*address, source)).await;
+        for (index, address) in addresses() {
+            let attempt = tokio::time::timeout(share, connect_to(address, source)).await;
             match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(stream);
+                }
                 // What the target did says more than what this machine could not do: a host without IPv6 has no
                 // address to reach `::1` from, and that is not why nobody listens at 127.0.0.1.
                 Err(error) => match &failure {
@@ -329,4 +339,129 @@ fn is_own_fault(error: &io::Error) -> bool {
                 | Errno::NOMEM
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn families_take_turns_beginning_with_the_one_that_the_system_prefers() {
+        let texts = [
+            "[2001:db8::1]:80",
+            "[2001:db8::2]:80",
+            "[2001:db8::3]:80",
+            "192.0.2.1:80",
+        ];
+        let ordered = families_in_turn(&texts.map(address));
+        let expected = [
+            "[2001:db8::1]:80",
+            "192.0.2.1:80",
+            "[2001:db8::2]:80",
+            "[2001:db8::3]:80",
+        ];
+        assert_eq!(ordered, expected.map(address));
+        assert_eq!(families_in_turn(&[]), []);
+    }
+
+    #[test]
+    fn a_connection_that_this_machine_has_no_socket_for_is_not_the_targets_failure() {
+        let outcome = |errno: Errno| {
+            let source = io::Error::from(errno);
+            let authority = "a.example".into();
+            ConnectError::Io { authority, source }.outcome()
+        };
+        for own in [
+            Errno::ADDRNOTAVAIL,
+            Errno::ADDRINUSE,
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+        ] {
+            assert_eq!(outcome(own), Outcome::Generator, "{own}");
+        }
+        for theirs in [
+            Errno::CONNREFUSED,
+            Errno::CONNRESET,
+            Errno::HOSTUNREACH,
+            Errno::NETUNREACH,
+            Errno::TIMEDOUT,
+        ] {
+            assert_eq!(outcome(theirs), Outcome::Connect, "{theirs}");
+        }
+        let authority: Arc<str> = "a.example".into();
+        let late = ConnectError::Timeout {
+            authority: authority.clone(),
+            timeout: Duration::from_secs(1),
+        };
+        let refused = ConnectError::Tls {
+            authority,
+            refusal: TlsRefusal::UnknownIssuer,
+        };
+        assert_eq!(
+            (late.outcome(), refused.outcome()),
+            (Outcome::Connect, Outcome::Connect)
+        );
+    }
+
+    fn network(addresses: Vec<SocketAddr>, source_addresses: &[&str]) -> Network {
+        Network {
+            host: "a.example".to_owned(),
+            addresses,
+            source_addresses: source_addresses
+                .iter()
+                .map(|text| text.parse().unwrap())
+                .collect(),
+            preferred: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            tls: None,
+        }
+    }
+
+    /// An address of this machine that nobody listens at.
+    async fn deserted() -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_address_is_tried() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let there = listener.local_addr().unwrap();
+        let network = network(vec![deserted().await, there], &[]);
+        let stream = network.connect(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), there);
+        assert_eq!(
+            network.preferred.load(Ordering::Relaxed),
+            1,
+            "the one that answered is tried first the next time"
+        );
+        network.connect(Duration::from_secs(10)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_the_target_did_outweighs_what_this_machine_could_not_do() {
+        // From 127.0.0.1 there is no way to an address of another network.
+        let own = address("192.0.2.1:9");
+        let refusing = deserted().await;
+        for addresses in [vec![refusing], vec![refusing, refusing]] {
+            let error = network(addresses, &["127.0.0.1"])
+                .connect(Duration::from_secs(10))
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        }
+        let nowhere = network(vec![own], &["192.0.2.77"])
+            .connect(Duration::from_secs(10))
+            .await;
+        assert!(
+            is_own_fault(&nowhere.unwrap_err()),
+            "a source address that is not ours"
+        );
+    }
 }

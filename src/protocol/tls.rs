@@ -59,6 +59,11 @@ pub enum TlsRefusal {
     )]
     UnknownIssuer,
     #[error(
+        "its certificate is not signed by the authority of that name that this machine trusts, perhaps because that \
+         authority has a newer certificate; name it in the scenario: [target.tls] ca_file = \"…\""
+    )]
+    OtherIssuer,
+    #[error(
         "its certificate is not for the name `{host}`{presented}; use a name that the certificate is for in the \
          address, or have a certificate issued for this one"
     )]
@@ -222,6 +227,7 @@ impl TlsRefusal {
     fn of_certificate(reason: &CertificateError, host: &str) -> Self {
         match reason {
             CertificateError::UnknownIssuer => TlsRefusal::UnknownIssuer,
+            CertificateError::BadSignature => TlsRefusal::OtherIssuer,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsRefusal::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 TlsRefusal::NotYetValid

@@ -3,6 +3,7 @@
 mod collect;
 mod folder;
 mod interrupts;
+mod limits;
 mod observe;
 mod progress;
 mod read_back;
@@ -23,6 +24,8 @@ use crate::target::{self, ControlError, StartError, Started};
 use collect::Collector;
 pub use folder::{FolderError, RunFolder};
 use interrupts::Interrupts;
+use limits::SocketLimits;
+pub use limits::SocketShortage;
 use progress::Progress;
 pub use progress::ProgressMode;
 use read_back::ReadBack;
@@ -65,6 +68,8 @@ pub enum RunError {
     Start(#[from] StartError),
     #[error("the target is not up")]
     Preflight(#[source] ControlError),
+    #[error("the load generator has too few sockets for this plan")]
+    Sockets(#[from] SocketShortage),
     #[error("no connection for the load")]
     NoConnection(#[source] ConnectError),
     #[error("the load generator could not start: {0}")]
@@ -89,6 +94,7 @@ impl RunError {
             RunError::Internal(_) => ExitCode::Internal,
             RunError::Start(_)
             | RunError::Preflight(_)
+            | RunError::Sockets(_)
             | RunError::NoConnection(_)
             | RunError::Generator(_)
             | RunError::History { .. } => ExitCode::CouldNotStart,
@@ -109,6 +115,9 @@ pub async fn run(
 ) -> Result<RunResult, RunError> {
     let plan = Arc::new(plan);
     let started_at = wall_clock_now();
+    // Before the children start: they take over the limit.
+    let limits = SocketLimits::raise();
+    limits.check(&plan)?;
     let mut progress = Progress::new(options.progress);
     let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
 
@@ -142,6 +151,7 @@ pub async fn run(
         |collector: &Collector, supervision: &Supervision| checkpoint(result(collector, supervision, None));
     let course = Course {
         plan: &plan,
+        limits,
         clock,
         epoch,
         folder,
@@ -206,6 +216,7 @@ async fn try_connection(dialing: &Dialing) -> Result<(), RunError> {
 /// What stays the same from the first ticket to the audit.
 struct Course<'a> {
     plan: &'a Arc<Plan>,
+    limits: SocketLimits,
     clock: RunClock,
     epoch: Moment,
     folder: &'a RunFolder,
@@ -225,6 +236,7 @@ impl Course<'_> {
             clock,
             epoch,
             folder,
+            limits,
         } = *self;
         let history = folder.file("history.jsonl");
         let mut collector = Collector::new(plan, clock, epoch, started.mock.is_some(), history.clone())
@@ -232,6 +244,8 @@ impl Course<'_> {
                 path: history,
                 source,
             })?;
+        collector.health.descriptors_max = Some(limits.descriptors);
+        collector.health.ports_max = limits.ports;
         let (switch, signal) = StopSwitch::new();
         let shared = WorkerPlan {
             plan: Arc::clone(plan),

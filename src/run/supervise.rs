@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::collect::Collector;
 use super::interrupts::Interrupts;
+use super::limits::descriptors_open;
 use super::observe::Observation;
 use super::progress::{Phase, Progress, Reading};
 use super::workers::WorkerMessage;
@@ -179,6 +180,8 @@ impl<'a> Supervisor<'a> {
                 self.progress.note_once(&sentence);
             }
         }
+        let health = &mut collector.health;
+        health.descriptors_peak = health.descriptors_peak.max(descriptors_open());
         let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end());
         if Duration::from_secs(u64::from(ended)) < load_ended.since(self.epoch) {
             self.watch_windows(collector, ended);

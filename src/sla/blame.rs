@@ -5,6 +5,9 @@
 //! the time, by judging the time since the request was really sent. In the second case the lag must also be large
 //! enough to matter, because a request that waits for a busy target before it is sent waits through the target's
 //! fault.
+//!
+//! A generator without a socket makes a target look unreachable. It explains a bad result when the result is good
+//! without the requests that it could not send.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,10 +15,11 @@ use std::ops::Range;
 use super::availability;
 use super::finding::{Finding, Status, Subject};
 use super::measure::{Measure, Reading};
+use super::sockets::{share_without_realtime, unsent};
 use super::validity::lag_limit_ms;
 use super::wording::quantity;
 use crate::metrics::{Evidence, Incident, Measurements, SeriesKind, Slice};
-use crate::plan::{Condition, Criteria, Limit, Metric, StepInfo, Unit};
+use crate::plan::{Condition, Criteria, Limit, Metric, StepInfo, StepKind, Unit};
 
 /// The lag must make up this part of the excess over the limit to explain it on its own.
 const MATERIAL_PART: f64 = 0.5;
@@ -47,9 +51,13 @@ impl<'a> Blame<'a> {
             return None;
         }
         if condition.metric == Metric::Availability {
-            return self.late_generator_in_slots(condition);
+            return self
+                .no_sockets_in_slots(condition)
+                .or_else(|| self.late_generator_in_slots(condition));
         }
-        self.late_generator(condition, 0..u32::MAX, |reading| reading.satisfies(condition))
+        let good = |reading: &Reading| reading.satisfies(condition);
+        self.no_sockets(condition, 0..u32::MAX, good)
+            .or_else(|| self.late_generator(condition, 0..u32::MAX, good))
             .or_else(|| self.late_mock(condition, finding.value?))
     }
 
@@ -57,8 +65,85 @@ impl<'a> Blame<'a> {
     pub(crate) fn explains_incident(&self, incident: &Incident) -> Option<String> {
         let condition = &incident.condition;
         let seconds = incident.window_from_s as u32..incident.detected_at_s as u32;
-        self.late_generator(condition, seconds, |reading| !reading.satisfies(condition))
+        let good = |reading: &Reading| !reading.satisfies(condition);
+        self.no_sockets(condition, seconds.clone(), good)
+            .or_else(|| self.late_generator(condition, seconds, good))
             .or_else(|| self.late_mock(condition, incident.value))
+    }
+
+    /// The condition again, without what the generator had no socket for.
+    fn no_sockets(
+        &self,
+        condition: &Condition,
+        seconds: Range<u32>,
+        good: impl Fn(&Reading) -> bool,
+    ) -> Option<String> {
+        let measurements = &self.evidence.measurements;
+        let measure = Measure::of(condition, self.steps).ok()?;
+        let all = measure.slice(measurements, seconds.clone());
+        let own = match measure.kind {
+            SeriesKind::Response => self.unsent_requests(condition, seconds.clone()).values().sum(),
+            // Nobody knows which events a user without a socket would have had: as many as any other user.
+            SeriesKind::RealtimeDelivery | SeriesKind::Feedback => {
+                let share = share_without_realtime(measurements, self.steps);
+                (share * all.total as f64).ceil() as u64
+            }
+            _ => 0,
+        };
+        if own == 0 {
+            return None;
+        }
+        let rest = all.without_bad(own);
+        let span = f64::from(seconds.end.saturating_sub(seconds.start));
+        let is_good = rest.total == 0
+            || measure
+                .read_slice(&rest, measurements, span)
+                .is_some_and(|reading| good(&reading));
+        is_good.then(|| {
+            format!(
+                "The generator had no socket for {}; without them, {} would be good.",
+                super::wording::counted(own, "bad event"),
+                subject(condition)
+            )
+        })
+    }
+
+    /// Availability again, without the requests that the generator had no socket for.
+    fn no_sockets_in_slots(&self, condition: &Condition) -> Option<String> {
+        let measurements = &self.evidence.measurements;
+        let unsent = self.unsent_requests(condition, 0..u32::MAX);
+        if unsent.is_empty() {
+            return None;
+        }
+        let mut rest = availability::responses(measurements);
+        for (second, count) in &unsent {
+            if let Some(slice) = rest.get_mut(second) {
+                *slice = std::mem::take(slice).without_bad(*count);
+            }
+        }
+        // Where nothing else was sent, there is no second left that was bad.
+        self.slots_are_good(condition, &rest).unwrap_or(true).then(|| {
+            format!(
+                "The generator had no socket for requests in {}; without them, availability would be good.",
+                super::wording::counted(unsent.len() as u64, "second")
+            )
+        })
+    }
+
+    /// The condition's requests that the generator had no socket for.
+    fn unsent_requests(&self, condition: &Condition, seconds: Range<u32>) -> BTreeMap<u32, u64> {
+        let mut unsent = unsent(&self.evidence.measurements, self.steps, |info| {
+            info.kind == StepKind::Request && condition.step.as_ref().is_none_or(|name| *name == info.name)
+        });
+        unsent.retain(|second, _| seconds.contains(second));
+        unsent
+    }
+
+    /// Whether availability is good when it is judged by these responses; `None` when they are too few.
+    fn slots_are_good(&self, condition: &Condition, responses: &BTreeMap<u32, Slice>) -> Option<bool> {
+        let slots = availability::slots(self.criteria, self.steps, &self.evidence.measurements, responses);
+        let share = slots.ok()?.share()?;
+        Some(condition.comparator.holds(share, condition.limit.as_number()))
     }
 
     fn late_generator(
@@ -81,7 +166,7 @@ impl<'a> Blame<'a> {
                 rest_seconds += 1;
             }
         }
-        let lag = measurements.sum(SeriesKind::SchedulingLag, None, seconds.clone());
+        let lag = of_sent(measurements.sum(SeriesKind::SchedulingLag, None, seconds.clone()));
         let lag_p99 = lag.quantile_ms(0.99)?;
         let how_late = format!(
             "The generator was up to {} late (p99; {} is acceptable)",
@@ -98,9 +183,9 @@ impl<'a> Blame<'a> {
                 subject(condition)
             ));
         }
-        let in_time = self.as_sent(&measure, measurements, seconds)?;
+        let as_sent = self.as_sent(&measure, measurements, seconds)?;
         let excess = self.excess_ms(condition, &measure)?;
-        (good(&in_time) && lag_p99 > self.lag_limit_ms && lag_p99 >= MATERIAL_PART * excess).then(|| {
+        (good(&as_sent) && lag_p99 > self.lag_limit_ms && lag_p99 >= MATERIAL_PART * excess).then(|| {
             format!(
                 "{how_late}; counted from the moment requests were really sent, {} would be good.",
                 subject(condition)
@@ -115,12 +200,6 @@ impl<'a> Blame<'a> {
         if late.is_empty() {
             return None;
         }
-        let good = |responses: &BTreeMap<u32, Slice>| {
-            availability::slots(self.criteria, self.steps, measurements, responses)
-                .ok()
-                .and_then(|slots| slots.share())
-                .is_some_and(|share| condition.comparator.holds(share, condition.limit.as_number()))
-        };
         let responses = availability::responses(measurements);
         let mut sent = availability::by_second(measurements, SeriesKind::Service);
         for (second, response) in &responses {
@@ -129,7 +208,8 @@ impl<'a> Blame<'a> {
         }
         let mut rest = responses;
         rest.retain(|second, _| !late.contains(second));
-        (good(&rest) || good(&sent)).then(|| {
+        let is_good = [&rest, &sent].map(|responses| self.slots_are_good(condition, responses) == Some(true));
+        is_good.contains(&true).then(|| {
             format!(
                 "The generator was late in {}; without that, availability would be good.",
                 super::wording::counted(late.len() as u64, "second"),
@@ -142,7 +222,8 @@ impl<'a> Blame<'a> {
         availability::by_second(&self.evidence.measurements, SeriesKind::SchedulingLag)
             .into_iter()
             .filter(|(second, _)| seconds.contains(second))
-            .filter(|(_, slice)| slice.quantile_ms(0.99).is_some_and(|p99| p99 > self.lag_limit_ms))
+            .filter_map(|(second, slice)| Some((second, of_sent(slice).quantile_ms(0.99)?)))
+            .filter(|(_, p99)| *p99 > self.lag_limit_ms)
             .map(|(second, _)| second)
             .collect()
     }
@@ -190,6 +271,12 @@ impl<'a> Blame<'a> {
             )
         })
     }
+}
+
+/// The lag of what was sent at all.
+fn of_sent(lag: Slice) -> Slice {
+    let unsent = lag.bad;
+    lag.without_bad(unsent)
 }
 
 fn subject(condition: &Condition) -> String {

@@ -14,6 +14,7 @@ pub(crate) mod fixture;
 mod interval;
 mod judge;
 mod measure;
+mod sockets;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The verdict, row by row, on made-up runs.
 
+mod sockets;
+
 use std::time::Duration;
 
 use proptest::prelude::*;

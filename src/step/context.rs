@@ -8,7 +8,7 @@ use crate::clock::{Moment, RunClock};
 use crate::identity::Identities;
 use crate::metrics::{EventSample, Recorder, Sample, SeriesKind};
 use crate::pacing::Pacer;
-use crate::plan::{Plan, VariableId, Variables};
+use crate::plan::{Plan, StepId, VariableId, Variables};
 use crate::protocol::{Connector, HeaderBlock, InvalidText};
 
 /// The surroundings of a worker's virtual users.
@@ -81,6 +81,18 @@ impl Context {
             warm_up: self.is_warm_up(intended),
             at: intended,
             value_ns: Some(self.clock.now().signed_nanos_since(intended).max(0)),
+        }));
+    }
+
+    /// Records that a step could not send what was due at `intended`, because the generator had no socket for it: no
+    /// lag of its own is longer.
+    pub fn record_unsent(&self, step: StepId, warm_up: bool, intended: Moment) {
+        self.recorder.sample(Sample::Event(EventSample {
+            kind: SeriesKind::SchedulingLag,
+            step: Some(step),
+            warm_up,
+            at: intended,
+            value_ns: None,
         }));
     }
 

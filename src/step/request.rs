@@ -43,6 +43,9 @@ pub(super) async fn run(session: &mut Session, step: &RequestStep) -> Result<(),
         done: exchange.done,
         outcome,
     }));
+    if outcome == Outcome::Generator {
+        session.context.record_unsent(step.id, session.warm_up, intended);
+    }
     resolve_feedback(session, step, expectation, outcome, &exchange);
     remember(session, step, intended, &exchange, outcome);
     session.intended = exchange.done;

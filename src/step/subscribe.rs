@@ -63,6 +63,9 @@ async fn subscribe(session: &mut Session, step: &SubscribeStep) -> Result<(), St
                 .await
                 .map_err(|error| {
                     tracing::debug!(ticket = session.ticket, %error, "no realtime socket");
+                    if error.is_generators_own() {
+                        context.record_unsent(step.id, session.warm_up, context.clock.now());
+                    }
                     error.to_string()
                 })?;
             let started = Realtime::start(Rc::clone(&context), session.ticket, session.warm_up, socket);

@@ -3,21 +3,31 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::Path;
+use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use axum::http::Version;
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::encrypted::{Authority, Witness, front_of};
-use crate::program::{Ended, Run, loadtest, scenario};
+use crate::host::until;
+use crate::program::{Ended, Run, loadtest, reasons, scenario};
 use crate::servers::{API_KEY, Deployment, JWT_SECRET};
 
 const HTTP1: &[&str] = &["http/1.1"];
 const HTTP2: &[&str] = &["h2"];
 
+/// The authority that this machine trusts, whatever is installed on it.
+static TRUSTED: LazyLock<Authority> = LazyLock::new(|| Authority::named(TRUSTED_NAME));
+const TRUSTED_NAME: &str = "The authority that this machine trusts";
+
 /// Runs a scenario of these tests against `url`.
 async fn run_against(name: &str, url: &str, sets: &[&str]) -> Ended {
     let mut command = loadtest();
     command
+        .env("SSL_CERT_FILE", TRUSTED.ca_file())
         .env("TARGET_URL", url)
         .env("TARGET_API_KEY", API_KEY)
         .env("TARGET_JWT_SECRET", JWT_SECRET);
@@ -53,6 +63,12 @@ async fn requests_sockets_and_questions_beside_the_load_all_go_over_tls() {
     let record = ended.record(0, "GO");
     // Twelve learners wait for results that come over their realtime sockets, and the audit read every one back.
     assert_eq!(record["requests"]["failed"], 0);
+    let most = |name: &str| record["generator"][name].as_u64().unwrap();
+    assert!(
+        most("descriptors_peak") <= most("descriptors_max"),
+        "{}",
+        record["generator"]
+    );
     assert_eq!(record["generator"]["polls"], 0, "{}", record["generator"]);
     assert!(
         record["metrics"]["feedback_latency"]["count"]
@@ -91,6 +107,21 @@ async fn a_certificate_of_an_unknown_authority_ends_the_run_before_it_begins() {
         );
     }
     assert_eq!(witness.seen(), []);
+
+    // One that only calls itself as a trusted one does is not trusted either.
+    let namesake = Authority::named(TRUSTED_NAME).acceptor(&["localhost"], HTTP1);
+    let witness = Witness::secure(namesake).await;
+    let url = format!("https://localhost:{}", witness.address.port());
+    let sentence = could_not_start(&run_against("connections", &url, &[]).await);
+    assert!(
+        sentence.contains("not signed by the authority of that name") && sentence.contains("ca_file"),
+        "{sentence}"
+    );
+
+    // Nothing needs to be said of an authority that the machine trusts.
+    let known = Witness::secure(TRUSTED.acceptor(&["localhost"], HTTP1)).await;
+    let url = format!("https://localhost:{}", known.address.port());
+    run_against("connections", &url, &[]).await.record(0, "GO");
 }
 
 #[tokio::test]
@@ -255,5 +286,78 @@ async fn connections_leave_from_the_source_addresses_in_turn() {
             "`source_addresses` has 192.0.2.1, which connections of this machine cannot leave from"
         ),
         "{sentence}"
+    );
+}
+
+#[tokio::test]
+async fn a_plan_that_this_process_has_too_few_sockets_for_is_refused_before_it_begins() {
+    let limited = |descriptors: u32| {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")])
+            .arg(env!("CARGO_BIN_EXE_loadtest"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .env("TARGET_URL", "http://127.0.0.1:9");
+        command
+    };
+    // 64 for the run, 8 for its worker, 30 for its users.
+    let sets = ["--set", "load.vus=30", "--set", "load.workers=1"];
+    let refused = Run::start_with(limited(101), &scenario("connections"), &sets)
+        .await
+        .end()
+        .await;
+    let sentence = could_not_start(&refused);
+    assert!(
+        sentence.contains(
+            "may need 102 open files at once (30 virtual users with 1 each, and 72 for the run itself)"
+        ) && sentence.contains("this process may have 101")
+            && sentence.contains("`ulimit -n 102`"),
+        "{sentence}"
+    );
+    // With one more the sockets suffice, and what is missing then is the target.
+    let started = Run::start_with(limited(102), &scenario("connections"), &sets)
+        .await
+        .end()
+        .await;
+    let sentence = could_not_start(&started);
+    assert!(sentence.contains("Connection refused"), "{sentence}");
+}
+
+/// For so long the generator can open no file and no socket.
+const EXHAUSTION: Duration = Duration::from_millis(400);
+
+#[tokio::test]
+async fn a_generator_that_runs_out_of_descriptors_blames_itself() {
+    let witness = Witness::plain().await;
+    let mut command = loadtest();
+    command.env("TARGET_URL", format!("http://{}", witness.address));
+    let sets = [
+        "--set",
+        "load.connections=per-iteration",
+        "--set",
+        "load.duration=3s",
+    ];
+    let run = Run::start_with(command, &scenario("connections"), &sets).await;
+    until("the load is on", || (witness.seen().len() > 20).then_some(())).await;
+    let before = run.process().limit_open_files(Some(1));
+    tokio::time::sleep(EXHAUSTION).await;
+    run.process().limit_open_files(before);
+    let ended = run.end().await;
+    let record = ended.record(12, "INVALID");
+    let outcomes: HashSet<&str> = record["failures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failure| failure["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, HashSet::from(["generator"]), "{}", record["failures"]);
+    assert_eq!(record["sla"][0]["status"], "FAIL", "{}", record["sla"][0]);
+    assert!(
+        reasons(&record).contains("The generator had no socket for"),
+        "{}",
+        reasons(&record)
     );
 }

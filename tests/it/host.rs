@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process, kill_process_group, prlimit, test_kill_process,
+};
 
 /// Pause between two looks at something that will be so in a moment.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -85,6 +87,19 @@ impl Process {
             && self
                 .stat()
                 .is_some_and(|fields| !matches!(fields.first().map(String::as_str), Some("Z" | "X")))
+    }
+
+    /// Sets how many files it may have open, and says how many it might have had.
+    pub(crate) fn limit_open_files(self, limit: Option<u64>) -> Option<u64> {
+        let before = prlimit(
+            Some(self.0),
+            Resource::Nofile,
+            Rlimit {
+                current: limit,
+                maximum: getrlimit(Resource::Nofile).maximum,
+            },
+        );
+        before.unwrap().current
     }
 
     pub(crate) fn signal(self, signal: Signal) {

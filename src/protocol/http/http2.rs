@@ -110,3 +110,79 @@ impl Drop for Http2Connection {
         self.driver.abort();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use hyper::service::service_fn;
+    use hyper::{Response, Version};
+    use tokio::task::LocalSet;
+
+    use super::super::HeaderBlock;
+    use super::*;
+
+    /// What a server saw of a request: version, scheme and authority.
+    type Seen = Rc<RefCell<Vec<(Version, String)>>>;
+
+    /// Answers with as many bytes as the path says, until the connection has ended.
+    async fn serve(stream: tokio::io::DuplexStream, seen: Seen) {
+        let service = service_fn(|request: Request<hyper::body::Incoming>| {
+            seen.borrow_mut()
+                .push((request.version(), request.uri().to_string()));
+            let length: usize = request.uri().path().trim_start_matches('/').parse().unwrap();
+            async move {
+                let body = Full::new(Bytes::from(vec![b'x'; length]));
+                Ok::<_, std::convert::Infallible>(Response::new(body))
+            }
+        });
+        hyper::server::conn::http2::Builder::new(Local)
+            .serve_connection(TokioIo::new(stream), service)
+            .await
+            .unwrap();
+    }
+
+    async fn get(connection: &mut Http2Connection, path: &str) -> Result<Answer, HttpError> {
+        let mut headers = HeaderBlock::default();
+        headers.push("host", "a.example:8080").unwrap();
+        let request = HttpRequest {
+            method: &hyper::Method::GET,
+            base_path: "",
+            path,
+            headers: &[&headers],
+            body: None,
+            wants_body: true,
+        };
+        connection.send(&request).await
+    }
+
+    #[tokio::test]
+    async fn requests_go_one_by_one_and_the_connection_ends_with_its_user() {
+        LocalSet::new()
+            .run_until(async {
+                let (near, far) = tokio::io::duplex(64 * 1024);
+                let seen = Seen::default();
+                let server = tokio::task::spawn_local(serve(far, Rc::clone(&seen)));
+                let mut connection = Http2Connection::open(Stream::Memory(near)).await.unwrap();
+                for length in [0, 5, BODY_BYTES_MAX] {
+                    let answer = get(&mut connection, &format!("/{length}")).await.unwrap();
+                    assert_eq!((answer.status, answer.body.len()), (200, length));
+                }
+                let too_large = get(&mut connection, &format!("/{}", BODY_BYTES_MAX + 1)).await;
+                assert!(matches!(too_large, Err(HttpError::TooLarge)), "{too_large:?}");
+                assert!(connection.is_open());
+                assert_eq!(
+                    seen.borrow()[1],
+                    (Version::HTTP_2, "http://a.example:8080/5".to_owned())
+                );
+                drop(connection);
+                tokio::time::timeout(Duration::from_secs(10), server)
+                    .await
+                    .expect("the server sees the end of the connection")
+                    .unwrap();
+            })
+            .await;
+    }
+}

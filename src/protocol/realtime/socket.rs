@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::frame::{Frame, decode};
 use super::join::Join;
+use crate::metrics::Outcome;
 use crate::protocol::connect::{ConnectError, Connector};
 use crate::protocol::stream::Stream;
 
@@ -42,6 +43,13 @@ pub enum RealtimeError {
     Socket(String),
     #[error("the server closed the realtime socket")]
     Closed,
+}
+
+impl RealtimeError {
+    /// Whether it was the generator that had no socket to offer.
+    pub fn is_generators_own(&self) -> bool {
+        matches!(self, RealtimeError::Connect(error) if error.outcome() == Outcome::Generator)
+    }
 }
 
 /// Opens a socket at `path_and_query` (which carries the API key and `vsn=2.0.0`).

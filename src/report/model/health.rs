@@ -45,6 +45,13 @@ pub struct GeneratorRecord {
     pub initial_reads: u64,
     pub frames_malformed: u64,
     pub sockets_lost: u64,
+    // Runs stored before these were recorded have none of them.
+    #[serde(default)]
+    pub descriptors_peak: Option<u64>,
+    #[serde(default)]
+    pub descriptors_max: Option<u64>,
+    #[serde(default)]
+    pub ports_max: Option<u64>,
 }
 
 /// One worker thread.
@@ -193,6 +200,9 @@ impl From<&GeneratorHealth> for GeneratorRecord {
             initial_reads: health.initial_reads,
             frames_malformed: health.frames_malformed,
             sockets_lost: health.sockets_lost,
+            descriptors_peak: health.descriptors_peak,
+            descriptors_max: health.descriptors_max,
+            ports_max: health.ports_max,
         }
     }
 }
@@ -218,6 +228,9 @@ impl From<&GeneratorRecord> for GeneratorHealth {
             initial_reads: record.initial_reads,
             frames_malformed: record.frames_malformed,
             sockets_lost: record.sockets_lost,
+            descriptors_peak: record.descriptors_peak,
+            descriptors_max: record.descriptors_max,
+            ports_max: record.ports_max,
         }
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context
     checks.extend(dropped(evidence, context));
     checks.push(samples_taken(evidence));
     checks.push(scheduling_lag(criteria, evidence));
+    checks.push(generator_sockets(evidence));
     checks.extend(workers(evidence));
     checks.extend(mock(criteria, evidence));
     checks.extend(recording(evidence));
@@ -94,7 +95,9 @@ fn samples_taken(evidence: &Evidence) -> Check {
 fn scheduling_lag(criteria: &Criteria, evidence: &Evidence) -> Check {
     let limit = lag_limit_ms(criteria);
     let lag = evidence.measurements.total(SeriesKind::SchedulingLag, None);
-    match lag.quantile_ms(0.99) {
+    // What was not sent at all is another check's.
+    let unsent = lag.bad;
+    match lag.without_bad(unsent).quantile_ms(0.99) {
         None => check(
             CheckName::SchedulingLag,
             Severity::Ok,
@@ -110,6 +113,30 @@ fn scheduling_lag(criteria: &Criteria, evidence: &Evidence) -> Check {
             ),
         ),
     }
+}
+
+fn generator_sockets(evidence: &Evidence) -> Check {
+    let generator = &evidence.generator;
+    let unsent = evidence.measurements.total(SeriesKind::SchedulingLag, None).bad;
+    let used = match (generator.descriptors_peak, generator.descriptors_max) {
+        (Some(peak), Some(most)) => format!(
+            " At most {} of {} open files were in use.",
+            count(peak),
+            count(most)
+        ),
+        _ => String::new(),
+    };
+    let sentence = if unsent == 0 {
+        format!("The generator had a socket for everything that it had to send.{used}")
+    } else {
+        format!(
+            "Requests and subscriptions that the generator had no socket for, because it had no free local port, \
+             descriptor or memory: {}.{used} Raise the limits, add `source_addresses`, or let users keep their \
+             connections.",
+            count(unsent)
+        )
+    };
+    check(CheckName::GeneratorSockets, warn_if(unsent > 0), sentence)
 }
 
 fn workers(evidence: &Evidence) -> Vec<Check> {

@@ -42,6 +42,8 @@ pub enum CheckName {
     DroppedArrivals,
     SamplesTaken,
     SchedulingLag,
+    /// The generator had a socket for everything that it had to send.
+    GeneratorSockets,
     WorkerHiccups,
     WorkerCpu,
     MockLateness,
@@ -57,12 +59,13 @@ pub enum CheckName {
 
 impl CheckName {
     /// All checks, in the order of reports.
-    pub const ALL: [CheckName; 15] = [
+    pub const ALL: [CheckName; 16] = [
         CheckName::Conservation,
         CheckName::PlanDelivered,
         CheckName::DroppedArrivals,
         CheckName::SamplesTaken,
         CheckName::SchedulingLag,
+        CheckName::GeneratorSockets,
         CheckName::WorkerHiccups,
         CheckName::WorkerCpu,
         CheckName::MockLateness,
@@ -83,6 +86,7 @@ impl CheckName {
             CheckName::DroppedArrivals => "dropped_arrivals",
             CheckName::SamplesTaken => "samples_taken",
             CheckName::SchedulingLag => "scheduling_lag",
+            CheckName::GeneratorSockets => "generator_sockets",
             CheckName::WorkerHiccups => "worker_hiccups",
             CheckName::WorkerCpu => "worker_cpu",
             CheckName::MockLateness => "mock_lateness",
