@@ -1,10 +1,12 @@
 //! The sockets of this machine: how many a run may open, and how many its plan needs.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::plan::{Plan, StepKind, TargetKind};
+use crate::plan::{Connections, Plan, StepKind, TargetKind};
 use crate::protocol::Origin;
 
 /// Descriptors besides those of virtual users: files, pipes to the children, the runtimes' own, connections of the
@@ -14,6 +16,9 @@ const DESCRIPTORS_RESERVED: u64 = 64;
 const DESCRIPTORS_PER_WORKER: u64 = 8;
 /// The local ports that Linux gives to connections, lowest and highest.
 const PORT_RANGE_FILE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// Linux keeps the port of a connection that it closed itself for so long (TIME_WAIT).
+const PORT_REST: Duration = Duration::from_secs(60);
 
 /// What this process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,15 +101,8 @@ impl SocketLimits {
                 reserved,
             });
         }
-        let per_user = if subscribes && share_an_address(plan) {
-            2
-        } else {
-            1
-        };
-        let sources = source_addresses(plan);
-        let allowed = self
-            .ports
-            .map_or(u64::MAX, |ports| ports.saturating_mul(sources.max(1)));
+        let per_user = connections_to_one_address(plan);
+        let allowed = self.ports_in_all(plan).unwrap_or(u64::MAX);
         let needed = u64::from(vus) * per_user;
         if needed > allowed {
             return Err(SocketShortage::Ports {
@@ -112,13 +110,39 @@ impl SocketLimits {
                 allowed,
                 vus,
                 per_user,
-                sources: match sources {
-                    0 | 1 => "the local ports of one source address".to_owned(),
-                    several => format!("the local ports of {several} source addresses"),
-                },
+                sources: sources_in_words(plan),
             });
         }
         Ok(())
+    }
+
+    /// What to expect of a plan that opens connections faster than ports become free again; `peak_rate` is its
+    /// iterations per second at the busiest moment.
+    pub(super) fn warning(&self, plan: &Plan, peak_rate: f64) -> Option<String> {
+        let ports = self.ports_in_all(plan)?;
+        // On loopback the system gives a port away again at once, unless the source address was asked for.
+        let is_spared = is_loopback(plan) && source_addresses(plan) == 0;
+        if is_spared || plan.load.connections == Connections::PerVirtualUser {
+            return None;
+        }
+        let opened_per_s = peak_rate * connections_to_one_address(plan) as f64;
+        let resting = opened_per_s * plan.load.executor.duration().min(PORT_REST).as_secs_f64();
+        (resting > ports as f64).then(|| {
+            format!(
+                "WARNING: at its peak the plan opens {opened_per_s:.0} connections per second, and the port of each rests \
+                 for {} s after it; {ports} ports ({}) last for {:.0} per second. Requests beyond that find none. Name \
+                 more `source_addresses` in [load], or keep connections (connections = \"per-vu\")",
+                PORT_REST.as_secs(),
+                sources_in_words(plan),
+                ports as f64 / PORT_REST.as_secs_f64()
+            )
+        })
+    }
+
+    /// Local ports towards one address of the target.
+    fn ports_in_all(&self, plan: &Plan) -> Option<u64> {
+        let sources = source_addresses(plan).max(1);
+        self.ports.map(|ports| ports.saturating_mul(sources))
     }
 }
 
@@ -135,15 +159,37 @@ fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
     (lowest <= highest).then_some(lowest..=highest)
 }
 
-/// Whether requests and realtime sockets go to one address: they then share the ports towards it.
-fn share_an_address(plan: &Plan) -> bool {
-    match &plan.target.kind {
+/// Connections that one virtual user has to one address: requests and realtime share its ports when they share it.
+fn connections_to_one_address(plan: &Plan) -> u64 {
+    let subscribes = plan.steps.iter().any(|step| step.kind == StepKind::Subscribe);
+    let shared = match &plan.target.kind {
         TargetKind::Reference(_) => true,
         TargetKind::Remote(remote) => {
             let place =
                 |url: &str| Origin::parse(url).map(|origin| (origin.host().to_owned(), origin.port()));
             place(&remote.base_url) == place(&remote.realtime_url)
         }
+    };
+    1 + u64::from(subscribes && shared)
+}
+
+fn is_loopback(plan: &Plan) -> bool {
+    match &plan.target.kind {
+        TargetKind::Reference(_) => true,
+        TargetKind::Remote(remote) => Origin::parse(&remote.base_url).is_some_and(|origin| {
+            origin.host().eq_ignore_ascii_case("localhost")
+                || origin
+                    .host()
+                    .parse::<IpAddr>()
+                    .is_ok_and(|address| address.is_loopback())
+        }),
+    }
+}
+
+fn sources_in_words(plan: &Plan) -> String {
+    match source_addresses(plan) {
+        0 | 1 => "the local ports of one source address".to_owned(),
+        several => format!("the local ports of {several} source addresses"),
     }
 }
 
@@ -170,12 +216,16 @@ mod tests {
              duration = \"1s\"\nworkers = 1\n[[journey]]\nname = \"j\"\n[[journey.steps]]\nrequest = \"GET /\"\n\
              {subscribe}"
         );
+        plan_of(&text)
+    }
+
+    fn plan_of(text: &str) -> Plan {
         let options = LoadOptions {
             sets: &[],
             seed: None,
             cores: 1,
             environment: &|_| None,
-            read: &|_| Ok(text.clone()),
+            read: &|_| Ok(text.to_owned()),
         };
         match load(std::path::Path::new("s.toml"), &options) {
             Ok(loaded) => loaded.plan,
@@ -223,6 +273,35 @@ mod tests {
             ports: None,
         };
         assert_eq!(unknown.check(&plan(100_000, true)), Ok(()));
+    }
+
+    #[test]
+    fn a_plan_that_opens_connections_faster_than_ports_rest_is_warned_of() {
+        let limits = limits(u64::MAX, 28_232);
+        let remote = |host: &str, more: &str| {
+            let text = format!(
+                "name = \"s\"\n[target]\nbase_url = \"http://{host}\"\nallow_hosts = [\"192.0.2.1\"]\n[load]\n\
+                 executor = \"constant-arrival-rate\"\nrate = \"600/s\"\nduration = \"90s\"\n{more}\n[[journey]]\n\
+                 name = \"j\"\nsteps = [{{ request = \"GET /\" }}]\n"
+            );
+            plan_of(&text)
+        };
+        let warning = limits.warning(&remote("192.0.2.1", ""), 600.0).unwrap();
+        assert!(
+            warning.contains("opens 600 connections per second")
+                && warning
+                    .contains("28232 ports (the local ports of one source address) last for 471 per second"),
+            "{warning}"
+        );
+        assert_eq!(limits.warning(&remote("192.0.2.1", ""), 470.0), None);
+        let two = "source_addresses = [\"192.0.2.7\", \"192.0.2.8\"]";
+        assert_eq!(limits.warning(&remote("192.0.2.1", two), 600.0), None);
+        let kept = "connections = \"per-vu\"";
+        assert_eq!(limits.warning(&remote("192.0.2.1", kept), 600.0), None);
+        // On this machine ports do not rest, unless their address was asked for.
+        assert_eq!(limits.warning(&remote("127.0.0.1", ""), 6_000.0), None);
+        let bound = remote("127.0.0.1", "source_addresses = [\"127.0.0.2\"]");
+        assert!(limits.warning(&bound, 600.0).is_some());
     }
 
     #[test]

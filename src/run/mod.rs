@@ -115,10 +115,14 @@ pub async fn run(
 ) -> Result<RunResult, RunError> {
     let plan = Arc::new(plan);
     let started_at = wall_clock_now();
+    let mut progress = Progress::new(options.progress);
     // Before the children start: they take over the limit.
     let limits = SocketLimits::raise();
     limits.check(&plan)?;
-    let mut progress = Progress::new(options.progress);
+    let peak_rate = sla::Context::of(&plan, None).peak_rate;
+    if let Some(warning) = limits.warning(&plan, peak_rate) {
+        progress.note(&warning);
+    }
     let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
 
     progress.note(&format!("{}: starting the target", plan.name));
