@@ -6,10 +6,12 @@
 
 mod checks;
 mod delivery;
+mod generator;
 
 pub(crate) use checks::checks;
 pub use checks::lag_limit_ms;
 pub(crate) use delivery::dropped_by_target;
+pub(crate) use generator::STALL_WARNING;
 
 /// The answer, check by check.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +44,9 @@ pub enum CheckName {
     DroppedArrivals,
     SamplesTaken,
     SchedulingLag,
+    TimelySends,
     WorkerHiccups,
+    HostStalls,
     WorkerCpu,
     MockLateness,
     LedgerComplete,
@@ -57,13 +61,15 @@ pub enum CheckName {
 
 impl CheckName {
     /// All checks, in the order of reports.
-    pub const ALL: [CheckName; 15] = [
+    pub const ALL: [CheckName; 17] = [
         CheckName::Conservation,
         CheckName::PlanDelivered,
         CheckName::DroppedArrivals,
         CheckName::SamplesTaken,
         CheckName::SchedulingLag,
+        CheckName::TimelySends,
         CheckName::WorkerHiccups,
+        CheckName::HostStalls,
         CheckName::WorkerCpu,
         CheckName::MockLateness,
         CheckName::LedgerComplete,
@@ -83,7 +89,9 @@ impl CheckName {
             CheckName::DroppedArrivals => "dropped_arrivals",
             CheckName::SamplesTaken => "samples_taken",
             CheckName::SchedulingLag => "scheduling_lag",
+            CheckName::TimelySends => "timely_sends",
             CheckName::WorkerHiccups => "worker_hiccups",
+            CheckName::HostStalls => "host_stalls",
             CheckName::WorkerCpu => "worker_cpu",
             CheckName::MockLateness => "mock_lateness",
             CheckName::LedgerComplete => "ledger_complete",
