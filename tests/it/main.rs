@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod generator;
 mod host;
 mod interruption;
 mod program;

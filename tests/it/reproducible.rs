@@ -150,38 +150,6 @@ async fn closed_model(workers: &str) -> Ended {
     run(&scenario("closed"), &["--seed", "7", "--set", workers]).await
 }
 
-/// Each worker, and the process and the host that they share, say how they did.
-#[tokio::test]
-async fn the_generator_is_watched_worker_by_worker() {
-    let ended = run(&scenario("quick"), &["--set", "load.workers=2"]).await;
-    let record = ended.record(0, "GO");
-    let generator = &record["generator"];
-    let mut dispatched = 0;
-    for worker in generator["workers"].as_array().unwrap() {
-        let punctuality = &worker["punctuality"];
-        dispatched += punctuality["dispatched"].as_u64().unwrap();
-        assert!(punctuality["timely"].as_u64() <= punctuality["dispatched"].as_u64());
-        assert!(punctuality["lag_p50_ms"].as_f64() <= punctuality["lag_max_ms"].as_f64());
-        assert!(worker["cpu_ms"].as_f64().unwrap() > 0.0, "{worker}");
-    }
-    assert_eq!(dispatched, record["iterations"]["started"].as_u64().unwrap());
-    assert!(
-        generator["host_stalls"]["beats"].as_u64().unwrap() > 100,
-        "{generator}"
-    );
-    let process = generator["process"]["cpu_ms"].as_f64().unwrap();
-    let worker = generator["workers"][0]["cpu_ms"].as_f64().unwrap();
-    assert!(
-        process > worker,
-        "its threads are part of the process: {generator}"
-    );
-    let shown = ended.file("report.md");
-    assert!(
-        shown.contains("Timely sends") && shown.contains("a thread that only sleeps"),
-        "{shown}"
-    );
-}
-
 fn workers(ended: &Ended) -> usize {
     ended.record(0, "GO")["generator"]["workers"]
         .as_array()
