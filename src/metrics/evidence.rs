@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::health::{HostStalls, NeverBegun, ProcessHealth, Punctuality};
 use super::measurements::Measurements;
 use crate::plan::Condition;
 
@@ -28,9 +29,10 @@ pub struct Evidence {
 pub struct Timeline {
     /// First second whose tickets are judged.
     pub measured_from_s: f64,
-    /// When the last ticket was issued: planned end, or the moment the load was stopped.
+    /// When the last ticket could be issued: planned end, the moment the load was stopped, or the end of the last of a
+    /// fixed number of iterations.
     pub load_ended_s: f64,
-    /// When the load would have ended by the plan.
+    /// When the load would have ended by the plan; at the latest, when the number of iterations is fixed.
     pub load_planned_s: f64,
     /// When the drain was over.
     pub drained_s: f64,
@@ -70,6 +72,11 @@ impl Iterations {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GeneratorHealth {
     pub workers: Vec<WorkerHealth>,
+    /// `None` in files of versions that did not measure it.
+    pub process: Option<ProcessHealth>,
+    /// `None` in files of versions that did not measure it.
+    pub host_stalls: Option<HostStalls>,
+    pub never_begun: NeverBegun,
     /// Most virtual users that were busy at once, over all workers.
     pub vus_peak: u32,
     /// The pool's size.
@@ -94,6 +101,17 @@ pub struct GeneratorHealth {
     pub ports_max: Option<u64>,
 }
 
+impl GeneratorHealth {
+    /// The share of all dispatched arrivals that went out timely; `None` when nothing was scheduled.
+    pub fn timely_share(&self) -> Option<f64> {
+        Punctuality::timely_share(
+            self.workers
+                .iter()
+                .filter_map(|worker| worker.punctuality.as_ref()),
+        )
+    }
+}
+
 /// One worker thread.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WorkerHealth {
@@ -104,6 +122,13 @@ pub struct WorkerHealth {
     pub wall: Duration,
     /// Longest gap between two beats of the event loop beyond the beat's own period: how long it was blocked.
     pub longest_hiccup: Duration,
+    /// Iterations that it began, and that it dropped, warm-up included.
+    pub started: u64,
+    pub dropped: u64,
+    /// `None` when it had no schedule to keep.
+    pub punctuality: Option<Punctuality>,
+    /// Its part of [`GeneratorHealth::queue_waits`].
+    pub queue_waits: u64,
 }
 
 /// How the mock of ClassConnect did.

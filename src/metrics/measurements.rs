@@ -264,7 +264,10 @@ impl Measurements {
         };
         observe(SeriesKind::Response, request.intended);
         // What was never sent has no service time.
-        if !matches!(request.outcome, Outcome::Dropped | Outcome::Connect) {
+        if !matches!(
+            request.outcome,
+            Outcome::Dropped | Outcome::Connect | Outcome::Generator
+        ) {
             observe(SeriesKind::Service, request.sent);
         }
         if !is_ok {

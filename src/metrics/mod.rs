@@ -1,6 +1,7 @@
 //! What was measured: samples as workers record them, slices per second as everything else reads them.
 
 mod evidence;
+mod health;
 mod history;
 mod measurements;
 mod observation;
@@ -12,6 +13,7 @@ pub use evidence::{
     Audit, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations, MockHealth,
     Timeline, Violation, ViolationKind, WorkerHealth,
 };
+pub use health::{HostStalls, NeverBegun, ProcessHealth, Punctuality, TIMELY_WITHIN};
 pub use history::{
     Acceptance, HistoryRecord, ResultChannel, ResultRecord, Sighting, SightingRecord, SubmissionRecord,
 };

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::generator;
 use super::model::{IncidentRecord, RunRecord};
 use super::view;
 use crate::plan::Unit;
@@ -18,6 +19,7 @@ pub(super) fn render(record: &RunRecord) -> String {
     steps(&mut text, record);
     failures(&mut text, record);
     validity(&mut text, record);
+    health(&mut text, record);
     configuration(&mut text, record);
     text
 }
@@ -283,6 +285,17 @@ fn validity(text: &mut String, record: &RunRecord) {
         })
         .collect();
     table(text, &["", "Check", "Finding"], &rows);
+}
+
+fn health(text: &mut String, record: &RunRecord) {
+    line(text, "#### Health of the generator\n");
+    let rows: Vec<Vec<String>> = generator::health(record)
+        .into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value])
+        .collect();
+    table(text, &["", "Finding"], &rows);
+    let workers: Vec<Vec<String>> = generator::workers(record).into_iter().map(Vec::from).collect();
+    table(text, &generator::WORKER_COLUMNS, &workers);
 }
 
 fn configuration(text: &mut String, record: &RunRecord) {

@@ -2,6 +2,7 @@
 //!
 //! [`RunRecord`] is `run.json`; every other format is rendered from it alone, so that a stored run can be shown again.
 
+mod generator;
 mod html;
 mod markdown;
 pub mod model;

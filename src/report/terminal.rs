@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use super::generator;
 use super::model::{IncidentRecord, RunRecord};
 use super::view;
 
@@ -15,6 +16,7 @@ pub(super) fn render(record: &RunRecord) -> String {
     section(&mut text, "Alerts and rollback", &windows(record));
     section(&mut text, "Audit", &audit(record));
     section(&mut text, "Failures", &failures(record));
+    section(&mut text, "Health of the generator", &health(record));
     section(&mut text, "Validity", &validity(record));
     verdict(&mut text, record);
     text
@@ -124,6 +126,27 @@ fn failures(record: &RunRecord) -> Vec<String> {
             )
         })
         .collect()
+}
+
+fn health(record: &RunRecord) -> Vec<String> {
+    let lines = generator::health(record);
+    let mut lines: Vec<String> = lines
+        .into_iter()
+        .map(|(name, value)| format!("{name:<14}  {value}"))
+        .collect();
+    let workers = generator::workers(record);
+    if workers.len() > 1 {
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .set_header(generator::WORKER_COLUMNS);
+        for worker in workers {
+            table.add_row(worker);
+        }
+        lines.extend(table.to_string().lines().map(|row| row.trim().to_owned()));
+    }
+    lines
 }
 
 fn validity(record: &RunRecord) -> Vec<String> {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::model::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
 use super::*;
-use crate::metrics::IncidentKind;
+use crate::metrics::{IncidentKind, NeverBegun, WorkerHealth};
 use crate::plan::{Comparator, JudgeMode, Metric};
 use crate::sla::fixture::{self, Run, Trouble};
 use crate::sla::{FixedIterations, replay};
@@ -317,5 +317,58 @@ fn an_empty_run_renders_in_every_format() {
     assert_eq!(record.verdict, "INVALID");
     for format in Format::ALL {
         assert!(render(format, &record).unwrap().contains("INVALID"), "{format}");
+    }
+}
+
+/// Keys that this version added: a file of an earlier one has none of them.
+#[test]
+fn a_file_without_the_newer_keys_is_read_and_says_what_is_unknown() {
+    let mut json = serde_json::to_value(record(fixture::healthy())).unwrap();
+    let mut take = |path: &str, key: &str| {
+        let object = json.pointer_mut(path).unwrap().as_object_mut().unwrap();
+        assert!(object.remove(key).is_some(), "{path}/{key}");
+    };
+    for key in ["process", "host_stalls", "never_begun", "timely_share"] {
+        take("/generator", key);
+    }
+    for key in ["started", "dropped", "punctuality", "queue_waits"] {
+        take("/generator/workers/0", key);
+    }
+    take("/plan", "target_on_this_host");
+    let old = RunRecord::from_json(&json.to_string()).unwrap();
+    let again = old.judged_again(&old.criteria().unwrap()).unwrap();
+    assert_eq!(again.verdict, "GO");
+    assert!(again.generator.host_stalls.is_none() && again.generator.timely_share.is_none());
+    assert!(again.plan.target_on_this_host);
+    let unknown = ["host_stalls", "timely_sends"];
+    let checks = &again.validity.checks;
+    assert!(checks.iter().all(|check| !unknown.contains(&check.name.as_str())));
+    let text = render(Format::Text, &again).unwrap();
+    assert!(
+        !text.contains("Timely sends") && !text.contains("whole process"),
+        "{text}"
+    );
+}
+
+#[test]
+fn several_workers_are_shown_one_by_one_and_drops_by_cause() {
+    let mut run = fixture::healthy();
+    let generator = &mut run.evidence.generator;
+    generator.workers.push(WorkerHealth {
+        index: 1,
+        started: 300,
+        dropped: 50,
+        ..generator.workers[0].clone()
+    });
+    generator.never_begun = NeverBegun {
+        no_free_user: 50,
+        max_duration: 0,
+        called_off: 1_200,
+    };
+    let record = record(run);
+    insta::assert_snapshot!("terminal_two_workers", render(Format::Text, &record).unwrap());
+    for format in [Format::Html, Format::Markdown] {
+        let page = render(format, &record).unwrap();
+        assert!(page.contains("50 found no free virtual user, 1\u{202f}200 called off"));
     }
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::host_watch::HostWatch;
+use super::limits::SocketLimits;
 use super::observe::Observation;
+use super::tally::WorkerTally;
 use super::workers::{WorkerEnd, WorkerMessage};
 use crate::audit::{Ledger, LedgerNews};
 use crate::clock::{Moment, RunClock};
@@ -20,7 +23,9 @@ pub(super) struct Collector {
     pub(super) measurements: Measurements,
     pub(super) iterations: Iterations,
     pub(super) ledger: Ledger,
-    pub(super) health: GeneratorHealth,
+    health: GeneratorHealth,
+    workers: Vec<WorkerTally>,
+    pub(super) host: HostWatch,
     /// Workers that could not drive any load, and why.
     pub(super) failures: Vec<String>,
     has_mock: bool,
@@ -42,6 +47,7 @@ impl Collector {
         clock: RunClock,
         epoch: Moment,
         has_mock: bool,
+        host: HostWatch,
         history_path: PathBuf,
     ) -> std::io::Result<Self> {
         let history = BufWriter::new(std::fs::File::create(&history_path)?);
@@ -53,6 +59,8 @@ impl Collector {
                 vus_max: plan.load.partition.share(plan.load.max_vus),
                 ..GeneratorHealth::default()
             },
+            workers: (0..plan.load.workers).map(WorkerTally::new).collect(),
+            host,
             failures: Vec::new(),
             has_mock,
             clock,
@@ -63,9 +71,25 @@ impl Collector {
         })
     }
 
+    /// How many descriptors and local ports the generator may use.
+    pub(super) fn take_limits(&mut self, limits: SocketLimits) {
+        self.health.descriptors_max = Some(limits.descriptors);
+        self.health.ports_max = limits.ports;
+    }
+
+    /// How many descriptors are in use now.
+    pub(super) fn take_descriptors(&mut self, open: Option<u64>) {
+        self.health.descriptors_peak = self.health.descriptors_peak.max(open);
+    }
+
     pub(super) fn take_message(&mut self, message: WorkerMessage) {
         match message {
-            WorkerMessage::Batch(batch) => self.take_batch(&batch),
+            WorkerMessage::Batch { worker, batch } => {
+                if let Some(tally) = self.workers.get_mut(usize::from(worker)) {
+                    tally.take_batch(&batch);
+                }
+                self.take_batch(&batch);
+            }
             WorkerMessage::Ended(end) => self.take_end(end),
         }
     }
@@ -90,9 +114,21 @@ impl Collector {
 
     fn take_end(&mut self, end: WorkerEnd) {
         self.health.vus_peak += end.vus_peak;
-        self.health.queue_waits += end.queue_waits;
-        self.health.workers.push(end.health);
+        self.health.queue_waits += end.health.queue_waits;
+        if let Some(tally) = self.workers.get_mut(usize::from(end.health.index)) {
+            tally.end(end.health);
+        }
         self.failures.extend(end.failure);
+    }
+
+    /// How the generator did so far, besides what never began.
+    pub(super) fn generator(&self) -> GeneratorHealth {
+        GeneratorHealth {
+            workers: self.workers.iter().map(WorkerTally::health).collect(),
+            process: Some(self.host.process()),
+            host_stalls: Some(self.host.stalls()),
+            ..self.health.clone()
+        }
     }
 
     /// Makes the history complete on disk.

@@ -2,12 +2,14 @@
 
 mod collect;
 mod folder;
+mod host_watch;
 mod interrupts;
 mod limits;
 mod observe;
 mod progress;
 mod read_back;
 mod supervise;
+mod tally;
 mod workers;
 
 use std::path::PathBuf;
@@ -16,13 +18,14 @@ use std::time::Duration;
 
 use crate::clock::{Moment, RunClock, wall_clock_now};
 use crate::executor::{Stop, StopSwitch};
-use crate::metrics::{Audit, Evidence, Hop, Interruption, Timeline};
+use crate::metrics::{Audit, Evidence, GeneratorHealth, Hop, Interruption, Iterations, NeverBegun, Timeline};
 use crate::plan::{Plan, StepKind};
 use crate::protocol::{ConnectError, Connector, Dialing};
 use crate::sla::{self, ExitCode, Judgement};
 use crate::target::{self, ControlError, StartError, Started};
 use collect::Collector;
 pub use folder::{FolderError, RunFolder};
+use host_watch::HostWatch;
 use interrupts::Interrupts;
 use limits::SocketLimits;
 pub use limits::SocketShortage;
@@ -243,13 +246,17 @@ impl Course<'_> {
             limits,
         } = *self;
         let history = folder.file("history.jsonl");
-        let mut collector = Collector::new(plan, clock, epoch, started.mock.is_some(), history.clone())
-            .map_err(|source| RunError::History {
-                path: history,
-                source,
+        let cannot_start = |error: std::io::Error| RunError::Generator(error.to_string());
+        let host = HostWatch::start(clock, epoch).map_err(cannot_start)?;
+        let has_mock = started.mock.is_some();
+        let mut collector =
+            Collector::new(plan, clock, epoch, has_mock, host, history.clone()).map_err(|source| {
+                RunError::History {
+                    path: history,
+                    source,
+                }
             })?;
-        collector.health.descriptors_max = Some(limits.descriptors);
-        collector.health.ports_max = limits.ports;
+        collector.take_limits(limits);
         let (switch, signal) = StopSwitch::new();
         let shared = WorkerPlan {
             plan: Arc::clone(plan),
@@ -257,14 +264,14 @@ impl Course<'_> {
             clock,
             epoch,
         };
-        let batches =
-            workers::start(&shared, &signal).map_err(|error| RunError::Generator(error.to_string()))?;
+        let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
         let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
         let stop = switch.clone();
         let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)
             .run(&mut collector, batches, &mut observations, &mut started.children)
             .await;
         switch.stop(Stop::Now);
+        collector.host.stop();
         // What the observer had under way when it was stopped is still to come.
         let last_observations = async {
             while let Some(observation) = observations.recv().await {
@@ -344,13 +351,33 @@ fn evidence(
             drained_s: seconds(supervision.drained),
         },
         iterations: collector.iterations,
-        generator: collector.health.clone(),
+        generator: GeneratorHealth {
+            never_begun: never_begun(plan, &collector.iterations, supervision.arrivals_called_off),
+            ..collector.generator()
+        },
         mock: collector.mock_health(),
         audit,
         hops: hops.unwrap_or_default(),
         incidents: supervision.incidents.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),
+    }
+}
+
+/// Why iterations never began: a schedule drops what finds no free user, a fixed number what began too late.
+fn never_begun(plan: &Plan, iterations: &Iterations, arrivals_called_off: u64) -> NeverBegun {
+    let load = &plan.load;
+    match load.executor.fixed_iterations(load.partition) {
+        Some(planned) => NeverBegun {
+            no_free_user: 0,
+            max_duration: iterations.dropped,
+            called_off: planned.saturating_sub(iterations.due),
+        },
+        None => NeverBegun {
+            no_free_user: iterations.dropped,
+            max_duration: 0,
+            called_off: arrivals_called_off,
+        },
     }
 }
 

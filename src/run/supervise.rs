@@ -36,6 +36,8 @@ pub(super) struct Supervision {
     pub(super) incidents: Vec<Incident>,
     /// Arrivals that the schedule holds until the load ended; `None` for closed models.
     pub(super) arrivals_planned: Option<u64>,
+    /// Arrivals of the schedule after that; 0 for closed models.
+    pub(super) arrivals_called_off: u64,
 }
 
 /// Watches one run.
@@ -131,12 +133,17 @@ impl<'a> Supervisor<'a> {
             .flat_map(|watch| watch.incidents().iter().cloned())
             .collect();
         incidents.sort_by(|first, second| first.detected_at_s.total_cmp(&second.detected_at_s));
+        let arrivals_planned = self.due.before(load_ended.since(self.epoch));
         Supervision {
             load_ended,
             drained: now,
             interruption,
             incidents,
-            arrivals_planned: self.due.before(load_ended.since(self.epoch)),
+            arrivals_planned,
+            arrivals_called_off: self
+                .due
+                .in_all()
+                .saturating_sub(arrivals_planned.unwrap_or_default()),
         }
     }
 
@@ -180,8 +187,7 @@ impl<'a> Supervisor<'a> {
                 self.progress.note_once(&sentence);
             }
         }
-        let health = &mut collector.health;
-        health.descriptors_peak = health.descriptors_peak.max(descriptors_open());
+        collector.take_descriptors(descriptors_open());
         let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end());
         if Duration::from_secs(u64::from(ended)) < load_ended.since(self.epoch) {
             self.watch_windows(collector, ended);
@@ -269,6 +275,15 @@ impl DueArrivals {
         let to = (ended as usize + 1).min(seconds.len());
         let from = (ended as usize + 1).saturating_sub(window_s as usize).min(to);
         seconds[from..to].iter().map(|count| u64::from(*count)).sum()
+    }
+
+    /// Arrivals of the whole schedule; 0 for closed models.
+    fn in_all(&self) -> u64 {
+        self.by_second
+            .iter()
+            .flatten()
+            .map(|count| u64::from(*count))
+            .sum()
     }
 
     /// Arrivals due before an offset.

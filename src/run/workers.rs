@@ -28,7 +28,10 @@ const BEAT: Duration = Duration::from_millis(10);
 /// What workers send.
 #[derive(Debug)]
 pub(super) enum WorkerMessage {
-    Batch(Batch),
+    Batch {
+        worker: u16,
+        batch: Batch,
+    },
     /// The worker is done; its last batch came before.
     Ended(WorkerEnd),
 }
@@ -38,8 +41,6 @@ pub(super) enum WorkerMessage {
 pub(super) struct WorkerEnd {
     pub(super) health: WorkerHealth,
     pub(super) vus_peak: u32,
-    /// Hand-overs that found the queue full.
-    pub(super) queue_waits: u64,
     /// Why the worker could not drive any load.
     pub(super) failure: Option<String>,
 }
@@ -93,7 +94,6 @@ impl WorkerEnd {
         Self {
             health,
             vus_peak: 0,
-            queue_waits: 0,
             failure: Some(reason),
         }
     }
@@ -111,6 +111,7 @@ async fn work(
     let hiccups = Rc::new(Cell::new(Duration::ZERO));
     tokio::task::spawn_local(watch_hiccups(shared.clock, Rc::clone(&hiccups)));
     let hand_over = HandOver {
+        worker: index,
         recorder: recorder.clone(),
         messages: messages.clone(),
         waits: Rc::default(),
@@ -124,11 +125,12 @@ async fn work(
                 cpu: thread_cpu_time(),
                 wall: shared.clock.now().since(started),
                 longest_hiccup: hiccups.get(),
+                queue_waits: hand_over.waits.get(),
+                ..WorkerHealth::default()
             };
             WorkerEnd {
                 health,
                 vus_peak: report.vus_peak,
-                queue_waits: hand_over.waits.get(),
                 failure: None,
             }
         }
@@ -143,6 +145,7 @@ async fn work(
 /// Hands over what the worker's users have recorded.
 #[derive(Clone)]
 struct HandOver {
+    worker: u16,
     recorder: Recorder,
     messages: mpsc::Sender<WorkerMessage>,
     waits: Rc<Cell<u64>>,
@@ -166,7 +169,10 @@ impl HandOver {
             }
         };
         if let Ok(room) = room {
-            room.send(WorkerMessage::Batch(self.recorder.take()));
+            room.send(WorkerMessage::Batch {
+                worker: self.worker,
+                batch: self.recorder.take(),
+            });
         }
     }
 }

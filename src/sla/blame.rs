@@ -8,15 +8,21 @@
 //!
 //! A generator without a socket makes a target look unreachable. It explains a bad result when the result is good
 //! without the requests that it could not send.
+//!
+//! A host that kept the generator from running makes a target look slower in the same way. It explains a bad time when
+//! the result is good without the seconds in which the host stalled, and the stall is large enough to matter. It never
+//! does when the target shares the host, because the target may be what kept the host busy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::time::Duration;
 
 use super::availability;
+use super::context::Context;
 use super::finding::{Finding, Status, Subject};
 use super::measure::{Measure, Reading};
 use super::sockets::{share_without_realtime, unsent};
-use super::validity::lag_limit_ms;
+use super::validity::{STALL_WARNING, lag_limit_ms};
 use super::wording::quantity;
 use crate::metrics::{Evidence, Incident, Measurements, SeriesKind, Slice};
 use crate::plan::{Condition, Criteria, Limit, Metric, StepInfo, StepKind, Unit};
@@ -29,15 +35,17 @@ pub(crate) struct Blame<'a> {
     criteria: &'a Criteria,
     steps: &'a [StepInfo],
     evidence: &'a Evidence,
+    target_on_this_host: bool,
     lag_limit_ms: f64,
 }
 
 impl<'a> Blame<'a> {
-    pub(crate) fn new(criteria: &'a Criteria, evidence: &'a Evidence, steps: &'a [StepInfo]) -> Self {
+    pub(crate) fn new(criteria: &'a Criteria, evidence: &'a Evidence, context: &'a Context) -> Self {
         Self {
             criteria,
-            steps,
+            steps: &context.steps,
             evidence,
+            target_on_this_host: context.target_on_this_host,
             lag_limit_ms: lag_limit_ms(criteria),
         }
     }
@@ -58,6 +66,7 @@ impl<'a> Blame<'a> {
         let good = |reading: &Reading| reading.satisfies(condition);
         self.no_sockets(condition, 0..u32::MAX, good)
             .or_else(|| self.late_generator(condition, 0..u32::MAX, good))
+            .or_else(|| self.stalled_host(condition, 0..u32::MAX, good))
             .or_else(|| self.late_mock(condition, finding.value?))
     }
 
@@ -67,7 +76,8 @@ impl<'a> Blame<'a> {
         let seconds = incident.window_from_s as u32..incident.detected_at_s as u32;
         let good = |reading: &Reading| !reading.satisfies(condition);
         self.no_sockets(condition, seconds.clone(), good)
-            .or_else(|| self.late_generator(condition, seconds, good))
+            .or_else(|| self.late_generator(condition, seconds.clone(), good))
+            .or_else(|| self.stalled_host(condition, seconds, good))
             .or_else(|| self.late_mock(condition, incident.value))
     }
 
@@ -158,14 +168,6 @@ impl<'a> Blame<'a> {
         if late.is_empty() {
             return None;
         }
-        let mut rest = Slice::default();
-        let mut rest_seconds = 0_u32;
-        for (second, slice) in measure.by_second(measurements, seconds.clone()) {
-            if !late.contains(&second) {
-                rest.merge(&slice);
-                rest_seconds += 1;
-            }
-        }
         let lag = of_sent(measurements.sum(SeriesKind::SchedulingLag, None, seconds.clone()));
         let lag_p99 = lag.quantile_ms(0.99)?;
         let how_late = format!(
@@ -173,8 +175,8 @@ impl<'a> Blame<'a> {
             quantity(lag_p99, Unit::Time),
             quantity(self.lag_limit_ms, Unit::Time)
         );
-        if measure
-            .read_slice(&rest, measurements, f64::from(rest_seconds))
+        if self
+            .without(&measure, &late, seconds.clone())
             .is_some_and(|reading| good(&reading))
         {
             return Some(format!(
@@ -191,6 +193,51 @@ impl<'a> Blame<'a> {
                 subject(condition)
             )
         })
+    }
+
+    /// A stall of the host delays what the generator reads as much as what it sends.
+    fn stalled_host(
+        &self,
+        condition: &Condition,
+        seconds: Range<u32>,
+        good: impl Fn(&Reading) -> bool,
+    ) -> Option<String> {
+        let stalls = self.evidence.generator.host_stalls.as_ref()?;
+        if self.target_on_this_host {
+            return None;
+        }
+        let stalled: BTreeMap<u32, Duration> = stalls
+            .by_second
+            .range(seconds.clone())
+            .filter(|(_, longest)| **longest > STALL_WARNING)
+            .map(|(second, longest)| (*second, *longest))
+            .collect();
+        let longest_ms = stalled.values().max()?.as_secs_f64() * 1e3;
+        let measure = Measure::of(condition, self.steps).ok()?;
+        let is_material = longest_ms >= MATERIAL_PART * self.excess_ms(condition, &measure)?;
+        let rest = self.without(&measure, &stalled.keys().copied().collect(), seconds)?;
+        (is_material && good(&rest)).then(|| {
+            format!(
+                "The generator's host stalled for up to {}; without the {} in which it did, {} would be good.",
+                quantity(longest_ms, Unit::Time),
+                super::wording::counted(stalled.len() as u64, "second"),
+                subject(condition)
+            )
+        })
+    }
+
+    /// The value without some of the seconds.
+    fn without(&self, measure: &Measure, left_out: &BTreeSet<u32>, seconds: Range<u32>) -> Option<Reading> {
+        let measurements = &self.evidence.measurements;
+        let mut rest = Slice::default();
+        let mut rest_seconds = 0_u32;
+        for (second, slice) in measure.by_second(measurements, seconds) {
+            if !left_out.contains(&second) {
+                rest.merge(&slice);
+                rest_seconds += 1;
+            }
+        }
+        measure.read_slice(&rest, measurements, f64::from(rest_seconds))
     }
 
     /// Availability again, without the late seconds, or counted from the moment requests were really sent.

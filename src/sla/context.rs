@@ -33,6 +33,8 @@ pub struct Context {
     /// Whether `realtime_latency` is an upper bound only, because the target's clock is not known well enough. An
     /// upper bound may pass a target, never fail it.
     pub realtime_is_upper_bound: bool,
+    /// Whether the target runs on the generator's own host, so that a stall of the host may be the target's doing.
+    pub target_on_this_host: bool,
 }
 
 /// A number of iterations, and who has how long for them.
@@ -77,6 +79,8 @@ impl Context {
                 .map_or(busy.await_longest, |longest| longest.min(busy.await_longest)),
             submissions: busy.submissions,
             realtime_is_upper_bound: matches!(plan.target.kind, TargetKind::Remote(_)),
+            // Only loopback needs no permission.
+            target_on_this_host: plan.target.allow_hosts.is_empty(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! Runs as they might have been, for tests: 5 s of warm-up, 30 s of load, 20 new users a second, 3 requests each.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Context;
 use crate::clock::Moment;
 use crate::metrics::{
-    Audit, EventSample, Evidence, GeneratorHealth, Hop, Iterations, Measurements, MockHealth, Outcome,
-    RequestSample, Sample, SeriesKind, Thresholds, Timeline, Violation, ViolationKind, WorkerHealth,
+    Audit, EventSample, Evidence, GeneratorHealth, Hop, HostStalls, Iterations, Measurements, MockHealth,
+    Outcome, ProcessHealth, Punctuality, RequestSample, Sample, SeriesKind, TIMELY_WITHIN, Thresholds,
+    Timeline, Violation, ViolationKind, WorkerHealth,
 };
 use crate::plan::{
     Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, Statistic, StepId, StepInfo,
@@ -176,6 +178,7 @@ pub(crate) fn context() -> Context {
         await_healthy: Duration::from_millis(1_300),
         submissions: true,
         realtime_is_upper_bound: false,
+        target_on_this_host: true,
     }
 }
 
@@ -224,7 +227,7 @@ pub(crate) fn run(trouble: Trouble) -> Run {
             failed,
             unfinished: 0,
         },
-        generator: generator(),
+        generator: generator(trouble),
         mock: Some(MockHealth {
             lateness_p50_ms: Some(0.4),
             lateness_p99_ms: Some(2.1),
@@ -244,19 +247,49 @@ pub(crate) fn run(trouble: Trouble) -> Run {
     }
 }
 
-fn generator() -> GeneratorHealth {
+fn generator(trouble: Trouble) -> GeneratorHealth {
     GeneratorHealth {
         workers: vec![WorkerHealth {
             index: 0,
             cpu: Duration::from_millis(9_200),
             wall: Duration::from_secs(41),
             longest_hiccup: Duration::from_millis(7),
+            started: RATE * LOAD_S,
+            dropped: 0,
+            punctuality: Some(punctuality(trouble)),
+            queue_waits: 0,
         }],
+        process: Some(ProcessHealth {
+            cpu: Duration::from_millis(10_100),
+            wall: Duration::from_secs(41),
+        }),
+        host_stalls: Some(HostStalls {
+            beats: 4_080,
+            late: 2,
+            longest: Duration::from_millis(11),
+            by_second: BTreeMap::new(),
+        }),
         vus_peak: 93,
         vus_max: 400,
         polls: 2,
         initial_reads: RATE * LOAD_S,
         ..GeneratorHealth::default()
+    }
+}
+
+/// Arrivals are 0.2 ms late, but for the seconds of the trouble.
+fn punctuality(trouble: Trouble) -> Punctuality {
+    let lag_ms = trouble.lag.as_secs_f64() * 1e3;
+    let (from, to) = trouble.lag_seconds;
+    let late_s = to.min(LOAD_S).saturating_sub(from.max(WARM_UP_S));
+    let seconds = LOAD_S - WARM_UP_S;
+    let lag_when = |is_late: bool| if is_late { lag_ms } else { 0.2 };
+    Punctuality {
+        dispatched: RATE * seconds,
+        timely: RATE * (seconds - if trouble.lag > TIMELY_WITHIN { late_s } else { 0 }),
+        lag_p50_ms: lag_when(late_s * 2 > seconds),
+        lag_p99_ms: lag_when(late_s > 0),
+        lag_max_ms: lag_when(late_s > 0),
     }
 }
 

@@ -225,7 +225,7 @@ impl Case<'_> {
     /// The check that turns a bad result into an invalid run: only when trouble of the generator or the mock explains
     /// *everything* that is bad about it.
     fn explained(&self) -> Option<Check> {
-        let blame = Blame::new(self.criteria, self.evidence, &self.context.steps);
+        let blame = Blame::new(self.criteria, self.evidence, self.context);
         let mut explanations = Vec::new();
         for incident in self.rollbacks() {
             explanations.push(blame.explains_incident(incident)?);

@@ -22,6 +22,12 @@ async fn ctrl_c_drains_and_reports() {
         timeline["load_ended_s"].as_f64() < timeline["load_planned_s"].as_f64(),
         "{timeline}"
     );
+    // Nobody was turned away: the rest of five minutes at 6/s was called off.
+    let never_begun = &record["generator"]["never_begun"];
+    assert_eq!(never_begun["no_free_user"], 0, "{never_begun}");
+    let planned = record["plan"]["arrivals_planned"].as_u64().unwrap();
+    let called_off = never_begun["called_off"].as_u64().unwrap();
+    assert!((1_500..2_100).contains(&(planned + called_off)), "{never_begun}");
     // Those under way came to their end, and what they handed in was audited.
     assert_eq!(record["iterations"]["unfinished"], 0);
     let audit = &record["audit"];

@@ -8,6 +8,7 @@
 mod bad_input;
 mod connections;
 mod encrypted;
+mod generator;
 mod host;
 mod interruption;
 mod peer_scenarios;

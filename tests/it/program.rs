@@ -204,7 +204,7 @@ impl Ended {
     }
 
     /// The stored run, once it has been made sure that it ended with this code and verdict, and that its iterations
-    /// add up: they do in every run.
+    /// add up, over the workers and among themselves: they do in every run.
     pub(crate) fn record(&self, code: i32, verdict: &str) -> Value {
         let said = &self.said;
         assert_eq!(said.code, Some(code), "{}\n{}", said.stderr, said.stdout);
@@ -217,6 +217,11 @@ impl Ended {
             count("started"),
             count("succeeded") + count("failed") + count("unfinished")
         );
+        let workers = record["generator"]["workers"].as_array().unwrap();
+        for name in ["started", "dropped"] {
+            let of_workers = workers.iter().map(|worker| worker[name].as_u64().unwrap());
+            assert_eq!(of_workers.sum::<u64>(), count(name), "{workers:?}");
+        }
         record
     }
 }

@@ -16,6 +16,7 @@ use self::distribution::BandShare;
 use self::lanes::{FunnelRow, HopRow, Lane};
 use self::over_time::OverTime;
 use super::ReportError;
+use super::generator;
 use super::model::{CheckRecord, MetricSummary, RunRecord};
 use super::view::{self, TargetRow};
 use crate::metrics::SeriesKind;
@@ -48,6 +49,9 @@ struct Page<'a> {
     own_time: String,
     funnel: Vec<FunnelRow>,
     checks: Vec<&'a CheckRecord>,
+    health: Vec<(&'static str, String)>,
+    worker_columns: [&'static str; 9],
+    workers: Vec<[String; 9]>,
     generator: Vec<(&'static str, String)>,
     started: String,
     extent: String,
@@ -116,7 +120,10 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         own_time: lanes::own_time(record),
         funnel: lanes::funnel(record),
         checks: view::checks(record),
-        generator: generator(record),
+        health: generator::health(record),
+        worker_columns: generator::WORKER_COLUMNS,
+        workers: generator::workers(record),
+        generator: generator::counts(record),
         started: view::started(record),
         extent: view::extent(record),
         tested: view::target(record),
@@ -285,70 +292,6 @@ fn times(record: &RunRecord) -> Vec<TimeRow> {
             Some(time_row(name, &metric.summary))
         })
         .collect()
-}
-
-fn generator(record: &RunRecord) -> Vec<(&'static str, String)> {
-    let generator = &record.generator;
-    let mut rows = vec![
-        (
-            "Virtual users",
-            format!(
-                "{} at once at most; the pool holds {}",
-                generator.vus_peak, generator.vus_max
-            ),
-        ),
-        ("Iterations", {
-            let all = &record.iterations;
-            format!(
-                "{} due: {} succeeded, {} failed, {} unfinished, {} dropped",
-                count(all.due),
-                count(all.succeeded),
-                count(all.failed),
-                count(all.unfinished),
-                count(all.dropped)
-            )
-        }),
-    ];
-    for worker in &generator.workers {
-        rows.push((
-            "Worker",
-            format!(
-                "number {}: {} of a core, blocked for {} at most",
-                worker.index,
-                quantity(worker.cpu_ms / worker.wall_ms.max(1e-9), Unit::Ratio),
-                quantity(worker.longest_hiccup_ms, Unit::Time)
-            ),
-        ));
-    }
-    rows.extend([
-        ("Polls by fallbacks", count(generator.polls)),
-        ("Reads after subscribing", count(generator.initial_reads)),
-        ("Sockets lost", count(generator.sockets_lost)),
-        ("Malformed frames", count(generator.frames_malformed)),
-        ("Waits for a full queue", count(generator.queue_waits)),
-    ]);
-    if let Some(mock) = &record.mock {
-        let late =
-            |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| quantity(value, Unit::Time));
-        rows.push((
-            "Mock's lateness",
-            format!(
-                "p50 {}, p99 {}",
-                late(mock.lateness_p50_ms),
-                late(mock.lateness_p99_ms)
-            ),
-        ));
-        rows.push((
-            "Mock's jobs",
-            format!(
-                "{} accepted, {} webhooks dropped on purpose, {} records missing",
-                count(mock.accepted),
-                count(mock.dropped_on_purpose),
-                count(mock.ledger_records_missing)
-            ),
-        ));
-    }
-    rows
 }
 
 /// A key as words: `scheduling_lag` as `scheduling lag`.

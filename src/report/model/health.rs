@@ -1,11 +1,12 @@
 //! How the run itself went, as `run.json` holds it: phases, iterations, generator, mock, audit, incidents.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
 use super::criteria::ConditionRecord;
+use super::generator::{
+    HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord, duration, milliseconds,
+};
 use crate::metrics::{
     Audit, GeneratorHealth, Hop, Incident, IncidentKind, Iterations, Measurements, MockHealth, Timeline,
     Violation, ViolationKind, WorkerHealth,
@@ -37,6 +38,17 @@ pub struct IterationsRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GeneratorRecord {
     pub workers: Vec<WorkerRecord>,
+    /// Absent in files of versions that did not measure it, as are the next two.
+    #[serde(default)]
+    pub process: Option<ProcessRecord>,
+    #[serde(default)]
+    pub host_stalls: Option<HostStallsRecord>,
+    #[serde(default)]
+    pub never_begun: NeverBegunRecord,
+    /// The share of all dispatched arrivals that were timely; `null` when nothing was scheduled. Follows from the
+    /// workers' counts.
+    #[serde(default)]
+    pub timely_share: Option<f64>,
     pub vus_peak: u32,
     pub vus_max: u32,
     pub queue_waits: u64,
@@ -61,6 +73,16 @@ pub struct WorkerRecord {
     pub cpu_ms: f64,
     pub wall_ms: f64,
     pub longest_hiccup_ms: f64,
+    /// Absent in files of versions that did not count by worker, as are the next three.
+    #[serde(default)]
+    pub started: u64,
+    #[serde(default)]
+    pub dropped: u64,
+    /// `null` when the worker had no schedule to keep.
+    #[serde(default)]
+    pub punctuality: Option<PunctualityRecord>,
+    #[serde(default)]
+    pub queue_waits: u64,
 }
 
 /// How the mock of ClassConnect did.
@@ -171,14 +193,6 @@ impl From<&IterationsRecord> for Iterations {
     }
 }
 
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1e3
-}
-
-fn duration(milliseconds: f64) -> Duration {
-    Duration::from_micros((milliseconds * 1e3).round().max(0.0) as u64)
-}
-
 impl From<&GeneratorHealth> for GeneratorRecord {
     fn from(health: &GeneratorHealth) -> Self {
         Self {
@@ -190,8 +204,16 @@ impl From<&GeneratorHealth> for GeneratorRecord {
                     cpu_ms: milliseconds(worker.cpu),
                     wall_ms: milliseconds(worker.wall),
                     longest_hiccup_ms: milliseconds(worker.longest_hiccup),
+                    started: worker.started,
+                    dropped: worker.dropped,
+                    punctuality: worker.punctuality.as_ref().map(Into::into),
+                    queue_waits: worker.queue_waits,
                 })
                 .collect(),
+            process: health.process.as_ref().map(Into::into),
+            host_stalls: health.host_stalls.as_ref().map(Into::into),
+            never_begun: (&health.never_begun).into(),
+            timely_share: health.timely_share(),
             vus_peak: health.vus_peak,
             vus_max: health.vus_max,
             queue_waits: health.queue_waits,
@@ -218,8 +240,15 @@ impl From<&GeneratorRecord> for GeneratorHealth {
                     cpu: duration(worker.cpu_ms),
                     wall: duration(worker.wall_ms),
                     longest_hiccup: duration(worker.longest_hiccup_ms),
+                    started: worker.started,
+                    dropped: worker.dropped,
+                    punctuality: worker.punctuality.as_ref().map(Into::into),
+                    queue_waits: worker.queue_waits,
                 })
                 .collect(),
+            process: record.process.as_ref().map(Into::into),
+            host_stalls: record.host_stalls.as_ref().map(Into::into),
+            never_begun: (&record.never_begun).into(),
             vus_peak: record.vus_peak,
             vus_max: record.vus_max,
             queue_waits: record.queue_waits,

@@ -5,6 +5,7 @@
 
 mod criteria;
 mod failure;
+mod generator;
 mod health;
 mod plan;
 mod series;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
 pub use failure::FailureRecord;
+pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
     AuditRecord, GeneratorRecord, HopRecord, IncidentRecord, IterationsRecord, MockRecord, TimelineRecord,
     ViolationRecord, WorkerRecord,

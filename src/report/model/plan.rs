@@ -22,6 +22,13 @@ pub struct PlanRecord {
     pub await_healthy_ms: f64,
     pub submissions: bool,
     pub realtime_is_upper_bound: bool,
+    /// Taken to be so for files of versions that did not say.
+    #[serde(default = "on_this_host")]
+    pub target_on_this_host: bool,
+}
+
+fn on_this_host() -> bool {
+    true
 }
 
 /// A number of iterations, and who has how long for them.
@@ -75,6 +82,7 @@ impl PlanRecord {
             await_healthy_ms: context.await_healthy.as_micros() as f64 / 1e3,
             submissions: context.submissions,
             realtime_is_upper_bound: context.realtime_is_upper_bound,
+            target_on_this_host: context.target_on_this_host,
         }
     }
 
@@ -108,6 +116,7 @@ impl PlanRecord {
             await_healthy: duration(self.await_healthy_ms),
             submissions: self.submissions,
             realtime_is_upper_bound: self.realtime_is_upper_bound,
+            target_on_this_host: self.target_on_this_host,
         })
     }
 }

@@ -1,9 +1,7 @@
 //! The checks, one function each.
 
-use std::time::Duration;
-
 use super::delivery::{dropped, plan_delivered};
-use super::{Check, CheckName, Severity, check, warn_if};
+use super::{Check, CheckName, Severity, check, generator, warn_if};
 use crate::metrics::{Evidence, SeriesKind};
 use crate::plan::{Criteria, Limit, Metric, Unit};
 use crate::sla::context::Context;
@@ -15,10 +13,6 @@ const LAG_PART_OF_LIMIT: f64 = 0.10;
 const LAG_LIMIT_MIN_MS: f64 = 10.0;
 /// No lag beyond this is healthy, whatever the limits are.
 const LAG_LIMIT_MAX_MS: f64 = 50.0;
-/// A worker's event loop that was blocked for longer than this is worth a warning.
-const HICCUP_WARNING: Duration = Duration::from_millis(100);
-/// A worker thread busier than this has no reserve for bursts.
-const WORKER_CPU_WARNING: f64 = 0.80;
 /// Share of values below zero or beyond an hour that is worth a warning.
 const ODD_VALUES_WARNING: f64 = 0.001;
 
@@ -45,9 +39,7 @@ pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context
     ];
     checks.extend(dropped(evidence, context));
     checks.push(samples_taken(evidence));
-    checks.push(scheduling_lag(criteria, evidence));
-    checks.push(generator_sockets(evidence));
-    checks.extend(workers(evidence));
+    checks.extend(generator::checks(criteria, evidence));
     checks.extend(mock(criteria, evidence));
     checks.extend(recording(evidence));
     checks.push(unfinished(evidence));
@@ -90,87 +82,6 @@ fn samples_taken(evidence: &Evidence) -> Check {
         format!("{} were measured after the warm-up.", counted(samples, "request"))
     };
     check(CheckName::SamplesTaken, severity, sentence)
-}
-
-fn scheduling_lag(criteria: &Criteria, evidence: &Evidence) -> Check {
-    let limit = lag_limit_ms(criteria);
-    let lag = evidence.measurements.total(SeriesKind::SchedulingLag, None);
-    // What was not sent at all is another check's.
-    let unsent = lag.bad;
-    match lag.without_bad(unsent).quantile_ms(0.99) {
-        None => check(
-            CheckName::SchedulingLag,
-            Severity::Ok,
-            "No scheduling lag was recorded.".to_owned(),
-        ),
-        Some(p99) => check(
-            CheckName::SchedulingLag,
-            warn_if(p99 > limit),
-            format!(
-                "The generator was at most {} late for 99 % of what it had to do; {} is acceptable.",
-                quantity(p99, Unit::Time),
-                quantity(limit, Unit::Time)
-            ),
-        ),
-    }
-}
-
-fn generator_sockets(evidence: &Evidence) -> Check {
-    let generator = &evidence.generator;
-    let unsent = evidence.measurements.total(SeriesKind::SchedulingLag, None).bad;
-    let used = match (generator.descriptors_peak, generator.descriptors_max) {
-        (Some(peak), Some(most)) => format!(
-            " At most {} of {} open files were in use.",
-            count(peak),
-            count(most)
-        ),
-        _ => String::new(),
-    };
-    let sentence = if unsent == 0 {
-        format!("The generator had a socket for everything that it had to send.{used}")
-    } else {
-        format!(
-            "Requests and subscriptions that the generator had no socket for, because it had no free local port, \
-             descriptor or memory: {}.{used} Raise the limits, add `source_addresses`, or let users keep their \
-             connections.",
-            count(unsent)
-        )
-    };
-    check(CheckName::GeneratorSockets, warn_if(unsent > 0), sentence)
-}
-
-fn workers(evidence: &Evidence) -> Vec<Check> {
-    let workers = &evidence.generator.workers;
-    let hiccup = workers
-        .iter()
-        .map(|worker| worker.longest_hiccup)
-        .max()
-        .unwrap_or_default();
-    let busiest = workers
-        .iter()
-        .filter(|worker| !worker.wall.is_zero())
-        .map(|worker| worker.cpu.as_secs_f64() / worker.wall.as_secs_f64())
-        .fold(0.0, f64::max);
-    vec![
-        check(
-            CheckName::WorkerHiccups,
-            warn_if(hiccup > HICCUP_WARNING),
-            format!(
-                "No worker was blocked for longer than {}.",
-                quantity(hiccup.as_secs_f64() * 1e3, Unit::Time)
-            ),
-        ),
-        check(
-            CheckName::WorkerCpu,
-            warn_if(busiest > WORKER_CPU_WARNING),
-            format!(
-                "The busiest of {} used {} of a core; above {} there is no reserve for bursts.",
-                counted(workers.len() as u64, "worker"),
-                quantity(busiest, Unit::Ratio),
-                quantity(WORKER_CPU_WARNING, Unit::Ratio)
-            ),
-        ),
-    ]
 }
 
 fn mock(criteria: &Criteria, evidence: &Evidence) -> Vec<Check> {

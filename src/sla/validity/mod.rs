@@ -6,10 +6,12 @@
 
 mod checks;
 mod delivery;
+mod generator;
 
 pub(crate) use checks::checks;
 pub use checks::lag_limit_ms;
 pub(crate) use delivery::dropped_by_target;
+pub(crate) use generator::STALL_WARNING;
 
 /// The answer, check by check.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,9 +44,11 @@ pub enum CheckName {
     DroppedArrivals,
     SamplesTaken,
     SchedulingLag,
+    TimelySends,
     /// The generator had a socket for everything that it had to send.
     GeneratorSockets,
     WorkerHiccups,
+    HostStalls,
     WorkerCpu,
     MockLateness,
     LedgerComplete,
@@ -59,14 +63,16 @@ pub enum CheckName {
 
 impl CheckName {
     /// All checks, in the order of reports.
-    pub const ALL: [CheckName; 16] = [
+    pub const ALL: [CheckName; 18] = [
         CheckName::Conservation,
         CheckName::PlanDelivered,
         CheckName::DroppedArrivals,
         CheckName::SamplesTaken,
         CheckName::SchedulingLag,
+        CheckName::TimelySends,
         CheckName::GeneratorSockets,
         CheckName::WorkerHiccups,
+        CheckName::HostStalls,
         CheckName::WorkerCpu,
         CheckName::MockLateness,
         CheckName::LedgerComplete,
@@ -86,8 +92,10 @@ impl CheckName {
             CheckName::DroppedArrivals => "dropped_arrivals",
             CheckName::SamplesTaken => "samples_taken",
             CheckName::SchedulingLag => "scheduling_lag",
+            CheckName::TimelySends => "timely_sends",
             CheckName::GeneratorSockets => "generator_sockets",
             CheckName::WorkerHiccups => "worker_hiccups",
+            CheckName::HostStalls => "host_stalls",
             CheckName::WorkerCpu => "worker_cpu",
             CheckName::MockLateness => "mock_lateness",
             CheckName::LedgerComplete => "ledger_complete",

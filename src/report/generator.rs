@@ -1,0 +1,209 @@
+//! How the generator did, in words: what every format shows alike.
+
+use super::model::{MetricSummary, RunRecord, WorkerRecord};
+use crate::metrics::SeriesKind;
+use crate::plan::Unit;
+use crate::sla::wording::{count, counted, quantity};
+
+/// What the columns of [`workers`] hold.
+pub(super) const WORKER_COLUMNS: [&str; 9] = [
+    "Worker", "Began", "Dropped", "Lag p50", "Lag p99", "Lag max", "Timely", "CPU", "Blocked",
+];
+
+fn time(milliseconds: f64) -> String {
+    quantity(milliseconds, Unit::Time)
+}
+
+/// The generator's health in a few lines, each with its name.
+pub(super) fn health(record: &RunRecord) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("Scheduling lag", scheduling_lag(record))];
+    lines.extend(timely_sends(record).map(|text| ("Timely sends", text)));
+    lines.push(("Event loops", event_loops(record)));
+    lines.extend(host(record).map(|text| ("Host", text)));
+    lines.push(("CPU", cpu(record)));
+    lines.push(("Never begun", never_begun(record)));
+    lines.push((
+        "Hand-over",
+        format!(
+            "{} of samples waited for a full queue",
+            counted_batches(record.generator.queue_waits)
+        ),
+    ));
+    lines
+}
+
+fn counted_batches(number: u64) -> String {
+    match number {
+        1 => "1 batch".to_owned(),
+        _ => format!("{} batches", count(number)),
+    }
+}
+
+fn scheduling_lag(record: &RunRecord) -> String {
+    let summary = record
+        .metrics
+        .get(SeriesKind::SchedulingLag.key())
+        .map(|metric| &metric.summary);
+    match summary {
+        Some(MetricSummary {
+            p50: Some(p50),
+            p99: Some(p99),
+            max: Some(max),
+            ..
+        }) => format!("p50 {}, p99 {}, at most {}", time(*p50), time(*p99), time(*max)),
+        _ if record.plan.arrivals_planned.is_none() => "there was no schedule to be late for".to_owned(),
+        _ => "none was measured".to_owned(),
+    }
+}
+
+fn timely_sends(record: &RunRecord) -> Option<String> {
+    let share = record.generator.timely_share?;
+    let workers = record.generator.workers.iter();
+    let dispatched = workers.filter_map(|worker| Some(worker.punctuality.as_ref()?.dispatched));
+    Some(format!(
+        "{} of {} within 10 ms of their time",
+        quantity(share, Unit::Ratio),
+        counted(dispatched.sum(), "arrival")
+    ))
+}
+
+fn event_loops(record: &RunRecord) -> String {
+    let workers = record.generator.workers.iter();
+    let longest = workers.map(|worker| worker.longest_hiccup_ms).fold(0.0, f64::max);
+    format!("blocked for {} at most", time(longest))
+}
+
+fn host(record: &RunRecord) -> Option<String> {
+    let stalls = record.generator.host_stalls.as_ref()?;
+    Some(format!(
+        "a thread that only sleeps woke up {} late at most, and more than 10 ms late {} of {} times",
+        time(stalls.longest_ms),
+        count(stalls.late),
+        count(stalls.beats)
+    ))
+}
+
+/// The part of a core that was used; `None` when nothing was measured yet.
+fn cores(cpu_ms: f64, wall_ms: f64) -> Option<f64> {
+    (wall_ms > 0.0).then(|| cpu_ms / wall_ms)
+}
+
+fn cpu(record: &RunRecord) -> String {
+    let generator = &record.generator;
+    let workers = generator.workers.iter();
+    let busiest = workers
+        .filter_map(|worker| cores(worker.cpu_ms, worker.wall_ms))
+        .fold(0.0, f64::max);
+    let busiest = format!(
+        "busiest of {} {} of a core",
+        counted(generator.workers.len() as u64, "worker"),
+        quantity(busiest, Unit::Ratio)
+    );
+    let process = generator.process.as_ref();
+    match process.and_then(|process| cores(process.cpu_ms, process.wall_ms)) {
+        Some(used) => format!(
+            "{busiest}; whole process {used:.2} of {}",
+            counted(u64::from(record.environment.host_cores), "core")
+        ),
+        None => busiest,
+    }
+}
+
+fn never_begun(record: &RunRecord) -> String {
+    let causes = &record.generator.never_begun;
+    let known = causes.no_free_user + causes.max_duration;
+    let parts: Vec<String> = [
+        (causes.no_free_user, "found no free virtual user"),
+        (causes.max_duration, "had not begun when max_duration was over"),
+        // A version that did not tell causes apart.
+        (record.iterations.dropped.saturating_sub(known), "dropped"),
+        (causes.called_off, "called off when the load was stopped"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, what)| format!("{} {what}", count(number)))
+    .collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+/// Each worker by itself, in the columns of [`WORKER_COLUMNS`].
+pub(super) fn workers(record: &RunRecord) -> Vec<[String; 9]> {
+    record.generator.workers.iter().map(worker).collect()
+}
+
+fn worker(worker: &WorkerRecord) -> [String; 9] {
+    let dash = || "–".to_owned();
+    let punctuality = worker.punctuality.as_ref();
+    let lag = |value: Option<f64>| value.map_or_else(dash, time);
+    [
+        worker.index.to_string(),
+        count(worker.started),
+        count(worker.dropped),
+        lag(punctuality.map(|punctuality| punctuality.lag_p50_ms)),
+        lag(punctuality.map(|punctuality| punctuality.lag_p99_ms)),
+        lag(punctuality.map(|punctuality| punctuality.lag_max_ms)),
+        punctuality
+            .filter(|punctuality| punctuality.dispatched > 0)
+            .map_or_else(dash, |punctuality| {
+                let share = punctuality.timely as f64 / punctuality.dispatched as f64;
+                quantity(share, Unit::Ratio)
+            }),
+        cores(worker.cpu_ms, worker.wall_ms).map_or_else(dash, |used| quantity(used, Unit::Ratio)),
+        time(worker.longest_hiccup_ms),
+    ]
+}
+
+/// What else the generator and the mock counted.
+pub(super) fn counts(record: &RunRecord) -> Vec<(&'static str, String)> {
+    let generator = &record.generator;
+    let all = &record.iterations;
+    let mut rows = vec![
+        (
+            "Virtual users",
+            format!(
+                "{} at once at most; the pool holds {}",
+                generator.vus_peak, generator.vus_max
+            ),
+        ),
+        (
+            "Iterations",
+            format!(
+                "{} due: {} succeeded, {} failed, {} unfinished, {} dropped",
+                count(all.due),
+                count(all.succeeded),
+                count(all.failed),
+                count(all.unfinished),
+                count(all.dropped)
+            ),
+        ),
+        ("Polls by fallbacks", count(generator.polls)),
+        ("Reads after subscribing", count(generator.initial_reads)),
+        ("Sockets lost", count(generator.sockets_lost)),
+        ("Malformed frames", count(generator.frames_malformed)),
+    ];
+    if let Some(mock) = &record.mock {
+        let late = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), time);
+        rows.push((
+            "Mock's lateness",
+            format!(
+                "p50 {}, p99 {}",
+                late(mock.lateness_p50_ms),
+                late(mock.lateness_p99_ms)
+            ),
+        ));
+        rows.push((
+            "Mock's jobs",
+            format!(
+                "{} accepted, {} webhooks dropped on purpose, {} records missing",
+                count(mock.accepted),
+                count(mock.dropped_on_purpose),
+                count(mock.ledger_records_missing)
+            ),
+        ));
+    }
+    rows
+}
