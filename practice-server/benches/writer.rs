@@ -4,6 +4,11 @@
 //! is paid for, and it does not change with what else the machine is doing. The journeys of a batch take each step
 //! together, as many jobs as there are journeys, which is what a commit then carries at most.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot do its work has nothing to measure"
+)]
+
 #[path = "../tests/it/events.rs"]
 #[expect(dead_code, reason = "the tests send more kinds of events")]
 mod events;

@@ -13,6 +13,7 @@ pub mod domain;
 pub mod error;
 pub mod fault;
 pub mod metrics;
+mod open_files;
 pub mod problem;
 pub mod realtime;
 pub mod routes;

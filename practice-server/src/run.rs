@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::app::App;
 use crate::args::{Args, LogFormat};
 use crate::error::ServeError;
+use crate::open_files;
 use crate::serve::serve_app;
 
 /// Binds, prints one ready line of JSON on standard output, serves, and stops on SIGTERM, Ctrl-C or, if asked for,
@@ -20,6 +21,7 @@ use crate::serve::serve_app;
 /// A configuration that cannot be used, or a server that cannot start.
 pub async fn run(args: Args) -> Result<(), ServeError> {
     start_logging(&args.log, args.log_format)?;
+    open_files::raise_limit();
     let (address, exit_with_stdin) = (args.listen, args.exit_with_stdin);
     let config = args.into_config(|name| std::env::var(name).ok())?;
     let listener = TcpListener::bind(address)

@@ -12,14 +12,14 @@ pub enum StoreError {
     Constraint {
         doing: &'static str,
         #[source]
-        source: Arc<sqlx::Error>,
+        source: Arc<DriverError>,
     },
     /// The database is busy, full, closed or cannot be reached; later it may work.
     #[error("the database is not available for {doing}")]
     Unavailable {
         doing: &'static str,
         #[source]
-        source: Option<Arc<sqlx::Error>>,
+        source: Option<Arc<DriverError>>,
     },
     /// A stored value is not one that this program writes.
     #[error("the stored {column} cannot be read: {detail}")]
@@ -29,43 +29,21 @@ pub enum StoreError {
     Failed {
         doing: &'static str,
         #[source]
-        source: Arc<sqlx::Error>,
+        source: Arc<DriverError>,
     },
 }
 
 impl StoreError {
     /// Sorts a driver's error. `doing` completes "the database failed while …".
-    pub(super) fn new(doing: &'static str, error: sqlx::Error) -> Self {
-        use sqlx::error::ErrorKind;
-        let unavailable = match &error {
-            sqlx::Error::Database(database) => match database.kind() {
-                ErrorKind::UniqueViolation
-                | ErrorKind::ForeignKeyViolation
-                | ErrorKind::NotNullViolation
-                | ErrorKind::CheckViolation => {
-                    return Self::Constraint {
-                        doing,
-                        source: Arc::new(error),
-                    };
-                }
-                _ => is_transient_code(database.code().as_deref()),
+    pub(super) fn new(doing: &'static str, error: impl Into<DriverError>) -> Self {
+        let source = Arc::new(error.into());
+        match source.meaning() {
+            Meaning::Constraint => Self::Constraint { doing, source },
+            Meaning::Passing => Self::Unavailable {
+                doing,
+                source: Some(source),
             },
-            sqlx::Error::Io(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            _ => false,
-        };
-        if unavailable {
-            Self::Unavailable {
-                doing,
-                source: Some(Arc::new(error)),
-            }
-        } else {
-            Self::Failed {
-                doing,
-                source: Arc::new(error),
-            }
+            Meaning::Lasting => Self::Failed { doing, source },
         }
     }
 
@@ -87,13 +65,56 @@ impl StoreError {
     }
 }
 
-/// SQLite's primary result codes that pass: BUSY 5, LOCKED 6, IOERR 10, FULL 13, CANTOPEN 14. The extended code
-/// carries the primary one in its low byte.
-fn is_transient_code(code: Option<&str>) -> bool {
-    let primary = code
-        .and_then(|code| code.parse::<u32>().ok())
-        .map(|code| code & 0xff);
-    matches!(primary, Some(5 | 6 | 10 | 13 | 14))
+/// What the driver of a backend reported.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Sqlx(#[from] sqlx::Error),
+    /// The system gave no thread or no file.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// What an error means for the caller.
+#[derive(Debug, PartialEq, Eq)]
+enum Meaning {
+    Constraint,
+    Passing,
+    Lasting,
+}
+
+impl DriverError {
+    fn meaning(&self) -> Meaning {
+        match self {
+            Self::Sqlite(error) => error
+                .sqlite_error()
+                .map_or(Meaning::Lasting, |error| sqlite_meaning(error.extended_code)),
+            Self::Sqlx(sqlx::Error::Database(error)) => error
+                .code()
+                .and_then(|code| code.parse().ok())
+                .map_or(Meaning::Lasting, sqlite_meaning),
+            Self::Sqlx(
+                sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed,
+            )
+            | Self::Io(_) => Meaning::Passing,
+            Self::Sqlx(_) => Meaning::Lasting,
+        }
+    }
+}
+
+/// SQLite's extended result codes carry the primary one in their low byte. CHECK, FOREIGNKEY, NOTNULL, PRIMARYKEY and
+/// UNIQUE violations say that another writer was first; BUSY 5, LOCKED 6, IOERR 10, FULL 13 and CANTOPEN 14 pass.
+fn sqlite_meaning(extended_code: i32) -> Meaning {
+    match (extended_code, extended_code & 0xff) {
+        (275 | 787 | 1299 | 1555 | 2067, _) => Meaning::Constraint,
+        (_, 5 | 6 | 10 | 13 | 14) => Meaning::Passing,
+        _ => Meaning::Lasting,
+    }
 }
 
 /// Why a transaction stops; everything it wrote is undone.
@@ -113,12 +134,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn busy_and_full_pass_and_a_syntax_error_does_not() {
-        for transient in ["5", "261", "517", "6", "13", "14", "10"] {
-            assert!(is_transient_code(Some(transient)), "{transient}");
-        }
-        for lasting in [None, Some("1"), Some("19"), Some("x")] {
-            assert!(!is_transient_code(lasting), "{lasting:?}");
+    fn a_result_code_says_what_to_do_about_it() {
+        for (code, meaning) in [
+            (5, Meaning::Passing),
+            (261, Meaning::Passing),
+            (517, Meaning::Passing),
+            (10, Meaning::Passing),
+            (13, Meaning::Passing),
+            (2067, Meaning::Constraint),
+            (787, Meaning::Constraint),
+            (1, Meaning::Lasting),
+            // A trigger's RAISE: nobody was first, the statement is wrong.
+            (1811, Meaning::Lasting),
+        ] {
+            assert_eq!(sqlite_meaning(code), meaning, "{code}");
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-pub use error::{Abort, StoreError, WriteError};
+pub use error::{Abort, DriverError, StoreError, WriteError};
 pub use rows::{
     CallCompletion, ClaimedCall, DeadLetter, Disposition, Entity, InboxEntry, InboxRow, Retention,
     StoredAnswer, Transition, TransitionCause, TransitionRow,

@@ -10,11 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::domain::Timestamp;
 use crate::realtime::{Change, Operation, Table};
-use crate::store::StoreError;
-use crate::store::sqlite::statements::{Begun, Statements};
+use crate::store::sqlite::Connection;
 
 enum Backend<'c> {
-    Sqlite(Statements<'c>),
+    Sqlite(&'c mut Connection),
 }
 
 /// A change that is not committed yet.
@@ -27,9 +26,6 @@ struct Draft {
 }
 
 /// One open transaction. What it writes to sessions and attempts becomes changes once it is committed.
-///
-/// A backend may hold a write until something is read or the transaction ends. What the write is refused for is then
-/// the error of that later call, and a transaction cannot go on after it.
 pub struct Tx<'c> {
     backend: Backend<'c>,
     now: Timestamp,
@@ -61,30 +57,19 @@ impl Effects {
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn sqlite(statements: Statements<'c>, now: Timestamp) -> Self {
+    pub(super) fn sqlite(connection: &'c mut Connection, now: Timestamp) -> Self {
         Self {
-            backend: Backend::Sqlite(statements),
+            backend: Backend::Sqlite(connection),
             now,
             drafts: Vec::new(),
             calls_enqueued: false,
         }
     }
 
-    /// Sends the writes that the backend still holds. Afterwards only the commit can fail.
-    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
-        match &mut self.backend {
-            Backend::Sqlite(statements) => statements.settle().await,
-        }
-    }
-
-    /// What is left for the moment after the commit, and whether anything of the transaction reached the database.
-    pub(super) fn into_effects(self) -> (Effects, Begun) {
-        let effects = Effects {
+    pub(super) fn into_effects(self) -> Effects {
+        Effects {
             drafts: self.drafts,
             calls_enqueued: self.calls_enqueued,
-        };
-        match self.backend {
-            Backend::Sqlite(statements) => (effects, statements.into_begun()),
         }
     }
 

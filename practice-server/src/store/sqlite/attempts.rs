@@ -1,10 +1,9 @@
 //! Statements on `practice_attempts`.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::Row;
 
 use super::columns::{json_text, optional_json, parsed, read, word};
-use super::statements::Statements;
+use super::connection::Connection;
 use crate::domain::{
     Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget, SessionId,
     Timestamp, UserId, attempt_type_from_word, attempt_type_word,
@@ -13,10 +12,10 @@ use crate::store::StoreError;
 
 const DOING_READ: &str = "reading an attempt";
 
-pub(in crate::store) fn insert(statements: &mut Statements<'_>, attempt: &Attempt) {
+pub(in crate::store) fn insert(connection: &Connection, attempt: &Attempt) -> Result<(), StoreError> {
     let target = attempt.recording.target;
-    statements
-        .add(
+    connection
+        .statement(
             "inserting an attempt",
             "INSERT INTO practice_attempts (id, session_id, user_id, attempt_type, sentence_index, \
                  word_index, audio_url, status, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, \
@@ -32,13 +31,14 @@ pub(in crate::store) fn insert(statements: &mut Statements<'_>, attempt: &Attemp
         .bind(attempt.status.as_str())
         .bind(attempt.created_at.unix_us())
         .bind(attempt.updated_at.unix_us())
-        .hold();
+        .execute()?;
+    Ok(())
 }
 
-pub(in crate::store) fn update(statements: &mut Statements<'_>, attempt: &Attempt) -> Result<(), StoreError> {
+pub(in crate::store) fn update(connection: &Connection, attempt: &Attempt) -> Result<(), StoreError> {
     let result = attempt.result.as_ref();
-    statements
-        .add(
+    connection
+        .statement(
             "updating an attempt",
             "UPDATE practice_attempts SET status = ?, error_message = ?, pronunciation_score = ?, \
                  is_passed = ?, pronunciation_analysis = ?, feedback_data = ?, transcription_results = ?, \
@@ -54,41 +54,30 @@ pub(in crate::store) fn update(statements: &mut Statements<'_>, attempt: &Attemp
         .bind(result.map(|r| json_text(&r.word_level_scores)).transpose()?)
         .bind(attempt.updated_at.unix_us())
         .bind(attempt.id.to_string())
-        .hold();
+        .execute()?;
     Ok(())
 }
 
-pub(in crate::store) async fn find(
-    statements: &mut Statements<'_>,
-    id: AttemptId,
-) -> Result<Option<Attempt>, StoreError> {
-    statements
-        .add(DOING_READ, "SELECT * FROM practice_attempts WHERE id = ?")
+pub(in crate::store) fn find(connection: &Connection, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
+    connection
+        .statement(DOING_READ, "SELECT * FROM practice_attempts WHERE id = ?")
         .bind(id.to_string())
-        .fetch_optional()
-        .await?
-        .map(|row| from_row(&row))
-        .transpose()
+        .fetch_optional(from_row)
 }
 
-pub(in crate::store) async fn count_open(
-    statements: &mut Statements<'_>,
-    session: SessionId,
-) -> Result<u32, StoreError> {
+pub(in crate::store) fn count_open(connection: &Connection, session: SessionId) -> Result<u32, StoreError> {
     let doing = "counting open attempts";
-    let row = statements
-        .add(
+    connection
+        .statement(
             doing,
             "SELECT COUNT(*) FROM practice_attempts WHERE session_id = ? AND status IN ('processing', \
                  'analyzing')",
         )
         .bind(session.to_string())
-        .fetch_one()
-        .await?;
-    row.try_get(0).map_err(|error| StoreError::new(doing, error))
+        .fetch_one(|row| row.get(0).map_err(|error| StoreError::new(doing, error)))
 }
 
-fn from_row(row: &SqliteRow) -> Result<Attempt, StoreError> {
+fn from_row(row: &Row<'_>) -> Result<Attempt, StoreError> {
     let target = RecordingTarget::parse(
         word(row, "attempt_type", attempt_type_from_word)?,
         read(row, "sentence_index", DOING_READ)?,
@@ -100,7 +89,7 @@ fn from_row(row: &SqliteRow) -> Result<Attempt, StoreError> {
     Ok(Attempt {
         id: parsed(row, "id")?,
         session_id: parsed(row, "session_id")?,
-        user_id: UserId::parse(read(row, "user_id", DOING_READ)?)
+        user_id: UserId::parse(&read::<String>(row, "user_id", DOING_READ)?)
             .map_err(|refusal| StoreError::corrupt("user_id", refusal))?,
         recording: Recording { target, audio_url },
         status: word(row, "status", AttemptStatus::from_word)?,
@@ -111,7 +100,7 @@ fn from_row(row: &SqliteRow) -> Result<Attempt, StoreError> {
     })
 }
 
-fn result_from_row(row: &SqliteRow) -> Result<Option<RecordingResult>, StoreError> {
+fn result_from_row(row: &Row<'_>) -> Result<Option<RecordingResult>, StoreError> {
     let score: Option<f64> = read(row, "pronunciation_score", DOING_READ)?;
     let is_passed: Option<bool> = read(row, "is_passed", DOING_READ)?;
     let (Some(pronunciation_score), Some(is_passed)) = (score, is_passed) else {

@@ -1,19 +1,19 @@
 //! Statements on the bookkeeping tables: `transitions`, `idempotency_keys`, `dead_letter_queue`.
 
-use sqlx::sqlite::SqliteRow;
+use rusqlite::Row;
 
 use super::columns::{read, word};
-use super::statements::Statements;
+use super::connection::Connection;
 use crate::domain::{Timestamp, UserId};
 use crate::store::{DeadLetter, Retention, StoreError, StoredAnswer, Transition, TransitionRow};
 
 pub(in crate::store) fn record_transition(
-    statements: &mut Statements<'_>,
+    connection: &Connection,
     transition: &Transition,
     now: Timestamp,
-) {
-    statements
-        .add(
+) -> Result<(), StoreError> {
+    connection
+        .statement(
             "recording a transition",
             "INSERT INTO transitions (submission_id, entity, entity_id, from_status, to_status, \
                  is_terminal, cause, happened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -26,15 +26,16 @@ pub(in crate::store) fn record_transition(
         .bind(transition.is_terminal)
         .bind(transition.cause.as_str())
         .bind(now.unix_us())
-        .hold();
+        .execute()?;
+    Ok(())
 }
 
-pub(in crate::store) async fn transitions_of(
-    statements: &mut Statements<'_>,
+pub(in crate::store) fn transitions_of(
+    connection: &Connection,
     entity_id: &str,
 ) -> Result<Vec<TransitionRow>, StoreError> {
     let doing = "reading transitions";
-    let from_row = |row: &SqliteRow| {
+    let from_row = |row: &Row<'_>| {
         Ok(TransitionRow {
             submission_id: read(row, "submission_id", doing)?,
             from_status: read(row, "from_status", doing)?,
@@ -43,52 +44,45 @@ pub(in crate::store) async fn transitions_of(
             cause: read(row, "cause", doing)?,
         })
     };
-    statements
-        .add(
+    connection
+        .statement(
             doing,
             "SELECT * FROM transitions WHERE entity_id = ? ORDER BY sequence",
         )
         .bind(entity_id)
-        .fetch_all()
-        .await?
-        .iter()
-        .map(from_row)
-        .collect()
+        .fetch_all(from_row)
 }
 
-pub(in crate::store) async fn stored_answer(
-    statements: &mut Statements<'_>,
+pub(in crate::store) fn stored_answer(
+    connection: &Connection,
     user: &UserId,
     key: &str,
 ) -> Result<Option<StoredAnswer>, StoreError> {
     let doing = "looking an idempotency key up";
-    let row = statements
-        .add(
+    connection
+        .statement(
             doing,
             "SELECT fingerprint, answer FROM idempotency_keys WHERE user_id = ? AND key = ?",
         )
         .bind(user.as_str())
         .bind(key)
-        .fetch_optional()
-        .await?;
-    row.map(|row| {
-        Ok(StoredAnswer {
-            fingerprint: read(&row, "fingerprint", doing)?,
-            answer: read(&row, "answer", doing)?,
+        .fetch_optional(|row| {
+            Ok(StoredAnswer {
+                fingerprint: read(row, "fingerprint", doing)?,
+                answer: read(row, "answer", doing)?,
+            })
         })
-    })
-    .transpose()
 }
 
 pub(in crate::store) fn store_answer(
-    statements: &mut Statements<'_>,
+    connection: &Connection,
     user: &UserId,
     key: &str,
     stored: &StoredAnswer,
     now: Timestamp,
-) {
-    statements
-        .add(
+) -> Result<(), StoreError> {
+    connection
+        .statement(
             "storing an answer",
             "INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at) VALUES (?, \
                  ?, ?, ?, ?)",
@@ -98,16 +92,17 @@ pub(in crate::store) fn store_answer(
         .bind(&stored.fingerprint)
         .bind(&stored.answer)
         .bind(now.unix_us())
-        .hold();
+        .execute()?;
+    Ok(())
 }
 
 pub(in crate::store) fn insert_dead_letter(
-    statements: &mut Statements<'_>,
+    connection: &Connection,
     letter: &DeadLetter,
     now: Timestamp,
-) {
-    statements
-        .add(
+) -> Result<(), StoreError> {
+    connection
+        .statement(
             "writing a dead letter",
             "INSERT INTO dead_letter_queue (id, source, reference_id, payload, reason, attempts, \
                  created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -119,16 +114,17 @@ pub(in crate::store) fn insert_dead_letter(
         .bind(&letter.reason)
         .bind(letter.attempts)
         .bind(now.unix_us())
-        .hold();
+        .execute()?;
+    Ok(())
 }
 
-pub(in crate::store) async fn dead_letters(
-    statements: &mut Statements<'_>,
+pub(in crate::store) fn dead_letters(
+    connection: &Connection,
     limit: u32,
 ) -> Result<Vec<DeadLetter>, StoreError> {
     let doing = "reading the dead letter queue";
     let source_from_word = |text: &str| ["call", "webhook"].into_iter().find(|source| *source == text);
-    let from_row = |row: &SqliteRow| {
+    let from_row = |row: &Row<'_>| {
         Ok(DeadLetter {
             source: word(row, "source", source_from_word)?,
             reference_id: read(row, "reference_id", doing)?,
@@ -137,30 +133,31 @@ pub(in crate::store) async fn dead_letters(
             attempts: read(row, "attempts", doing)?,
         })
     };
-    statements
-        .add(
+    connection
+        .statement(
             doing,
             "SELECT * FROM dead_letter_queue ORDER BY created_at, rowid LIMIT ?",
         )
         .bind(limit)
-        .fetch_all()
-        .await?
-        .iter()
-        .map(from_row)
-        .collect()
+        .fetch_all(from_row)
 }
 
-pub(in crate::store) fn forget(statements: &mut Statements<'_>, retention: Retention, now: Timestamp) {
+pub(in crate::store) fn forget(
+    connection: &Connection,
+    retention: Retention,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let doing = "deleting expired bookkeeping";
-    statements
-        .add(doing, "DELETE FROM idempotency_keys WHERE created_at < ?")
+    connection
+        .statement(doing, "DELETE FROM idempotency_keys WHERE created_at < ?")
         .bind(now.minus(retention.idempotency_keys).unix_us())
-        .hold();
-    statements
-        .add(
+        .execute()?;
+    connection
+        .statement(
             doing,
             "DELETE FROM webhook_inbox WHERE received_at < ? AND disposition <> 'unmatched'",
         )
         .bind(now.minus(retention.inbox).unix_us())
-        .hold();
+        .execute()?;
+    Ok(())
 }

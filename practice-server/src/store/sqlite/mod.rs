@@ -1,26 +1,27 @@
-//! The embedded store: SQLite in WAL mode with one writer and several readers.
+//! The embedded store: SQLite in WAL mode with one writer and several readers. The schema is brought up to date through
+//! sqlx, whose migrations every backend shares; see `docs/decisions/0007-sqlite-on-the-writers-own-thread.md` for why
+//! the statements are not run through it.
 
 pub(super) mod attempts;
 pub(super) mod books;
 pub(super) mod calls;
 mod columns;
+mod connection;
 pub(super) mod inbox;
+mod readers;
 pub(super) mod sessions;
-pub(super) mod statements;
 mod temporary;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Sqlite, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::sync::Notify;
 
-use self::statements::Statements;
+pub(super) use self::connection::Connection;
+use self::readers::Readers;
 use self::temporary::TemporaryDatabase;
 use self::writer::Writer;
 use super::{
@@ -33,18 +34,13 @@ use crate::metrics::Metrics;
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// Reads are short; more connections than this only wait for the same two or four cores.
-const READERS_MAX: u32 = 4;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// An open SQLite database. Cloning shares it.
 #[derive(Clone)]
 pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
     writer: Writer,
-    readers: SqlitePool,
+    readers: Readers,
     metrics: Metrics,
     calls_enqueued: Arc<Notify>,
     /// Dropped last, so that the file outlives its connections.
@@ -62,19 +58,11 @@ impl SqliteStore {
             (DatabaseUrl::SqliteTemporary, Some(temporary)) => temporary.path(),
             (DatabaseUrl::SqliteTemporary, None) => Path::new(":memory:"),
         };
-        let options = options(path);
-        let doing = "opening the database";
-        migrate(options.clone()).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .connect_with(options.clone().create_if_missing(false).read_only(true))
-            .await
-            .map_err(|error| StoreError::new(doing, error))?;
+        migrate(path).await?;
+        let readers = Readers::new(path.to_owned());
         let calls_enqueued = Arc::new(Notify::new());
         let metrics = context.metrics.clone();
-        let writer = Writer::start(options, context, Arc::clone(&calls_enqueued)).await?;
+        let writer = Writer::start(path, context, Arc::clone(&calls_enqueued)).await?;
         Ok(Self(Arc::new(Inner {
             writer,
             readers,
@@ -97,7 +85,11 @@ impl SqliteStore {
         id: SessionId,
     ) -> Result<Option<Session>, StoreError> {
         let _timed = self.time("read_session");
-        let session = sessions::find(&mut Statements::on(&mut *self.reader().await?), id).await?;
+        let session = self
+            .0
+            .readers
+            .read(move |connection| sessions::find(connection, id))
+            .await?;
         Ok(session.filter(|session| session.user_id == *user))
     }
 
@@ -107,28 +99,49 @@ impl SqliteStore {
         id: AttemptId,
     ) -> Result<Option<Attempt>, StoreError> {
         let _timed = self.time("read_attempt");
-        let attempt = attempts::find(&mut Statements::on(&mut *self.reader().await?), id).await?;
+        let attempt = self
+            .0
+            .readers
+            .read(move |connection| attempts::find(connection, id))
+            .await?;
         Ok(attempt.filter(|attempt| attempt.user_id == *user))
     }
 
     pub(super) async fn call(&self, id: CallId) -> Result<Option<Call>, StoreError> {
-        calls::find(&mut Statements::on(&mut *self.reader().await?), id).await
+        self.0
+            .readers
+            .read(move |connection| calls::find(connection, id))
+            .await
     }
 
     pub(super) async fn calls_of_session(&self, id: SessionId) -> Result<Vec<Call>, StoreError> {
-        calls::of_session(&mut Statements::on(&mut *self.reader().await?), id).await
+        self.0
+            .readers
+            .read(move |connection| calls::of_session(connection, id))
+            .await
     }
 
     pub(super) async fn transitions_of(&self, entity_id: &str) -> Result<Vec<TransitionRow>, StoreError> {
-        books::transitions_of(&mut Statements::on(&mut *self.reader().await?), entity_id).await
+        let entity_id = entity_id.to_owned();
+        self.0
+            .readers
+            .read(move |connection| books::transitions_of(connection, &entity_id))
+            .await
     }
 
     pub(super) async fn inbox_row(&self, webhook_id: &str) -> Result<Option<InboxRow>, StoreError> {
-        inbox::find(&mut Statements::on(&mut *self.reader().await?), webhook_id).await
+        let webhook_id = webhook_id.to_owned();
+        self.0
+            .readers
+            .read(move |connection| inbox::find(connection, &webhook_id))
+            .await
     }
 
     pub(super) async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
-        books::dead_letters(&mut Statements::on(&mut *self.reader().await?), limit).await
+        self.0
+            .readers
+            .read(move |connection| books::dead_letters(connection, limit))
+            .await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
@@ -137,11 +150,8 @@ impl SqliteStore {
         if !self.0.writer.is_running() {
             return Err(StoreError::Unavailable { doing, source: None });
         }
-        sqlx::query("SELECT 1")
-            .execute(&mut *self.reader().await?)
-            .await
-            .map_err(|error| StoreError::new(doing, error))?;
-        Ok(())
+        let ask = |connection: &Connection| connection.statement(doing, "SELECT 1").fetch_one(|_| Ok(()));
+        self.0.readers.read(ask).await
     }
 
     pub(super) fn calls_enqueued(&self) -> Arc<Notify> {
@@ -155,10 +165,13 @@ impl SqliteStore {
             writer,
             ..
         } = &*self.0;
-        metrics.pool_connections.set(i64::from(readers.size()));
+        let (open, idle) = readers.connections();
+        metrics
+            .pool_connections
+            .set(i64::try_from(open).unwrap_or(i64::MAX));
         metrics
             .pool_connections_idle
-            .set(i64::try_from(readers.num_idle()).unwrap_or(i64::MAX));
+            .set(i64::try_from(idle).unwrap_or(i64::MAX));
         metrics
             .writer_queue_depth
             .set(i64::try_from(writer.queue_depth()).unwrap_or(i64::MAX));
@@ -170,14 +183,6 @@ impl SqliteStore {
         if let Some(temporary) = &self.0.temporary {
             temporary.remove();
         }
-    }
-
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.0
-            .readers
-            .acquire()
-            .await
-            .map_err(|error| StoreError::new("waiting for a reader connection", error))
     }
 
     fn time(&self, query: &'static str) -> QueryTimer<'_> {
@@ -203,21 +208,14 @@ impl Drop for QueryTimer<'_> {
     }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+/// Creates the file if need be and brings its schema up to date. A database that is in WAL mode stays in it. Through a
+/// pool of one, since the migrator cannot be given a lone connection inside a future that is to be spawned.
+async fn migrate(path: &Path) -> Result<(), StoreError> {
+    let doing = "bringing the schema up to date";
+    let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
-        .disable_statement_logging()
-}
-
-/// Brings the schema up to date. Through a pool of one, since the migrator cannot be given a lone connection inside a
-/// future that is to be spawned.
-async fn migrate(options: SqliteConnectOptions) -> Result<(), StoreError> {
-    let doing = "bringing the schema up to date";
+        .journal_mode(SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
         .connect_with(options)

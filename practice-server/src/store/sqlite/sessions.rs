@@ -1,10 +1,9 @@
 //! Statements on `practice_sessions`.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::Row;
 
 use super::columns::{json_text, optional_json, parsed, read, word};
-use super::statements::Statements;
+use super::connection::Connection;
 use crate::domain::{
     FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript, UserId,
 };
@@ -12,10 +11,10 @@ use crate::store::StoreError;
 
 const DOING_READ: &str = "reading a session";
 
-pub(in crate::store) fn insert(statements: &mut Statements<'_>, session: &Session) {
+pub(in crate::store) fn insert(connection: &Connection, session: &Session) -> Result<(), StoreError> {
     let doing = "inserting a session";
-    statements
-        .add(
+    connection
+        .statement(
             doing,
             "INSERT INTO practice_sessions (id, user_id, status, transcript, language, \
                  current_sentence_index, current_word_index, attempt_count, created_at, updated_at) \
@@ -31,14 +30,15 @@ pub(in crate::store) fn insert(statements: &mut Statements<'_>, session: &Sessio
         .bind(session.progress.attempt_count)
         .bind(session.created_at.unix_us())
         .bind(session.updated_at.unix_us())
-        .hold();
+        .execute()?;
+    Ok(())
 }
 
-pub(in crate::store) fn update(statements: &mut Statements<'_>, session: &Session) -> Result<(), StoreError> {
+pub(in crate::store) fn update(connection: &Connection, session: &Session) -> Result<(), StoreError> {
     let doing = "updating a session";
     let scores = session.final_scores.as_ref();
-    statements
-        .add(
+    connection
+        .statement(
             doing,
             "UPDATE practice_sessions SET status = ?, improved_transcript = ?, sentences = ?, \
                  current_sentence_index = ?, current_word_index = ?, attempt_count = ?, error_message = \
@@ -55,45 +55,35 @@ pub(in crate::store) fn update(statements: &mut Statements<'_>, session: &Sessio
         .bind(scores.map(|s| json_text(&s.pronunciation_analysis)).transpose()?)
         .bind(session.updated_at.unix_us())
         .bind(session.id.to_string())
-        .hold();
+        .execute()?;
     Ok(())
 }
 
-pub(in crate::store) async fn find(
-    statements: &mut Statements<'_>,
-    id: SessionId,
-) -> Result<Option<Session>, StoreError> {
-    statements
-        .add(DOING_READ, "SELECT * FROM practice_sessions WHERE id = ?")
+pub(in crate::store) fn find(connection: &Connection, id: SessionId) -> Result<Option<Session>, StoreError> {
+    connection
+        .statement(DOING_READ, "SELECT * FROM practice_sessions WHERE id = ?")
         .bind(id.to_string())
-        .fetch_optional()
-        .await?
-        .map(|row| from_row(&row))
-        .transpose()
+        .fetch_optional(from_row)
 }
 
 /// Created, ready or practicing, and untouched since before `before`.
-pub(in crate::store) async fn idle(
-    statements: &mut Statements<'_>,
+pub(in crate::store) fn idle(
+    connection: &Connection,
     before: Timestamp,
     limit: u32,
 ) -> Result<Vec<Session>, StoreError> {
-    statements
-        .add(
+    connection
+        .statement(
             DOING_READ,
             "SELECT * FROM practice_sessions WHERE status IN ('created', 'ready', 'practicing') AND \
                  updated_at < ? ORDER BY updated_at LIMIT ?",
         )
         .bind(before.unix_us())
         .bind(limit)
-        .fetch_all()
-        .await?
-        .iter()
-        .map(from_row)
-        .collect()
+        .fetch_all(from_row)
 }
 
-fn from_row(row: &SqliteRow) -> Result<Session, StoreError> {
+fn from_row(row: &Row<'_>) -> Result<Session, StoreError> {
     let score: Option<f64> = read(row, "pronunciation_score", DOING_READ)?;
     let final_scores = match (score, optional_json(row, "pronunciation_analysis")?) {
         (Some(pronunciation_score), Some(pronunciation_analysis)) => Some(FinalScores {
@@ -104,11 +94,8 @@ fn from_row(row: &SqliteRow) -> Result<Session, StoreError> {
     };
     Ok(Session {
         id: parsed(row, "id")?,
-        user_id: UserId::parse(
-            row.try_get("user_id")
-                .map_err(|e| StoreError::new(DOING_READ, e))?,
-        )
-        .map_err(|refusal| StoreError::corrupt("user_id", refusal))?,
+        user_id: UserId::parse(&read::<String>(row, "user_id", DOING_READ)?)
+            .map_err(|refusal| StoreError::corrupt("user_id", refusal))?,
         status: word(row, "status", SessionStatus::from_word)?,
         transcript: Transcript::parse(read(row, "transcript", DOING_READ)?)
             .map_err(|refusal| StoreError::corrupt("transcript", refusal))?,

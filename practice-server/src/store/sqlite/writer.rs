@@ -2,18 +2,16 @@
 //! whatever is waiting into one transaction: one flush to disk for many jobs. A job's answer goes out, and its
 //! changes are published, only after that transaction's commit has returned.
 //!
-//! The thread is the writer's own, apart from those that serve requests: every statement is a visit to the driver's
-//! thread and back, and on a shared thread each way back would queue behind whatever request is being served.
+//! The thread is the writer's own, apart from those that serve requests, and SQLite runs on it directly.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
-use super::statements::{Begun, Statements};
+use super::connection::Connection;
 use crate::clock::{self, Stopwatch};
 use crate::error::with_causes;
 use crate::realtime::Change;
@@ -40,23 +38,24 @@ impl Writer {
     /// # Errors
     /// When the system gives no thread, or the database cannot be opened.
     pub(super) async fn start(
-        options: SqliteConnectOptions,
+        path: &Path,
         context: StoreContext,
         calls_enqueued: Arc<Notify>,
     ) -> Result<Self, StoreError> {
         let doing = "starting the writer";
-        let failed = |error| StoreError::new(doing, sqlx::Error::Io(error));
+        let failed = |error: std::io::Error| StoreError::new(doing, error);
         let (jobs, queue) = mpsc::channel(QUEUE_LENGTH_MAX);
         let stop = Arc::new(Notify::new());
         let (ends, ended) = oneshot::channel();
         let (opens, opened) = oneshot::channel();
+        // Only to wait for jobs: nothing that a job does waits for anything else.
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
             .build()
             .map_err(failed)?;
+        let path = path.to_owned();
         let until = Arc::clone(&stop);
-        let work = async move {
-            let connection = match SqliteConnection::connect_with(&options).await {
+        let work = move || {
+            let connection = match Connection::open(&path) {
                 Ok(connection) => connection,
                 Err(error) => return drop(opens.send(Err(error))),
             };
@@ -67,19 +66,17 @@ impl Writer {
                 context,
                 calls_enqueued,
             };
-            writer.run(queue, until).await;
+            runtime.block_on(writer.run(queue, until));
+            // Nobody listens when the store was dropped without being closed.
+            let _ = ends.send(());
         };
         std::thread::Builder::new()
             .name("database-writer".to_owned())
-            .spawn(move || {
-                stay_on_one_core();
-                runtime.block_on(work);
-                // Nobody listens when the store was dropped without being closed.
-                let _ = ends.send(());
-            })
+            .spawn(work)
             .map_err(failed)?;
-        let opened = opened.await.unwrap_or(Err(sqlx::Error::WorkerCrashed));
-        opened.map_err(|error| StoreError::new(doing, error))?;
+        opened
+            .await
+            .unwrap_or(Err(StoreError::Unavailable { doing, source: None }))?;
         Ok(Self {
             jobs,
             stop,
@@ -128,17 +125,6 @@ impl Writer {
     }
 }
 
-/// Keeps this thread, and the driver's thread that it starts, on the core where it runs now. The two take strict turns,
-/// a turn per statement, so a second core gains them nothing, and waking a thread on another core costs more than most
-/// statements. Where the system does not allow it, nothing is lost but that.
-fn stay_on_one_core() {
-    let mut core = rustix::thread::CpuSet::new();
-    core.set(rustix::thread::sched_getcpu());
-    if let Err(error) = rustix::thread::sched_setaffinity(None, &core) {
-        tracing::debug!(%error, "the database writer is not kept on one core");
-    }
-}
-
 /// A transaction with its type erased, so that one queue carries them all.
 trait Job: Send {
     fn name(&self) -> &'static str;
@@ -166,10 +152,7 @@ impl<T: Transaction> Job for PendingJob<T> {
             let Some(transaction) = self.transaction.take() else {
                 return false;
             };
-            let result = match transaction.run(tx).await {
-                Ok(output) => tx.settle().await.map(|()| output).map_err(Abort::from),
-                Err(abort) => Err(abort),
-            };
+            let result = transaction.run(tx).await;
             let keep = result.is_ok();
             self.result = Some(result);
             keep
@@ -192,36 +175,8 @@ impl<T: Transaction> Job for PendingJob<T> {
     }
 }
 
-/// What has reached the database of a group so far, and therefore what has to come before the next job or the commit.
-/// It travels with that: the end of one savepoint and the beginning of the next together.
-#[derive(Debug, Clone, Copy)]
-enum Before {
-    Group,
-    KeptJob,
-    UndoneJob,
-}
-
-impl Before {
-    fn next_job(self) -> &'static str {
-        match self {
-            Self::Group => "BEGIN IMMEDIATE; SAVEPOINT job",
-            Self::KeptJob => "RELEASE job; SAVEPOINT job",
-            Self::UndoneJob => "ROLLBACK TO job; RELEASE job; SAVEPOINT job",
-        }
-    }
-
-    /// `None`: nothing has reached the database, so there is nothing to commit.
-    fn commit(self) -> Option<&'static str> {
-        match self {
-            Self::Group => None,
-            Self::KeptJob => Some("RELEASE job; COMMIT"),
-            Self::UndoneJob => Some("ROLLBACK TO job; RELEASE job; COMMIT"),
-        }
-    }
-}
-
 struct GroupWriter {
-    connection: SqliteConnection,
+    connection: Connection,
     context: StoreContext,
     calls_enqueued: Arc<Notify>,
 }
@@ -241,7 +196,7 @@ impl GroupWriter {
                 }
             }
         }
-        if let Err(error) = self.connection.close().await {
+        if let Err(error) = self.connection.close() {
             tracing::warn!(%error, "the database could not be closed cleanly");
         }
     }
@@ -259,7 +214,7 @@ impl GroupWriter {
                     "a group of writes was not committed"
                 );
                 // There may be no transaction left to roll back: some errors end it by themselves.
-                let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+                let _ = self.connection.execute("undoing a group", "ROLLBACK");
                 for job in group {
                     job.answer(Err(error.clone()));
                 }
@@ -271,34 +226,31 @@ impl GroupWriter {
     /// spoils the group.
     async fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Vec<Effects>, StoreError> {
         let mut effects = Vec::with_capacity(group.len());
-        let mut before = Before::Group;
+        self.connection.execute("beginning a group", "BEGIN IMMEDIATE")?;
         for job in group {
             let started = Stopwatch::start();
-            let statements = Statements::of_job(&mut self.connection, before.next_job());
-            let mut tx = Tx::sqlite(statements, self.context.clock.now());
+            self.connection.execute("beginning a job", "SAVEPOINT job")?;
+            let mut tx = Tx::sqlite(&mut self.connection, self.context.clock.now());
             let keep = job.run(&mut tx).await;
-            let (written, begun) = tx.into_effects();
-            before = match begun {
-                Begun::NotYet => before,
-                Begun::Begun if keep => Before::KeptJob,
-                Begun::Begun => Before::UndoneJob,
-                Begun::Failed(error) => return Err(error),
-            };
-            effects.push(if keep { written } else { Effects::default() });
-            if !keep {
+            let written = tx.into_effects();
+            if keep {
+                self.connection.execute("ending a job", "RELEASE job")?;
+                effects.push(written);
+            } else {
+                self.connection
+                    .execute("undoing a job", "ROLLBACK TO job; RELEASE job")?;
+                effects.push(Effects::default());
                 tracing::debug!(job = job.name(), "a job is undone");
             }
             self.context
                 .metrics
                 .observe_query(job.name(), started.elapsed_seconds());
         }
-        if let Some(end) = before.commit() {
-            let started = Stopwatch::start();
-            self.execute(end, "committing").await?;
-            self.context
-                .metrics
-                .observe_query("commit", started.elapsed_seconds());
-        }
+        let started = Stopwatch::start();
+        self.connection.execute("committing", "COMMIT")?;
+        self.context
+            .metrics
+            .observe_query("commit", started.elapsed_seconds());
         Ok(effects)
     }
 
@@ -317,13 +269,5 @@ impl GroupWriter {
         if enqueued {
             self.calls_enqueued.notify_one();
         }
-    }
-
-    async fn execute(&mut self, sql: &'static str, doing: &'static str) -> Result<(), StoreError> {
-        sqlx::raw_sql(sql)
-            .execute(&mut self.connection)
-            .await
-            .map(|_| ())
-            .map_err(|error| StoreError::new(doing, error))
     }
 }

@@ -19,7 +19,7 @@ impl Tx<'_> {
     ) -> Result<u32, StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::inbox::record(statements, entry, disposition, now).await,
+            Backend::Sqlite(connection) => sqlite::inbox::record(connection, entry, disposition, now),
         }
     }
 
@@ -31,9 +31,8 @@ impl Tx<'_> {
         disposition: Disposition,
     ) -> Result<(), StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::inbox::settle(statements, webhook_id, disposition),
+            Backend::Sqlite(connection) => sqlite::inbox::settle(connection, webhook_id, disposition),
         }
-        Ok(())
     }
 
     /// Webhooks that no call was found for, oldest first.
@@ -42,7 +41,7 @@ impl Tx<'_> {
     /// Trouble of the database.
     pub async fn unmatched_webhooks(&mut self, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::inbox::unmatched(statements, limit).await,
+            Backend::Sqlite(connection) => sqlite::inbox::unmatched(connection, limit),
         }
     }
 
@@ -51,11 +50,8 @@ impl Tx<'_> {
     pub async fn record_transition(&mut self, transition: &Transition) -> Result<(), StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => {
-                sqlite::books::record_transition(statements, transition, now);
-            }
+            Backend::Sqlite(connection) => sqlite::books::record_transition(connection, transition, now),
         }
-        Ok(())
     }
 
     /// # Errors
@@ -66,7 +62,7 @@ impl Tx<'_> {
         key: &str,
     ) -> Result<Option<StoredAnswer>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::books::stored_answer(statements, user, key).await,
+            Backend::Sqlite(connection) => sqlite::books::stored_answer(connection, user, key),
         }
     }
 
@@ -80,11 +76,8 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => {
-                sqlite::books::store_answer(statements, user, key, stored, now);
-            }
+            Backend::Sqlite(connection) => sqlite::books::store_answer(connection, user, key, stored, now),
         }
-        Ok(())
     }
 
     /// # Errors
@@ -92,9 +85,8 @@ impl Tx<'_> {
     pub async fn insert_dead_letter(&mut self, letter: &DeadLetter) -> Result<(), StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::books::insert_dead_letter(statements, letter, now),
+            Backend::Sqlite(connection) => sqlite::books::insert_dead_letter(connection, letter, now),
         }
-        Ok(())
     }
 
     /// Deletes bookkeeping that nobody can ask for any more.
@@ -104,8 +96,7 @@ impl Tx<'_> {
     pub async fn forget(&mut self, retention: Retention) -> Result<(), StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::books::forget(statements, retention, now),
+            Backend::Sqlite(connection) => sqlite::books::forget(connection, retention, now),
         }
-        Ok(())
     }
 }

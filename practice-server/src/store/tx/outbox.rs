@@ -14,7 +14,7 @@ impl Tx<'_> {
     pub async fn insert_call(&mut self, call: &Call) -> Result<(), StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::calls::insert(statements, call, now)?,
+            Backend::Sqlite(connection) => sqlite::calls::insert(connection, call, now)?,
         }
         self.calls_enqueued = true;
         Ok(())
@@ -24,7 +24,7 @@ impl Tx<'_> {
     /// Trouble of the database.
     pub async fn call(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::calls::find(statements, id).await,
+            Backend::Sqlite(connection) => sqlite::calls::find(connection, id),
         }
     }
 
@@ -32,7 +32,7 @@ impl Tx<'_> {
     /// Trouble of the database.
     pub async fn call_of_job(&mut self, job_id: &str) -> Result<Option<Call>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::calls::find_by_job(statements, job_id).await,
+            Backend::Sqlite(connection) => sqlite::calls::find_by_job(connection, job_id),
         }
     }
 
@@ -46,9 +46,7 @@ impl Tx<'_> {
         kind: SubmissionKind,
     ) -> Result<Option<Call>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => {
-                sqlite::calls::find_open(statements, client_reference_id, kind).await
-            }
+            Backend::Sqlite(connection) => sqlite::calls::find_open(connection, client_reference_id, kind),
         }
     }
 
@@ -63,8 +61,8 @@ impl Tx<'_> {
         kind: SubmissionKind,
     ) -> Result<Option<Call>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => {
-                sqlite::calls::find_without_job(statements, client_reference_id, kind).await
+            Backend::Sqlite(connection) => {
+                sqlite::calls::find_without_job(connection, client_reference_id, kind)
             }
         }
     }
@@ -81,8 +79,8 @@ impl Tx<'_> {
     ) -> Result<Vec<ClaimedCall>, StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => {
-                sqlite::calls::claim(statements, limit, lease_token, now, now.plus(lease)).await
+            Backend::Sqlite(connection) => {
+                sqlite::calls::claim(connection, limit, lease_token, now, now.plus(lease))
             }
         }
     }
@@ -100,8 +98,8 @@ impl Tx<'_> {
     ) -> Result<bool, StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => {
-                sqlite::calls::complete(statements, id, lease_token, completion, now).await
+            Backend::Sqlite(connection) => {
+                sqlite::calls::complete(connection, id, lease_token, completion, now)
             }
         }
     }
@@ -119,9 +117,7 @@ impl Tx<'_> {
     ) -> Result<bool, StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => {
-                sqlite::calls::finish(statements, id, state, job_id, error, now).await
-            }
+            Backend::Sqlite(connection) => sqlite::calls::finish(connection, id, state, job_id, error, now),
         }
     }
 
@@ -132,7 +128,7 @@ impl Tx<'_> {
     pub async fn calls_to_poll(&mut self, limit: u32) -> Result<Vec<Call>, StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::calls::to_poll(statements, now, limit).await,
+            Backend::Sqlite(connection) => sqlite::calls::to_poll(connection, now, limit),
         }
     }
 
@@ -142,9 +138,8 @@ impl Tx<'_> {
     /// Trouble of the database.
     pub async fn postpone_poll(&mut self, id: CallId, poll_at: Timestamp) -> Result<(), StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::calls::postpone_poll(statements, id, poll_at),
+            Backend::Sqlite(connection) => sqlite::calls::postpone_poll(connection, id, poll_at),
         }
-        Ok(())
     }
 
     /// Makes calls due again whose dispatcher did not report in time. Answers how many.
@@ -154,7 +149,7 @@ impl Tx<'_> {
     pub async fn release_expired_leases(&mut self) -> Result<usize, StoreError> {
         let now = self.now;
         let released = match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::calls::release_expired(statements, now).await?,
+            Backend::Sqlite(connection) => sqlite::calls::release_expired(connection, now)?,
         };
         self.calls_enqueued |= released > 0;
         Ok(released)
@@ -167,7 +162,7 @@ impl Tx<'_> {
     pub async fn overdue_calls(&mut self, limit: u32) -> Result<Vec<Call>, StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::calls::overdue(statements, now, limit).await,
+            Backend::Sqlite(connection) => sqlite::calls::overdue(connection, now, limit),
         }
     }
 }

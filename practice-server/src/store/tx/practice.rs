@@ -12,7 +12,7 @@ impl Tx<'_> {
     /// A constraint that refuses the row, or trouble of the database.
     pub async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::sessions::insert(statements, session),
+            Backend::Sqlite(connection) => sqlite::sessions::insert(connection, session)?,
         }
         self.draft(
             Table::PracticeSessions,
@@ -27,7 +27,7 @@ impl Tx<'_> {
     /// Trouble of the database.
     pub async fn session(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::sessions::find(statements, id).await,
+            Backend::Sqlite(connection) => sqlite::sessions::find(connection, id),
         }
     }
 
@@ -37,7 +37,7 @@ impl Tx<'_> {
     /// A constraint that refuses the row, or trouble of the database.
     pub async fn update_session(&mut self, session: &Session) -> Result<(), StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::sessions::update(statements, session)?,
+            Backend::Sqlite(connection) => sqlite::sessions::update(connection, session)?,
         }
         self.draft(
             Table::PracticeSessions,
@@ -54,7 +54,7 @@ impl Tx<'_> {
     /// Trouble of the database.
     pub async fn idle_sessions(&mut self, before: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::sessions::idle(statements, before, limit).await,
+            Backend::Sqlite(connection) => sqlite::sessions::idle(connection, before, limit),
         }
     }
 
@@ -62,7 +62,7 @@ impl Tx<'_> {
     /// A constraint that refuses the row, or trouble of the database.
     pub async fn insert_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::attempts::insert(statements, attempt),
+            Backend::Sqlite(connection) => sqlite::attempts::insert(connection, attempt)?,
         }
         self.draft(
             Table::PracticeAttempts,
@@ -77,7 +77,7 @@ impl Tx<'_> {
     /// Trouble of the database.
     pub async fn attempt(&mut self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::attempts::find(statements, id).await,
+            Backend::Sqlite(connection) => sqlite::attempts::find(connection, id),
         }
     }
 
@@ -87,7 +87,7 @@ impl Tx<'_> {
     /// A constraint that refuses the row, or trouble of the database.
     pub async fn update_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::attempts::update(statements, attempt)?,
+            Backend::Sqlite(connection) => sqlite::attempts::update(connection, attempt)?,
         }
         self.draft(
             Table::PracticeAttempts,
@@ -104,7 +104,7 @@ impl Tx<'_> {
     /// Trouble of the database.
     pub async fn open_attempts(&mut self, session: SessionId) -> Result<u32, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(statements) => sqlite::attempts::count_open(statements, session).await,
+            Backend::Sqlite(connection) => sqlite::attempts::count_open(connection, session),
         }
     }
 
