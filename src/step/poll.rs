@@ -22,6 +22,7 @@ pub(super) async fn read_body(session: &mut Session, path: String, timeout: Dura
         body: None,
         timeout,
     };
-    let answer = session.exchange(outgoing).await.result.ok()?;
+    // Boxed: reads are rare, and a user who waits would carry the room for one about.
+    let answer = Box::pin(session.exchange(outgoing)).await.result.ok()?;
     (answer.status == 200).then_some(answer.body)
 }
