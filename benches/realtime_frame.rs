@@ -13,55 +13,43 @@ const TEXT: &str = "I have a seat on train number 4711 to Lisbon. The market by 
                     We will meet again after the long holiday.";
 const SENTENCE: &str = "I have a seat on train number 4711 to Lisbon.";
 
+/// A row in the order of its table's columns, as servers send it.
+type Row = Vec<(&'static str, Value)>;
+
 /// An update as the reference server sends it.
-fn change(table: &str, record: &Value) -> String {
-    let columns: Vec<_> = record
-        .as_object()
-        .into_iter()
-        .flat_map(|row| row.keys())
-        .map(|name| json!({ "name": name, "type": "text" }))
-        .collect();
-    json!([null, null, format!("realtime:practice_session_{SESSION}"), "postgres_changes", {
-        "ids": [104_868_189],
-        "data": {
-            "schema": "public",
-            "table": table,
-            "commit_timestamp": "2026-11-22T00:22:40.877Z",
-            "commit_timestamp_us": 1_795_306_960_877_654_u64,
-            "committed_monotonic_ns": 1_234_567_890_u64,
-            "type": "UPDATE",
-            "columns": columns,
-            "record": record,
-            "old_record": { "id": record["id"] },
-            "errors": null,
-        },
-    }])
-    .to_string()
+fn change(table: &str, row: &Row) -> String {
+    let members = |of: &dyn Fn(&(&str, Value)) -> String| row.iter().map(of).collect::<Vec<_>>().join(",");
+    let columns = members(&|(name, _)| format!(r#"{{"name":"{name}","type":"text"}}"#));
+    let record = members(&|(name, value)| format!(r#""{name}":{value}"#));
+    format!(
+        r#"[null,null,"realtime:practice_session_{SESSION}","postgres_changes",{{"ids":[104868189],"data":{{"schema":"public","table":"{table}","commit_timestamp":"2026-11-22T00:22:40.877Z","type":"UPDATE","columns":[{columns}],"record":{{{record}}},"old_record":{{"id":{}}},"errors":null,"commit_timestamp_us":1795306960877654,"committed_monotonic_ns":1234567890}}}}]"#,
+        row[0].1
+    )
 }
 
 /// A session that is being practised.
-fn session() -> Value {
-    json!({
-        "id": SESSION,
-        "user_id": USER,
-        "transcript": TEXT,
-        "improved_transcript": TEXT,
-        "sentences": TEXT.split_inclusive(". ").collect::<Vec<_>>(),
-        "language": "en-US",
-        "status": "analyzing",
-        "current_sentence_index": 2,
-        "current_word_index": 0,
-        "attempt_count": 3,
-        "pronunciation_score": null,
-        "pronunciation_analysis": null,
-        "error_message": null,
-        "created_at": "2026-11-22T00:22:31.104211+00:00",
-        "updated_at": "2026-11-22T00:22:40.877654+00:00",
-    })
+fn session() -> Row {
+    vec![
+        ("id", json!(SESSION)),
+        ("user_id", json!(USER)),
+        ("transcript", json!(TEXT)),
+        ("improved_transcript", json!(TEXT)),
+        ("sentences", json!(TEXT.split_inclusive(". ").collect::<Vec<_>>())),
+        ("language", json!("en-US")),
+        ("status", json!("analyzing")),
+        ("current_sentence_index", json!(2)),
+        ("current_word_index", json!(0)),
+        ("attempt_count", json!(3)),
+        ("pronunciation_score", json!(null)),
+        ("pronunciation_analysis", json!(null)),
+        ("error_message", json!(null)),
+        ("created_at", json!("2026-11-22T00:22:31.104211+00:00")),
+        ("updated_at", json!("2026-11-22T00:22:40.877654+00:00")),
+    ]
 }
 
 /// The analysis of a sentence: a score for each word, syllable and phoneme.
-fn attempt() -> Value {
+fn attempt() -> Row {
     let words: Vec<&str> = SENTENCE.split(' ').collect();
     let phonemes = |word: &str| -> Vec<Value> {
         let phoneme = |sound: char| {
@@ -79,28 +67,37 @@ fn attempt() -> Value {
                 "phonemes": phonemes(word) })
         })
         .collect();
-    json!({
-        "id": ATTEMPT,
-        "session_id": SESSION,
-        "user_id": USER,
-        "attempt_type": "sentence",
-        "sentence_index": 0,
-        "word_index": null,
-        "audio_url": "https://recordings.invalid/4711/0.webm",
-        "status": "completed",
-        "pronunciation_score": 79.6,
-        "pronunciation_analysis": { "accuracy_score": 78.3, "fluency_score": 81.0, "completeness_score": 100.0,
-            "prosody_score": 74.5, "audio_duration_ms": 3_310, "snr_db": 28.4, "critical_errors": [] },
-        "is_passed": true,
-        "feedback_data": { "overall_feedback": "Well done: every word was understood.",
+    vec![
+        ("id", json!(ATTEMPT)),
+        ("session_id", json!(SESSION)),
+        ("user_id", json!(USER)),
+        ("attempt_type", json!("sentence")),
+        ("sentence_index", json!(0)),
+        ("word_index", json!(null)),
+        ("audio_url", json!("https://recordings.invalid/4711/0.webm")),
+        ("status", json!("completed")),
+        ("pronunciation_score", json!(79.6)),
+        (
+            "pronunciation_analysis",
+            json!({ "accuracy_score": 78.3, "fluency_score": 81.0, "completeness_score": 100.0,
+            "prosody_score": 74.5, "audio_duration_ms": 3_310, "snr_db": 28.4, "critical_errors": [] }),
+        ),
+        ("is_passed", json!(true)),
+        (
+            "feedback_data",
+            json!({ "overall_feedback": "Well done: every word was understood.",
             "problematic_words": [{ "word": "Lisbon", "word_index": 9, "difficulty_score": 31.2 }],
-            "phoneme_errors": [] },
-        "transcription_results": { "text": SENTENCE, "confidence": 0.94, "language": "en-US", "filler_words": [] },
-        "word_level_scores": scores,
-        "error_message": null,
-        "created_at": "2026-11-22T00:22:38.104211+00:00",
-        "updated_at": "2026-11-22T00:22:40.877654+00:00",
-    })
+            "phoneme_errors": [] }),
+        ),
+        (
+            "transcription_results",
+            json!({ "text": SENTENCE, "confidence": 0.94, "language": "en-US", "filler_words": [] }),
+        ),
+        ("word_level_scores", json!(scores)),
+        ("error_message", json!(null)),
+        ("created_at", json!("2026-11-22T00:22:38.104211+00:00")),
+        ("updated_at", json!("2026-11-22T00:22:40.877654+00:00")),
+    ]
 }
 
 fn decode_frame(criterion: &mut Criterion) {

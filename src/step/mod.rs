@@ -59,3 +59,28 @@ async fn think(session: &mut Session, step: &ThinkStep) {
     session.intended = session.intended.plus(pause);
     context.pacer.sleep_until(session.intended).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{AwaitStep, SubscribeStep};
+
+    /// The size of what `start` would start, without starting it.
+    fn size_of_future<A, F: Future>(_start: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Thousands of users wait most of their time: what they need only while they connect or read is boxed.
+    #[test]
+    fn a_user_who_waits_is_small() {
+        type With<S> = (&'static mut Session, &'static S);
+        let waiting = [
+            size_of_future(|(session, step): With<SubscribeStep>| subscribe::run(session, step)),
+            size_of_future(|(session, step): With<AwaitStep>| await_event::run(session, step)),
+            size_of_future(|(session, step): With<ThinkStep>| think(session, step)),
+        ];
+        assert!(waiting.iter().all(|size| *size <= 640), "{waiting:?}");
+        let task = realtime::size_of_task();
+        assert!(task <= 1_280, "{task}");
+    }
+}

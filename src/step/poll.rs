@@ -24,6 +24,7 @@ pub(super) async fn read_body(session: &mut Session, path: String, timeout: Dura
         wants_body: true,
         timeout,
     };
-    let answer = session.exchange(outgoing).await.result.ok()?;
+    // Boxed: reads are rare, and a user who waits would carry the room for one about.
+    let answer = Box::pin(session.exchange(outgoing)).await.result.ok()?;
     (answer.status == 200).then_some(answer.body)
 }

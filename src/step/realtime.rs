@@ -353,3 +353,12 @@ impl Shared {
         }
     }
 }
+
+/// The size of the task of one user's socket.
+#[cfg(test)]
+pub(super) fn size_of_task() -> usize {
+    fn size<A, F: std::future::Future>(_start: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+    size(|(shared, socket): (Rc<Shared>, RealtimeSocket)| shared.run(socket))
+}

@@ -16,7 +16,8 @@ use crate::protocol::{Join, JoinBinding, RawRow, connect_realtime};
 pub(super) async fn run(session: &mut Session, step: &SubscribeStep) -> Result<(), StepFailure> {
     let clock = session.context.clock;
     let begun = clock.now();
-    let live = tokio::time::timeout(step.timeout, subscribe(session, step)).await;
+    // Boxed: a user subscribes once, and would carry the room for it about in every step.
+    let live = tokio::time::timeout(step.timeout, Box::pin(subscribe(session, step))).await;
     let is_live = live == Ok(Ok(()));
     session.context.recorder.sample(Sample::Event(EventSample {
         kind: SeriesKind::Subscribe,
@@ -58,8 +59,7 @@ async fn subscribe(session: &mut Session, step: &SubscribeStep) -> Result<(), St
     let realtime = match session.realtime.take() {
         Some(realtime) => session.realtime.insert(realtime),
         None => {
-            // Boxed: a user opens a socket once, and would carry the room for it about in every step.
-            let socket = Box::pin(connect_realtime(&context.realtime, &context.realtime_path))
+            let socket = connect_realtime(&context.realtime, &context.realtime_path)
                 .await
                 .map_err(|error| {
                     tracing::debug!(ticket = session.ticket, %error, "no realtime socket");

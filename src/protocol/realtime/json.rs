@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-/// Containers within containers: as many as serde_json reads.
-const DEPTH_MAX: u8 = 128;
+use super::grammar;
+
 /// Whole numbers of so many digits, sign not counted, fit 64 bits: their text is what serde_json would write.
 const PLAIN_DIGITS_MAX: usize = 18;
 
@@ -116,22 +116,21 @@ impl<'a> Scanner<'a> {
 
     /// Any value.
     pub(super) fn value(&mut self) -> Option<RawJson<'a>> {
-        self.skip_white_space();
-        let start = self.at;
-        self.skip_value(DEPTH_MAX)?;
+        let start = grammar::white_space(self.text.as_bytes(), self.at);
+        self.at = grammar::value(self.text.as_bytes(), start)?;
         Some(RawJson(self.text.get(start..self.at)?))
     }
 
     /// The byte `expected`, after any white space.
     pub(super) fn token(&mut self, expected: u8) -> Option<()> {
-        self.skip_white_space();
-        self.byte(expected)
+        self.at = grammar::token(self.text.as_bytes(), self.at, expected)?;
+        Some(())
     }
 
     /// Nothing but white space may follow.
-    pub(super) fn end(&mut self) -> Option<()> {
-        self.skip_white_space();
-        (self.at == self.text.len()).then_some(())
+    pub(super) fn end(&self) -> Option<()> {
+        let end = grammar::white_space(self.text.as_bytes(), self.at);
+        (end == self.text.len()).then_some(())
     }
 
     /// The beginning of an object, whose members follow.
@@ -143,155 +142,19 @@ impl<'a> Scanner<'a> {
     /// The name of the next member, whose value follows; `Some(None)` after the last one.
     pub(super) fn next_member(&mut self, members: &mut Members) -> Option<Option<Cow<'a, str>>> {
         if self.token(b'}').is_some() {
-            // `{"a":1,}` was refused where the comma was read.
             return Some(None);
         }
         if !std::mem::take(&mut members.is_first) {
-            self.byte(b',')?;
-            self.skip_white_space();
+            self.token(b',')?;
         }
-        let start = self.at;
-        self.skip_string()?;
+        let bytes = self.text.as_bytes();
+        let start = grammar::white_space(bytes, self.at);
+        self.at = grammar::string(bytes, start)?;
         let name = RawJson(self.text.get(start..self.at)?);
         self.token(b':')?;
         // A name with half a surrogate pair is the name of nothing that is looked for.
         Some(Some(name.as_str().unwrap_or_default()))
     }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn byte(&mut self, expected: u8) -> Option<()> {
-        (self.peek()? == expected).then(|| self.at += 1)
-    }
-
-    fn skip_white_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
-        }
-    }
-
-    fn skip_value(&mut self, depth: u8) -> Option<()> {
-        self.skip_white_space();
-        match self.peek()? {
-            b'"' => self.skip_string(),
-            b'{' => self.skip_container(b'}', depth.checked_sub(1)?),
-            b'[' => self.skip_container(b']', depth.checked_sub(1)?),
-            b't' => self.skip_word("true"),
-            b'f' => self.skip_word("false"),
-            b'n' => self.skip_word("null"),
-            _ => self.skip_number(),
-        }
-    }
-
-    /// An object or an array, from its opening bracket to `close`.
-    fn skip_container(&mut self, close: u8, depth: u8) -> Option<()> {
-        self.at += 1;
-        if self.token(close).is_some() {
-            return Some(());
-        }
-        loop {
-            if close == b'}' {
-                self.skip_white_space();
-                self.skip_string()?;
-                self.token(b':')?;
-            }
-            self.skip_value(depth)?;
-            if self.token(close).is_some() {
-                return Some(());
-            }
-            self.byte(b',')?;
-        }
-    }
-
-    fn skip_word(&mut self, word: &str) -> Option<()> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        rest.starts_with(word.as_bytes()).then(|| self.at += word.len())
-    }
-
-    /// RFC 8259, section 6.
-    fn skip_number(&mut self) -> Option<()> {
-        let _ = self.byte(b'-');
-        if self.byte(b'0').is_none() {
-            self.skip_digits()?;
-        }
-        if self.byte(b'.').is_some() {
-            self.skip_digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.skip_digits()?;
-        }
-        Some(())
-    }
-
-    /// At least one digit.
-    fn skip_digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
-    }
-
-    /// A string with its quotes (RFC 8259, section 7).
-    fn skip_string(&mut self) -> Option<()> {
-        self.byte(b'"')?;
-        loop {
-            self.skip_plain()?;
-            match self.peek()? {
-                b'"' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                b'\\' => self.skip_escape()?,
-                // A control character.
-                _ => return None,
-            }
-        }
-    }
-
-    fn skip_escape(&mut self) -> Option<()> {
-        let rest = self.text.as_bytes().get(self.at + 1..)?;
-        self.at += match *rest.first()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
-            b'u' if rest.get(1..5)?.iter().all(u8::is_ascii_hexdigit) => 6,
-            _ => return None,
-        };
-        Some(())
-    }
-
-    /// Moves to the next quote, backslash or control character: eight bytes at a time, for most of a row is text.
-    fn skip_plain(&mut self) -> Option<()> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        let (words, tail) = rest.as_chunks::<8>();
-        for word in words {
-            let special = special_bytes(u64::from_le_bytes(*word));
-            if special != 0 {
-                self.at += special.trailing_zeros() as usize / 8;
-                return Some(());
-            }
-            self.at += 8;
-        }
-        self.at += tail
-            .iter()
-            .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20))
-            .count();
-        Some(())
-    }
-}
-
-/// Marks the high bit of the lowest byte of a word that is a quote, a backslash or below 0x20. Bytes above the first
-/// that is marked may be marked wrongly, by the borrow of the subtraction.
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (ONES * 0x80)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! `[join_ref, ref, topic, event, payload]`.
 
 mod frame;
+mod grammar;
 mod join;
 mod json;
 mod socket;
