@@ -3,7 +3,7 @@
 #
 # Everything but Debian's packages goes below target/peers, which git ignores. What cannot be installed is written, with
 # the reason, to target/peers/skipped.tsv, and run.py names it under its tables. Running it again installs only what is
-# missing. A tool that is on PATH already (vegeta and wrk2, say, which Debian 12 does not package) is used as it is.
+# missing. A tool of Debian's that is on PATH already is used as it is.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 readonly cache="$PWD/target/peers"
@@ -14,7 +14,7 @@ mkdir -p "$cache"
 readonly k6_version=1.1.0 locust_version=2.47.0 websocket_client_version=1.9.0
 # The newest artillery that runs on Debian's Node 20 without complaint; 2.0.34 asks for Node 22.
 readonly artillery_version=2.0.21 autocannon_version=9.0.0
-readonly oha_version=1.16.0 rewrk_version=0.3.1
+readonly oha_version=1.16.0 rewrk_version=0.3.2
 
 skip() { # TOOL REASON
     printf '%s\t%s\n' "$1" "$2" >>"$skipped"
@@ -74,7 +74,6 @@ node artillery "$artillery_version"
 node autocannon "$autocannon_version"
 crate oha "$oha_version"
 crate rewrk "$rewrk_version"
-for tool in vegeta wrk2; do
-    command -v "$tool" >/dev/null || skip "$tool" "not packaged by Debian 12; used when it is on PATH"
-done
+skip vegeta "no registry that is used here packages it, and it would need a Go toolchain"
+skip wrk2 "no registry that is used here packages it"
 echo "installed below $cache"

@@ -26,7 +26,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--tables", default="1,2,3,4,5", help="numbers of tables, with commas between (default: all)")
     parser.add_argument("--only", default="", help="names of tools, with commas between (default: all)")
     parser.add_argument("--rounds", type=int, help="alternating rounds (default: 3)")
-    parser.add_argument("--seconds", type=float, help="length of each measurement of tables 1 and 2")
+    parser.add_argument("--seconds", type=int, help="length of each measurement of tables 1 and 2")
     parser.add_argument("--quick", action="store_true", help="one round of short runs: shows that all of it works")
     parser.add_argument(
         "--loadtest", type=Path, default=ROOT / "target" / "release" / "loadtest", help="our own binary"

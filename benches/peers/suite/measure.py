@@ -19,6 +19,10 @@ _FIRST_REQUEST_SECONDS = 60.0
 # Connections are opened and caches filled before the window opens.
 SETTLE_SECONDS = 1.0
 _ENDING_SECONDS = 180.0
+# Thousands of users take a while to arrive on a busy machine.
+ALL_USERS_SECONDS = 60.0
+# A stall that lasts longer makes every percentile of its table longer.
+_STALL_TOLERANCE = 0.05
 
 
 class ToolFailed(Exception):
@@ -50,6 +54,7 @@ class Running:
         self.folder = CACHE / "out" / tool.name.replace(" ", "-")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        self.load = load
         self.launch = tool.launch(load, self.folder)
         self.command = command_line(self.launch)
         self._tool = tool
@@ -155,15 +160,18 @@ def stalled(process: Running, server: TestServer, stalls_at: tuple[float, ...], 
     first = time.monotonic() - (count.now_ns - count.first_ns) / 1e9
     for at in stalls_at:
         time.sleep(max(0.0, first + at - time.monotonic()))
-        server.stall(stall_seconds)
+        took = server.stall(stall_seconds)
+        if took > stall_seconds * (1 + _STALL_TOLERANCE):
+            raise ToolFailed(f"the stall took {took:.2f} s: the machine is too busy to tell anything")
     said = process.finish()
     return Measured(requests_per_second=server.count().rate, said=said)
 
 
-def users_at_rest(process: Running, server: TestServer, ramp_seconds: float, think_seconds: float) -> Measured:
+def users_at_rest(process: Running, server: TestServer, think_seconds: float) -> Measured:
     """Memory when every user has a connection and has been through one think time."""
-    process.wait_for(lambda: server.count().requests > 0, _FIRST_REQUEST_SECONDS, "the first request")
-    time.sleep(ramp_seconds + think_seconds + 2 * SETTLE_SECONDS)
+    users = process.load.users
+    process.wait_for(lambda: server.count().requests >= users, ALL_USERS_SECONDS, f"the first request of {users} users")
+    time.sleep(think_seconds + SETTLE_SECONDS)
     if process.has_ended():
         raise ToolFailed("it ended before its memory could be read")
     return Measured(rss_mb=process.usage().rss_bytes / 1e6, requests_per_second=server.count().rate)

@@ -60,13 +60,15 @@ class Server:
     def cpu_seconds(self) -> float:
         return cpu_seconds(self._process.pid)
 
-    def stall(self, seconds: float) -> None:
-        """Freezes the whole process, as a stopped virtual machine would be."""
+    def stall(self, seconds: float) -> float:
+        """Freezes the whole process, as a stopped virtual machine would be. Returns for how long it really was."""
+        stopped = time.monotonic()
         self._process.send_signal(signal.SIGSTOP)
         try:
             time.sleep(seconds)
         finally:
             self._process.send_signal(signal.SIGCONT)
+        return time.monotonic() - stopped
 
     def stop(self) -> None:
         self._lifeline.close()

@@ -115,12 +115,13 @@ def stall_cases(settings: Settings, server: TestServer) -> list[Case]:
 
 def memory_cases(settings: Settings, server: TestServer) -> list[Case]:
     ramp = settings.ramp_seconds
-    asked = ramp + THINK_SECONDS + 5 * measure.SETTLE_SECONDS
+    # Longer than it can take: the tool is ended once its memory has been read.
+    asked = measure.ALL_USERS_SECONDS + 2 * THINK_SECONDS
     return [
         Case(
             f"{users:,} users",
             Load(Model.USERS, server.url, seconds=asked, users=users, ramp_seconds=ramp),
-            lambda process: measure.users_at_rest(process, server, ramp, THINK_SECONDS),
+            lambda process: measure.users_at_rest(process, server, THINK_SECONDS),
             BOTH_CORES,
         )
         for users in settings.user_counts
