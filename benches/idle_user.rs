@@ -18,9 +18,11 @@ use loadtest::chance::Chance;
 use loadtest::clock::RunClock;
 use loadtest::identity::Identities;
 use loadtest::metrics::{Recorder, Sample, SeriesKind};
-use loadtest::protocol::Connector;
+use loadtest::pacing::Pacer;
+use loadtest::plan::HttpVersion;
+use loadtest::protocol::{Connector, Dialing, Origin};
 use loadtest::scenario::{LoadOptions, load};
-use loadtest::step::{Context, WatchedColumns};
+use loadtest::step::{Context, Surroundings};
 use loadtest::vu::{Iteration, VirtualUser};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
@@ -168,24 +170,29 @@ async fn context(authority: &str, steps: &str) -> Rc<Context> {
         Ok(loaded) => loaded.plan,
         Err(mistakes) => panic!("{mistakes}"),
     };
-    let connector = Connector::resolve(authority, CONNECT_TIMEOUT)
-        .await
-        .expect("an address");
+    let dialing = Dialing {
+        origin: Origin::parse(&format!("http://{authority}")).expect("an address"),
+        timeout: CONNECT_TIMEOUT,
+        http_version: HttpVersion::Http1,
+        tls: None,
+        source_addresses: Vec::new(),
+    };
+    let connector = Connector::resolve(&dialing).await.expect("an address");
     let clock = RunClock::start();
     let chance = Chance::new(plan.seed);
-    Rc::new(Context {
-        watched: WatchedColumns::of(&plan),
+    let surroundings = Surroundings {
+        pacer: Pacer::of_runtime(clock),
         plan: Arc::new(plan),
         clock,
         epoch: clock.now(),
-        chance,
         identities: Identities::signed(chance, Some("key"), JWT_SECRET, 0),
         recorder: Recorder::default(),
         http: connector.clone(),
         base_path: String::new(),
         realtime: connector,
         realtime_path: "/realtime?vsn=2.0.0".to_owned(),
-    })
+    };
+    Rc::new(Context::new(surroundings).expect("headers that can be sent"))
 }
 
 /// The server, in a process of its own.

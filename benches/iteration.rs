@@ -20,7 +20,7 @@ use loadtest::pacing::Pacer;
 use loadtest::plan::{Connections, Plan};
 use loadtest::protocol::Connector;
 use loadtest::scenario::{LoadOptions, load};
-use loadtest::step::{CommonHeaders, Context, WatchedColumns};
+use loadtest::step::{Context, Surroundings};
 use loadtest::vu::{Iteration, VirtualUser};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
@@ -161,22 +161,19 @@ fn context(plan: Plan) -> Rc<Context> {
     tokio::task::spawn_local(async move { axum::serve(MemoryListener(listener), application()).await });
     let clock = RunClock::start();
     let chance = Chance::new(plan.seed);
-    Rc::new(Context {
+    let surroundings = Surroundings {
         pacer: Pacer::of_runtime(clock),
-        built_ins: Context::built_ins_of(&plan),
-        headers: CommonHeaders::new("memory", Some("key")).expect("headers that can be sent"),
-        watched: WatchedColumns::of(&plan),
         plan: Arc::new(plan),
         clock,
         epoch: clock.now(),
-        chance,
         identities: Identities::signed(chance, Some("key"), JWT_SECRET, 0),
         recorder: Recorder::default(),
         http: Connector::in_memory(connections.clone(), CONNECT_TIMEOUT),
         base_path: String::new(),
         realtime: Connector::in_memory(connections, CONNECT_TIMEOUT),
         realtime_path: "/realtime?vsn=2.0.0".to_owned(),
-    })
+    };
+    Rc::new(Context::new(surroundings).expect("headers that can be sent"))
 }
 
 fn iterate(criterion: &mut Criterion) {

@@ -27,7 +27,7 @@ use crate::metrics::{
 use crate::pacing::Pacer;
 use crate::plan::*;
 use crate::protocol::Connector;
-use crate::step::{CommonHeaders, WatchedColumns};
+use crate::step::Surroundings;
 use crate::units::Rate;
 
 /// How the server in memory behaves.
@@ -220,22 +220,19 @@ async fn run_after<F: Future<Output = ()> + 'static>(
             let chance = Chance::new(plan.seed);
             let partition = plan.load.partition;
             let recorder = Recorder::default();
-            let context = Rc::new(Context {
+            let surroundings = Surroundings {
                 pacer: Pacer::of_runtime(clock),
-                built_ins: Context::built_ins_of(&plan),
-                headers: CommonHeaders::new("memory", None).unwrap(),
-                watched: WatchedColumns::of(&plan),
                 plan: Arc::new(plan),
                 clock,
                 epoch,
-                chance,
                 identities: Identities::signed(chance, None, JWT_SECRET, 0),
                 recorder: recorder.clone(),
                 http: Connector::in_memory(connections.clone(), Duration::from_secs(1)),
                 base_path: String::new(),
                 realtime: Connector::in_memory(connections, Duration::from_secs(1)),
                 realtime_path: "/realtime/v1/websocket?vsn=2.0.0".into(),
-            });
+            };
+            let context = Rc::new(Context::new(surroundings).unwrap());
             let (switch, signal) = StopSwitch::new();
             tokio::task::spawn_local(disturb(clock, epoch, switch));
             drive(context, partition, signal).await;

@@ -8,14 +8,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::executor::{StopSignal, drive};
 use crate::metrics::{Batch, Recorder, WorkerHealth};
 use crate::pacing::Pacer;
 use crate::plan::{Partition, Plan};
 use crate::protocol::{Connector, Dialing};
-use crate::step::{CommonHeaders, Context, WatchedColumns};
+use crate::step::{Context, Surroundings};
 use crate::target::Endpoints;
 
 /// How often a worker hands over what it has recorded.
@@ -198,23 +197,18 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
             .await
             .map_err(|error| error.to_string())
     };
-    let http = resolve(&shared.endpoints.http).await?;
-    let headers = CommonHeaders::new(http.authority(), shared.endpoints.identities.api_key())
-        .map_err(|error| format!("the target's address or API key cannot be sent as a header: {error}"))?;
-    Ok(Context {
-        built_ins: Context::built_ins_of(&shared.plan),
-        headers,
-        pacer: Pacer::fine(shared.clock).map_err(|error| format!("cannot make a timer: {error}"))?,
+    let pacer = Pacer::fine(shared.clock).map_err(|error| format!("cannot make a timer: {error}"))?;
+    Context::new(Surroundings {
         plan: Arc::clone(&shared.plan),
-        watched: WatchedColumns::of(&shared.plan),
         clock: shared.clock,
+        pacer,
         epoch: shared.epoch,
-        chance: Chance::new(shared.plan.seed),
         identities: shared.endpoints.identities.clone(),
         recorder,
-        http,
+        http: resolve(&shared.endpoints.http).await?,
         base_path: shared.endpoints.base_path.clone(),
         realtime: resolve(&shared.endpoints.realtime).await?,
         realtime_path: shared.endpoints.realtime_path.clone(),
     })
+    .map_err(|error| format!("the target's address or API key cannot be sent as a header: {error}"))
 }

@@ -11,12 +11,10 @@ use crate::pacing::Pacer;
 use crate::plan::{Plan, StepId, VariableId, Variables};
 use crate::protocol::{Connector, HeaderBlock, InvalidText};
 
-/// The surroundings of a worker's virtual users.
+/// What a worker's virtual users share.
 #[derive(Debug)]
 pub struct Context {
     pub plan: Arc<Plan>,
-    /// What the plan's steps look at in row changes.
-    pub watched: WatchedColumns,
     pub clock: RunClock,
     /// What arrivals and think times wait by.
     pub pacer: Pacer,
@@ -25,13 +23,31 @@ pub struct Context {
     pub chance: Chance,
     pub identities: Identities,
     pub recorder: Recorder,
+    pub(super) http: Connector,
+    pub(super) base_path: String,
+    pub(super) realtime: Connector,
+    pub(super) realtime_path: String,
+    /// The headers that every request carries.
+    pub(super) headers: CommonHeaders,
+    /// The built-in variables that the plan's templates name.
+    pub(super) built_ins: Vec<VariableId>,
+    /// What the plan's steps look at in row changes.
+    pub(super) watched: WatchedColumns,
+}
+
+/// What a context is made of; the rest follows from the plan.
+#[derive(Debug)]
+pub struct Surroundings {
+    pub plan: Arc<Plan>,
+    pub clock: RunClock,
+    pub pacer: Pacer,
+    /// The start of the load.
+    pub epoch: Moment,
+    pub identities: Identities,
+    pub recorder: Recorder,
     pub http: Connector,
     /// Prefix of every path: the path of the target's base URL, without a trailing slash.
     pub base_path: String,
-    /// The headers that every request carries.
-    pub headers: CommonHeaders,
-    /// The built-in variables that the plan's templates name.
-    pub built_ins: Vec<VariableId>,
     /// Where realtime sockets are opened.
     pub realtime: Connector,
     /// Path and query of the realtime endpoint, with API key and protocol version.
@@ -39,18 +55,14 @@ pub struct Context {
 }
 
 /// The headers that all requests share, written once.
-#[derive(Debug, Clone, Default)]
-pub struct CommonHeaders {
-    pub without_body: HeaderBlock,
-    pub with_json: HeaderBlock,
+#[derive(Debug)]
+pub(super) struct CommonHeaders {
+    pub(super) without_body: HeaderBlock,
+    pub(super) with_json: HeaderBlock,
 }
 
 impl CommonHeaders {
-    /// The headers of requests to `authority`.
-    ///
-    /// # Errors
-    /// When the authority or the key holds what a header cannot.
-    pub fn new(authority: &str, api_key: Option<&str>) -> Result<Self, InvalidText> {
+    fn new(authority: &str, api_key: Option<&str>) -> Result<Self, InvalidText> {
         let mut without_body = HeaderBlock::default();
         without_body.push("host", authority)?;
         without_body.push("accept", "application/json")?;
@@ -67,10 +79,29 @@ impl CommonHeaders {
 }
 
 impl Context {
-    /// The built-in variables that `plan` names.
-    pub fn built_ins_of(plan: &Plan) -> Vec<VariableId> {
+    /// Prepares once what every iteration would have to do again.
+    ///
+    /// # Errors
+    /// When the target's authority or the API key cannot be sent as a header.
+    pub fn new(surroundings: Surroundings) -> Result<Self, InvalidText> {
+        let Surroundings { plan, http, .. } = surroundings;
         let built_in = |id: &VariableId| id.index() < Variables::BUILT_IN.len();
-        plan.variables_used().into_iter().filter(built_in).collect()
+        Ok(Self {
+            headers: CommonHeaders::new(http.authority(), surroundings.identities.api_key())?,
+            built_ins: plan.variables_used().into_iter().filter(built_in).collect(),
+            watched: WatchedColumns::of(&plan),
+            chance: Chance::new(plan.seed),
+            plan,
+            clock: surroundings.clock,
+            pacer: surroundings.pacer,
+            epoch: surroundings.epoch,
+            identities: surroundings.identities,
+            recorder: surroundings.recorder,
+            http,
+            base_path: surroundings.base_path,
+            realtime: surroundings.realtime,
+            realtime_path: surroundings.realtime_path,
+        })
     }
 
     /// Records how late the generator got to a ticket.

@@ -15,8 +15,7 @@ mod subscribe;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use context::{CommonHeaders, Context};
-pub use inbox::WatchedColumns;
+pub use context::{Context, Surroundings};
 pub use render::{VariableValue, render, render_cow, render_into};
 pub(crate) use session::Session;
 

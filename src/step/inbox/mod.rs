@@ -15,7 +15,7 @@ pub(super) use self::subscription::{Filter, SubscriptionState};
 use self::subscription::{Subscription, misdelivery};
 use self::watched::KeptRow;
 pub(super) use self::watched::Wanted;
-pub use self::watched::WatchedColumns;
+pub(super) use self::watched::WatchedColumns;
 use crate::clock::Moment;
 use crate::metrics::{ResultChannel, Sighting};
 use crate::plan::ChangeEvent;

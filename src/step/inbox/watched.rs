@@ -14,7 +14,7 @@ use crate::step::render::{VariableValue, render};
 /// The tables and columns that the awaits and feedbacks of a plan name: known before the first user starts, and the
 /// same for all of them.
 #[derive(Debug, Default)]
-pub struct WatchedColumns {
+pub(in crate::step) struct WatchedColumns {
     tables: Vec<WatchedTable>,
 }
 
@@ -57,7 +57,7 @@ impl Digest {
 
 impl WatchedColumns {
     /// The columns that the journeys of a plan look at.
-    pub fn of(plan: &Plan) -> Self {
+    pub(in crate::step) fn of(plan: &Plan) -> Self {
         let mut matches = Vec::new();
         for journey in &plan.journeys {
             collect(&journey.steps, &mut matches);
