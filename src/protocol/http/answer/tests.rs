@@ -1,3 +1,5 @@
+//! What an answer is, however the network cuts it, and what is none.
+
 use proptest::prelude::*;
 
 use super::*;
