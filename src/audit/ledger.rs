@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::result::{Compared, JobResult};
 use crate::clock::Moment;
 
 /// Names a piece of work at ClassConnect as its submitter does: the kind of job and the submitter's reference.
@@ -21,8 +22,8 @@ pub struct Job {
     pub accepted: Option<Moment>,
     /// Planned from the start never to be sent.
     pub dropped: bool,
-    /// The result, as its webhook carries it.
-    pub result: Option<Value>,
+    /// What is compared of the result that its webhook carries.
+    pub result: Option<JobResult>,
     /// When the first delivery was planned.
     pub planned: Option<Moment>,
     pub first_sent: Option<Moment>,
@@ -47,6 +48,7 @@ pub enum LedgerNews {
 /// All jobs of the run.
 #[derive(Debug, Default)]
 pub struct Ledger {
+    compared: Compared,
     jobs: HashMap<String, (JobKey, Job)>,
     by_key: HashMap<JobKey, Vec<String>>,
     by_submission: HashMap<(String, String), Vec<String>>,
@@ -61,6 +63,14 @@ pub struct Ledger {
 const LATENESS_MAX: usize = 1_000_000;
 
 impl Ledger {
+    /// An empty ledger that keeps of each result what is compared.
+    pub fn new(compared: Compared) -> Self {
+        Self {
+            compared,
+            ..Self::default()
+        }
+    }
+
     /// The number to ask for next: records after it are new.
     pub fn last_seq(&self) -> u64 {
         self.last_seq
@@ -131,7 +141,7 @@ impl Ledger {
                 Vec::new()
             }
             "planned" => {
-                job.result = record.get("result").cloned();
+                job.result = record.get("result").map(|result| self.compared.take_from(result));
                 if has_fault(record, "drop") {
                     job.dropped = true;
                     self.dropped += 1;

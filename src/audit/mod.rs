@@ -5,8 +5,10 @@
 
 mod ledger;
 mod reconcile;
+mod result;
 mod waterfall;
 
 pub use ledger::{Job, JobKey, Ledger, LedgerNews};
 pub use reconcile::{Reconciler, RowState, RowVerdict, judge_row};
+pub use result::{Compared, JobResult};
 pub use waterfall::Waterfall;

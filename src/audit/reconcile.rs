@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::ledger::{Job, JobKey, Ledger};
+use super::result::JobResult;
 use crate::metrics::{Audit, Sighting, SightingRecord, SubmissionRecord, Violation, ViolationKind};
 use crate::plan::Submission;
 
@@ -50,10 +51,10 @@ pub fn judge_row<'a>(
     };
     let (pointer, completed) = &submission.completed;
     let status = row.pointer(pointer.as_str()).cloned().unwrap_or(Value::Null);
-    let results: Vec<&Value> = jobs.filter_map(|job| job.result.as_ref()).collect();
-    let differences = |result: &Value| {
+    let results: Vec<&JobResult> = jobs.filter_map(|job| job.result.as_ref()).collect();
+    let differences = |result: &JobResult| {
         submission.compare.iter().find_map(|(in_row, in_result)| {
-            let (have, sent) = (row.pointer(in_row.as_str()), result.pointer(in_result.as_str()));
+            let (have, sent) = (row.pointer(in_row.as_str()), result.pointer(in_result));
             (!same(have, sent)).then(|| {
                 format!(
                     "{} is {}, ClassConnect sent {}",
@@ -188,6 +189,7 @@ impl Reconciler {
 
 #[cfg(test)]
 mod tests {
+    use super::super::result::Compared;
     use super::*;
     use crate::metrics::Acceptance;
     use crate::plan::{JsonPointer, Template};
@@ -206,8 +208,10 @@ mod tests {
     }
 
     fn job(score: f64) -> Job {
+        let compared = submission().compare.into_iter().map(|(_, in_result)| in_result);
+        let result = json!({ "pronunciation_score": score, "words": ["never", "kept"] });
         Job {
-            result: Some(json!({ "pronunciation_score": score })),
+            result: Some(Compared::at(compared).take_from(&result)),
             ..Job::default()
         }
     }

@@ -10,7 +10,7 @@ use super::limits::SocketLimits;
 use super::observe::Observation;
 use super::tally::WorkerTally;
 use super::workers::{WorkerEnd, WorkerMessage};
-use crate::audit::{Ledger, LedgerNews};
+use crate::audit::{Compared, Ledger, LedgerNews};
 use crate::clock::{Moment, RunClock};
 use crate::metrics::{
     Batch, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth, Sample, SeriesKind, Thresholds,
@@ -54,7 +54,7 @@ impl Collector {
         Ok(Self {
             measurements: Measurements::new(epoch, Thresholds::of(&plan.criteria)),
             iterations: Iterations::default(),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(Compared::of(plan)),
             health: GeneratorHealth {
                 vus_max: plan.load.partition.share(plan.load.max_vus),
                 ..GeneratorHealth::default()

@@ -8,7 +8,7 @@ use crate::clock::{Moment, RunClock};
 use crate::metrics::{HostStalls, ProcessHealth};
 
 /// How long the thread sleeps at a time.
-const BEAT: Duration = Duration::from_millis(10);
+const BEAT: Duration = Duration::from_millis(25);
 
 /// A watch that goes on until it is stopped or dropped.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ const HAND_OVER: Duration = Duration::from_millis(250);
 /// Batches that may wait to be taken in: some seconds' worth. A worker that finds the queue full waits and says so.
 const BATCHES_WAITING_MAX: usize = 32;
 /// Beat of the event loop's watch. The runtime's timer is a millisecond wheel, so a beat may be 2 ms late by itself.
-const BEAT: Duration = Duration::from_millis(10);
+const BEAT: Duration = Duration::from_millis(25);
 
 /// What workers send.
 #[derive(Debug)]
@@ -53,7 +53,11 @@ pub(super) struct WorkerPlan {
     pub(super) epoch: Moment,
 }
 
-/// Starts the workers. The receiver ends when all of them have.
+/// How nice the thread that keeps the books is to the workers.
+const BOOKKEEPING_NICENESS: i32 = 5;
+
+/// Starts the workers. The receiver ends when all of them have. The calling thread, which keeps the books, steps back
+/// behind them: what they measure must not wait for it where a core is short.
 ///
 /// # Errors
 /// When a thread cannot be started.
@@ -80,6 +84,10 @@ pub(super) fn start(
                     }
                 }
             })?;
+    }
+    // Of this thread alone on Linux. The worst that a refusal can do is what happened before.
+    if let Err(error) = rustix::process::setpriority_process(None, BOOKKEEPING_NICENESS) {
+        tracing::debug!(%error, "the bookkeeping keeps its priority");
     }
     Ok(receiver)
 }
