@@ -109,7 +109,7 @@ def rates(binary: Path, server: Path) -> None:
     echo = subprocess.Popen(
         ["taskset", "-c", "0", str(server)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    os.environ["PEER_URL"] = f"http://127.0.0.1:{json.loads(echo.stdout.readline())['port']}"
+    os.environ["PEER_URL"] = json.loads(echo.stdout.readline())["url"]
     print("\n| arrivals per second | rate held | dropped | lag p50 | lag p99 | CPU per request |\n|---|---|---|---|---|---|")
     points = []
     for rate in RATES:

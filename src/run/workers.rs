@@ -17,10 +17,10 @@ use crate::protocol::{Connector, Dialing};
 use crate::step::{Context, Surroundings};
 use crate::target::Endpoints;
 
-/// How often a worker hands over what it has recorded.
+/// How often a worker hands over what it has recorded, at least; a full batch goes at once.
 const HAND_OVER: Duration = Duration::from_millis(250);
-/// Batches that may wait to be taken in: some seconds' worth. A worker that finds the queue full waits and says so.
-const BATCHES_WAITING_MAX: usize = 32;
+/// Batches that may wait to be taken in: some seconds' worth at 20,000 samples per second. A worker that finds the queue full waits and says so.
+const BATCHES_WAITING_MAX: usize = 128;
 /// Beat of the event loop's watch. The runtime's timer is a millisecond wheel, so a beat may be 2 ms late by itself.
 const BEAT: Duration = Duration::from_millis(25);
 
@@ -161,7 +161,10 @@ struct HandOver {
 impl HandOver {
     async fn keep_going(self) {
         loop {
-            tokio::time::sleep(HAND_OVER).await;
+            tokio::select! {
+                () = tokio::time::sleep(HAND_OVER) => {}
+                () = self.recorder.full() => {}
+            }
             self.once().await;
         }
     }
