@@ -7,6 +7,7 @@ pub mod audit;
 pub mod chance;
 pub mod cli;
 pub mod clock;
+pub mod comparison;
 pub mod executor;
 pub mod identity;
 pub mod metrics;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+mod comparison;
 mod criteria;
 mod journey;
 mod load;
@@ -13,6 +14,9 @@ mod target;
 mod template;
 mod transport;
 
+pub use comparison::{
+    Arm, Band, Claim, ClaimTest, Comparison, Negligible, Override, RatioLimit, Side, Sides, Subject,
+};
 pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,

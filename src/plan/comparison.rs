@@ -1,0 +1,252 @@
+//! What a comparison of two arms sets out to show: the arms, how often each runs, and the claims that are judged.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::criteria::{Comparator, Statistic};
+use super::metric::Metric;
+use crate::units::{Ratio, format_duration};
+
+/// One thing for each of the two arms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sides<T> {
+    /// What is there already.
+    pub baseline: T,
+    /// What is meant to replace it.
+    pub candidate: T,
+}
+
+/// One of the two arms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Baseline,
+    Candidate,
+}
+
+/// Two arms of one scenario, run in interleaved pairs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// How many pairs are run; at least 1.
+    pub pairs: u32,
+    /// No new pair is begun that would not be over within this time.
+    pub time_box: Duration,
+    pub arms: Sides<Arm>,
+    /// At least one.
+    pub claims: Vec<Claim>,
+    /// What `--quick` sets in both arms; empty = the load is shortened as it is.
+    pub quick: Vec<Override>,
+    /// Standard deviation of the logarithm of a figure from run to run of one system, known from earlier runs:
+    /// what a single pair lacks.
+    pub run_to_run: Option<Ratio>,
+}
+
+/// One arm: the scenario with these settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arm {
+    pub name: String,
+    /// Applied in order, as `--set` is.
+    pub overrides: Vec<Override>,
+}
+
+/// A key of the scenario by its dotted path, and its value as TOML or plain text.
+pub type Override = (String, String);
+
+/// Something that is said of the candidate beside the baseline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// The claim in words, as the plan makes it: `API throughput +200 %`.
+    pub says: String,
+    pub test: ClaimTest,
+}
+
+/// How a claim is judged.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClaimTest {
+    /// The ratio of the highest rates at which all targets of each arm hold.
+    Capacity(RatioLimit),
+    /// The ratio of a figure, candidate over baseline.
+    Ratio(Subject, RatioLimit),
+    /// The candidate's figure is not worse than the baseline's by more than a share of it.
+    NotWorse {
+        subject: Subject,
+        /// 0.1 = ten percent worse is still not worse.
+        margin: Ratio,
+        negligible: Negligible,
+    },
+    /// The response times of each arm lie in a band of their own.
+    Bands(Sides<Band>),
+    /// Nothing here can show it; the reason is shown.
+    NotMeasured { reason: String },
+}
+
+/// The figure that a claim is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Subject {
+    pub metric: Metric,
+    pub statistic: Statistic,
+}
+
+/// What a ratio is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RatioLimit {
+    pub comparator: Comparator,
+    pub ratio: f64,
+}
+
+/// A difference so small that nobody would notice: not worse, whatever the ratio is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Negligible {
+    Time(Duration),
+    Share(Ratio),
+}
+
+/// A range of response times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Band {
+    pub from: Duration,
+    pub to: Duration,
+}
+
+impl Side {
+    /// Both, the baseline first.
+    pub const BOTH: [Side; 2] = [Side::Baseline, Side::Candidate];
+
+    /// The other one.
+    pub fn other(self) -> Side {
+        match self {
+            Side::Baseline => Side::Candidate,
+            Side::Candidate => Side::Baseline,
+        }
+    }
+
+    /// The arm's key in files.
+    pub fn key(self) -> &'static str {
+        match self {
+            Side::Baseline => "baseline",
+            Side::Candidate => "candidate",
+        }
+    }
+}
+
+impl<T> Sides<T> {
+    /// What belongs to one arm.
+    pub fn get(&self, side: Side) -> &T {
+        match side {
+            Side::Baseline => &self.baseline,
+            Side::Candidate => &self.candidate,
+        }
+    }
+
+    /// What belongs to one arm, to be changed.
+    pub fn get_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Baseline => &mut self.baseline,
+            Side::Candidate => &mut self.candidate,
+        }
+    }
+
+    /// The same made of both.
+    pub fn map<U>(self, mut make: impl FnMut(T) -> U) -> Sides<U> {
+        Sides {
+            baseline: make(self.baseline),
+            candidate: make(self.candidate),
+        }
+    }
+
+    /// References to both.
+    pub fn as_ref(&self) -> Sides<&T> {
+        Sides {
+            baseline: &self.baseline,
+            candidate: &self.candidate,
+        }
+    }
+
+    /// Both with those of another.
+    pub fn zip<U>(self, other: Sides<U>) -> Sides<(T, U)> {
+        Sides {
+            baseline: (self.baseline, other.baseline),
+            candidate: (self.candidate, other.candidate),
+        }
+    }
+
+    /// Both, the baseline first.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        [&self.baseline, &self.candidate].into_iter()
+    }
+}
+
+impl<T> Sides<Option<T>> {
+    /// Both, when both are there.
+    pub fn both(self) -> Option<Sides<T>> {
+        Some(Sides {
+            baseline: self.baseline?,
+            candidate: self.candidate?,
+        })
+    }
+}
+
+impl fmt::Display for RatioLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.comparator {
+            Comparator::Less => "<",
+            Comparator::LessOrEqual => "≤",
+            Comparator::Greater => ">",
+            Comparator::GreaterOrEqual => "≥",
+        };
+        write!(f, "{sign} {}×", self.ratio)
+    }
+}
+
+impl fmt::Display for Subject {
+    /// `response_time p95`, `error_rate`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.statistic {
+            Statistic::Share | Statistic::PerSecond => write!(f, "{}", self.metric),
+            Statistic::Quantile(_) | Statistic::Mean | Statistic::Max => {
+                write!(f, "{} {}", self.metric, self.statistic)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Negligible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Negligible::Time(duration) => f.write_str(&format_duration(*duration)),
+            Negligible::Share(share) => share.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Band {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} to {}",
+            format_duration(self.from),
+            format_duration(self.to)
+        )
+    }
+}
+
+impl ClaimTest {
+    /// What is required, in few words: `ratio ≥ 3×`.
+    pub fn required(&self) -> String {
+        match self {
+            ClaimTest::Capacity(limit) => format!("ratio of capacities {limit}"),
+            ClaimTest::Ratio(subject, limit) => format!("{subject}: ratio {limit}"),
+            ClaimTest::NotWorse {
+                subject,
+                margin,
+                negligible,
+            } => format!("{subject}: at most {margin} worse, or by less than {negligible}"),
+            ClaimTest::Bands(bands) => {
+                format!(
+                    "response time {} before, {} after",
+                    bands.baseline, bands.candidate
+                )
+            }
+            ClaimTest::NotMeasured { .. } => "–".to_owned(),
+        }
+    }
+}
