@@ -71,6 +71,27 @@ pub(super) enum Lack {
     NoRuns,
 }
 
+impl Basis {
+    /// The basis in few words, for the bracket behind an interval.
+    pub fn words(self) -> String {
+        match self {
+            Basis::Pairs(pairs) => format!("{pairs} run pairs"),
+            Basis::Runs(runs) => format!("{} and {} runs", runs.baseline, runs.candidate),
+            Basis::WithinRuns => "one pair, within-run uncertainty only".to_owned(),
+            Basis::WithHistory => "one pair, with the known differences between runs".to_owned(),
+            Basis::Observed => "observed, one pair".to_owned(),
+        }
+    }
+
+    /// Whether it is known how much runs differ, so that a claim can be shown to hold.
+    pub(super) fn knows_runs(self) -> bool {
+        match self {
+            Basis::Pairs(_) | Basis::Runs(_) | Basis::WithHistory => true,
+            Basis::WithinRuns | Basis::Observed => false,
+        }
+    }
+}
+
 impl Quantity {
     /// What a claim is about; `None` when its metric has no series of its own.
     pub(super) fn of(subject: Subject) -> Option<Self> {
@@ -148,7 +169,11 @@ impl Usable<'_> {
         // The candidate first: its failures are what a reader must know of.
         for side in [Side::Candidate, Side::Baseline] {
             let of = values.get(side).len();
-            let runs = values.get(side).iter().filter(|value| value.is_infinite()).count();
+            let runs = values
+                .get(side)
+                .iter()
+                .filter(|value| value.is_infinite())
+                .count();
             if runs > 0 {
                 return Err(Lack::OnFailures { side, runs, of });
             }
@@ -174,7 +199,10 @@ impl Usable<'_> {
         Ok(Measured {
             figures,
             // Histograms keep three digits; the value itself is not read from a resampled one.
-            ratio: Interval { value: plain, ..ratio },
+            ratio: Interval {
+                value: plain,
+                ..ratio
+            },
             values,
             basis,
         })

@@ -106,7 +106,11 @@ impl Pair {
                 }
             }
         }
-        self.trials.as_ref().map(Option::as_ref).both().and_then(different_load)
+        self.trials
+            .as_ref()
+            .map(Option::as_ref)
+            .both()
+            .and_then(different_load)
     }
 }
 

@@ -3,12 +3,12 @@
 use super::interval::Interval;
 
 /// A ratio with three significant digits: `3.42×`.
-pub(super) fn times(ratio: f64) -> String {
+pub fn times(ratio: f64) -> String {
     format!("{}×", plain(ratio))
 }
 
 /// A ratio's interval: `3.1 to 3.7`. An end that is not known is said so.
-pub(super) fn range(interval: &Interval) -> String {
+pub fn range(interval: &Interval) -> String {
     match (interval.low > 0.0, interval.high.is_finite()) {
         (true, true) => format!("{} to {}", plain(interval.low), plain(interval.high)),
         (true, false) => format!("at least {}", plain(interval.low)),
@@ -52,7 +52,11 @@ mod tests {
         ] {
             assert_eq!(times(ratio), text);
         }
-        let interval = |low, high| Interval { value: 1.0, low, high };
+        let interval = |low, high| Interval {
+            value: 1.0,
+            low,
+            high,
+        };
         assert_eq!(range(&interval(0.5, 2.0)), "0.5 to 2");
         assert_eq!(range(&interval(0.5, f64::INFINITY)), "at least 0.5");
         assert_eq!(range(&interval(0.0, 2.0)), "at most 2");
