@@ -10,7 +10,7 @@ use practice_server::clock::Clock;
 use practice_server::config::{Config, Secret, Secrets};
 use practice_server::fault::FaultSettings;
 use practice_server::service::{PollSchedule, SweepSettings};
-use practice_server::store::{DatabaseUrl, Retention};
+use practice_server::store::{DatabaseUrl, PoolSettings, Retention};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -34,6 +34,7 @@ pub(crate) fn webhook_secret() -> WebhookSecret {
 pub(crate) fn config(classconnect_url: &str) -> Config {
     Config {
         database: DatabaseUrl::SqliteTemporary,
+        pool: PoolSettings::default(),
         classconnect_url: classconnect_url.parse().unwrap(),
         public_url: None,
         secrets: Secrets {

@@ -12,10 +12,10 @@ use practice_server::domain::{
     SessionStatus, SubmissionKind, Transcript, UserId,
 };
 use practice_server::metrics::Metrics;
-use practice_server::realtime::{Hub, HubConfig, Operation, Table};
+use practice_server::realtime::{CommitMoments, Hub, HubConfig, Operation, Table};
 use practice_server::service::{ClaimCalls, CompleteCall, Completed};
 use practice_server::store::{
-    Abort, CallCompletion, Committed, DatabaseUrl, Entity, Store, StoreContext, StoreError, Transaction,
+    Abort, CallCompletion, Committed, DatabaseUrl, Entity, PoolSettings, Store, StoreContext, StoreError, Transaction,
     Transition, TransitionCause, Tx,
 };
 use serde_json::json;
@@ -58,6 +58,9 @@ impl Opened {
             hub: Hub::new(HubConfig::new("0123456789abcdef0123456789abcdef", "anon")),
             metrics: metrics.clone(),
             clock: clock.clone(),
+            commits: CommitMoments::default(),
+            pool: PoolSettings::default(),
+            logical_replication: false,
         };
         let store = Store::open(&DatabaseUrl::SqliteTemporary, context).await.unwrap();
         Self {
