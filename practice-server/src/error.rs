@@ -74,9 +74,9 @@ impl ApiError {
                 "unavailable",
                 "Service temporarily unavailable",
             ),
-            Self::Store(StoreError::Corrupt { .. } | StoreError::Unsuitable(_) | StoreError::Failed { .. }) => {
-                new(StatusCode::INTERNAL_SERVER_ERROR, "database", "Database error")
-            }
+            Self::Store(
+                StoreError::Corrupt { .. } | StoreError::Unsuitable(_) | StoreError::Failed { .. },
+            ) => new(StatusCode::INTERNAL_SERVER_ERROR, "database", "Database error"),
             Self::Unauthorized | Self::WebhookNotAuthentic => {
                 new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated")
             }

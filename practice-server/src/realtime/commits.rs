@@ -62,7 +62,9 @@ impl CommitMoments {
     /// Takes the moment at which a transaction's COMMIT returned (`CLOCK_MONOTONIC`, nanoseconds). `None` at once for
     /// a transaction of another program, and after a short wait for one whose COMMIT does not return.
     pub async fn moment_of(&self, xid: u32) -> Option<u64> {
-        timeout(ANSWER_TIMEOUT, self.0.wait_for(xid)).await.unwrap_or(None)
+        timeout(ANSWER_TIMEOUT, self.0.wait_for(xid))
+            .await
+            .unwrap_or(None)
     }
 }
 

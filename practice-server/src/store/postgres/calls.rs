@@ -26,11 +26,7 @@ macro_rules! select {
     };
 }
 
-pub(in crate::store) async fn insert(
-    work: &mut Work,
-    call: &Call,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub(in crate::store) async fn insert(work: &mut Work, call: &Call, now: Timestamp) -> Result<(), StoreError> {
     work.statement(
         "putting a call into the outbox",
         "INSERT INTO classconnect_calls (id, kind, session_id, attempt_id, client_reference_id, payload, state, \
@@ -67,10 +63,7 @@ pub(in crate::store) async fn lock(work: &mut Work, id: CallId) -> Result<Option
 }
 
 /// The call of a job, held until the transaction ends.
-pub(in crate::store) async fn lock_by_job(
-    work: &mut Work,
-    job_id: &str,
-) -> Result<Option<Call>, StoreError> {
+pub(in crate::store) async fn lock_by_job(work: &mut Work, job_id: &str) -> Result<Option<Call>, StoreError> {
     work.statement(DOING_READ, select!("WHERE job_id = $1 FOR NO KEY UPDATE"))
         .bind(job_id)
         .fetch_optional(from_row)
@@ -85,9 +78,7 @@ pub(in crate::store) async fn find_open(
 ) -> Result<Option<Call>, StoreError> {
     work.statement(
         DOING_READ,
-        select!(
-            "WHERE client_reference_id = $1 AND kind = $2 AND state IN ('ready', 'leased', 'awaiting')"
-        ),
+        select!("WHERE client_reference_id = $1 AND kind = $2 AND state IN ('ready', 'leased', 'awaiting')"),
     )
     .bind(client_reference_id)
     .bind(kind.as_str())
@@ -118,10 +109,13 @@ pub(in crate::store) async fn of_session(
     work: &mut Work,
     session: SessionId,
 ) -> Result<Vec<Call>, StoreError> {
-    work.statement(DOING_READ, select!("WHERE session_id = $1 ORDER BY created_at, id"))
-        .bind(session.uuid())
-        .fetch_all(from_row)
-        .await
+    work.statement(
+        DOING_READ,
+        select!("WHERE session_id = $1 ORDER BY created_at, id"),
+    )
+    .bind(session.uuid())
+    .fetch_all(from_row)
+    .await
 }
 
 /// Calls that another dispatcher is claiming at this moment are left to it.

@@ -53,8 +53,7 @@ pub(super) fn read<'r, T>(row: &'r PgRow, column: &'static str) -> Result<T, Sto
 where
     T: Decode<'r, Postgres> + Type<Postgres>,
 {
-    row.try_get(column)
-        .map_err(|error| StoreError::new(DOING, error))
+    row.try_get(column).map_err(|error| StoreError::new(DOING, error))
 }
 
 /// A column that is never negative.

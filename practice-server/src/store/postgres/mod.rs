@@ -182,8 +182,7 @@ impl Reading<'_> {
     fn end<T>(self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         self.metrics
             .observe_query(self.query, self.started.elapsed_seconds());
-        self.metrics
-            .count_statements(self.query, self.work.statements());
+        self.metrics.count_statements(self.query, self.work.statements());
         if !matches!(&result, Err(error) if error.ends_the_connection()) {
             self.work.into_lease().give_back();
         }

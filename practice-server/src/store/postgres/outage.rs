@@ -7,10 +7,16 @@ use tokio::sync::watch;
 /// earlier epoch may be dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Up { epoch: u64 },
+    Up {
+        epoch: u64,
+    },
     /// A connection broke. Whether it was the database or only the connection is being found out.
-    Doubted { epoch: u64 },
-    Down { epoch: u64 },
+    Doubted {
+        epoch: u64,
+    },
+    Down {
+        epoch: u64,
+    },
 }
 
 /// The database is down.

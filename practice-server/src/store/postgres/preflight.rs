@@ -68,10 +68,15 @@ fn why_not(error: &sqlx::Error, options: &PgConnectOptions) -> String {
                 "53300" => format!(
                     "PostgreSQL at {host}:{port} has no connection left; raise max_connections or end other clients"
                 ),
-                _ => format!("PostgreSQL at {host}:{port} refuses the connection: {}", error.message()),
+                _ => format!(
+                    "PostgreSQL at {host}:{port} refuses the connection: {}",
+                    error.message()
+                ),
             }
         }
-        error => format!("cannot connect to PostgreSQL at {host}:{port}: {error}; check that it runs and listens there"),
+        error => format!(
+            "cannot connect to PostgreSQL at {host}:{port}: {error}; check that it runs and listens there"
+        ),
     }
 }
 
@@ -155,7 +160,9 @@ fn why_not_migrated(error: &MigrateError) -> String {
         MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => {
             "the schema was made by another version of this program; use that version, or a database of its own"
         }
-        _ => "the user must own the schema and be allowed to create roles, or somebody who is must migrate first",
+        _ => {
+            "the user must own the schema and be allowed to create roles, or somebody who is must migrate first"
+        }
     };
     format!("the schema cannot be brought up to date: {error}; {what_to_do}")
 }
@@ -183,7 +190,11 @@ mod tests {
             ..server()
         };
         let sentence = unfit.check(true).unwrap_err().to_string();
-        for part in ["14 is too old", "wal_level = logical", "ALTER ROLE \"app\" REPLICATION"] {
+        for part in [
+            "14 is too old",
+            "wal_level = logical",
+            "ALTER ROLE \"app\" REPLICATION",
+        ] {
             assert!(sentence.contains(part), "{part} is missing in: {sentence}");
         }
         let without_feed = Server {

@@ -133,11 +133,17 @@ impl Units {
                     doing: T::NAME,
                     source: None,
                 };
-                (Err(error.into()), work.run("undoing a transaction", "ROLLBACK").await.is_ok())
+                (
+                    Err(error.into()),
+                    work.run("undoing a transaction", "ROLLBACK").await.is_ok(),
+                )
             }
             Err(abort) => {
                 tracing::debug!(job = T::NAME, "a transaction is undone");
-                (Err(abort), work.run("undoing a transaction", "ROLLBACK").await.is_ok())
+                (
+                    Err(abort),
+                    work.run("undoing a transaction", "ROLLBACK").await.is_ok(),
+                )
             }
         }
     }

@@ -65,8 +65,12 @@ impl Tx<'_> {
         kind: SubmissionKind,
     ) -> Result<Option<Call>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(connection) => sqlite::calls::find_without_job(connection, client_reference_id, kind),
-            Backend::Postgres(work) => postgres::calls::lock_without_job(work, client_reference_id, kind).await,
+            Backend::Sqlite(connection) => {
+                sqlite::calls::find_without_job(connection, client_reference_id, kind)
+            }
+            Backend::Postgres(work) => {
+                postgres::calls::lock_without_job(work, client_reference_id, kind).await
+            }
         }
     }
 
@@ -82,8 +86,12 @@ impl Tx<'_> {
     ) -> Result<Vec<ClaimedCall>, StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(connection) => sqlite::calls::claim(connection, limit, lease_token, now, now.plus(lease)),
-            Backend::Postgres(work) => postgres::calls::claim(work, limit, lease_token, now, now.plus(lease)).await,
+            Backend::Sqlite(connection) => {
+                sqlite::calls::claim(connection, limit, lease_token, now, now.plus(lease))
+            }
+            Backend::Postgres(work) => {
+                postgres::calls::claim(work, limit, lease_token, now, now.plus(lease)).await
+            }
         }
     }
 
@@ -100,8 +108,12 @@ impl Tx<'_> {
     ) -> Result<bool, StoreError> {
         let now = self.now;
         match &mut self.backend {
-            Backend::Sqlite(connection) => sqlite::calls::complete(connection, id, lease_token, completion, now),
-            Backend::Postgres(work) => postgres::calls::complete(work, id, lease_token, completion, now).await,
+            Backend::Sqlite(connection) => {
+                sqlite::calls::complete(connection, id, lease_token, completion, now)
+            }
+            Backend::Postgres(work) => {
+                postgres::calls::complete(work, id, lease_token, completion, now).await
+            }
         }
     }
 
