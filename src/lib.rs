@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod pacing;
 pub mod plan;
 pub mod protocol;
+pub mod recording;
 pub mod report;
 pub mod run;
 pub mod scenario;
