@@ -69,8 +69,7 @@ impl BetweenRuns {
         if self.interrupts.so_far().is_none() {
             let Self { runtime, interrupts } = self;
             // No answer within the grace means that none has come.
-            let _ = runtime
-                .block_on(async { tokio::time::timeout(SIGNAL_GRACE, interrupts.next()).await });
+            let _ = runtime.block_on(async { tokio::time::timeout(SIGNAL_GRACE, interrupts.next()).await });
         }
         self.interrupts.so_far().is_some()
     }

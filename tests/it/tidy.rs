@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules it may import, lowest layer first. Imports point downwards only.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     // Words.
     ("units", &[]),
     ("clock", &[]),
@@ -47,6 +47,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
         ],
     ),
     ("recording", &["plan", "report", "run", "scenario", "sla"]),
+    ("capacity", &["plan", "units"]),
     // The shell.
     ("serve", &[]),
     (
