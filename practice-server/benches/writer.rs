@@ -23,12 +23,12 @@ use practice_server::domain::{
     AudioUrl, Language, Recording, RecordingTarget, SessionId, Transcript, UserId,
 };
 use practice_server::metrics::Metrics;
-use practice_server::realtime::{Hub, HubConfig};
+use practice_server::realtime::{CommitMoments, Hub, HubConfig};
 use practice_server::service::{
     Accepted, ClaimCalls, CompleteCall, HandleWebhookResults, IdempotencyKey, IdempotentRequest,
     PracticeService,
 };
-use practice_server::store::{CallCompletion, ClaimedCall, DatabaseUrl, Store, StoreContext};
+use practice_server::store::{CallCompletion, ClaimedCall, DatabaseUrl, PoolSettings, Store, StoreContext};
 use rustix::time::{ClockId, clock_gettime};
 
 use self::events::{Job, analysed, extracted, improved};
@@ -60,6 +60,9 @@ impl Practice {
             hub: Hub::new(HubConfig::new("0123456789abcdef0123456789abcdef", "anon")),
             metrics: Metrics::new(),
             clock: clock.clone(),
+            commits: CommitMoments::default(),
+            pool: PoolSettings::default(),
+            logical_replication: false,
         };
         let store = Store::open(&DatabaseUrl::SqliteTemporary, context).await.unwrap();
         Self {

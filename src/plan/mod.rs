@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+mod capacity;
 mod comparison;
 mod criteria;
 mod journey;
@@ -14,6 +15,7 @@ mod target;
 mod template;
 mod transport;
 
+pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use comparison::{
     Arm, Band, Claim, ClaimTest, Comparison, Negligible, Override, RatioLimit, Side, Sides, Subject,
 };
@@ -51,6 +53,8 @@ pub struct Plan {
     pub variables: Variables,
     /// Targets, alerts and rollback thresholds.
     pub criteria: Criteria,
+    /// How the highest rate at which the targets hold is searched for; `None` for closed models, which have no rate.
+    pub capacity: Option<CapacityPlan>,
 }
 
 impl Plan {
