@@ -177,7 +177,9 @@ impl Court<'_> {
         let is_negligible = difference.high <= negligible_ms;
         let by_ratio = decide(measured.ratio, limit, measured.basis);
         let status = match by_ratio {
-            Status::Fail | Status::Inconclusive if is_negligible && measured.basis.knows_runs() => Status::Pass,
+            Status::Fail | Status::Inconclusive if is_negligible && measured.basis.knows_runs() => {
+                Status::Pass
+            }
             Status::Fail if difference.low <= negligible_ms => Status::Inconclusive,
             status => status,
         };

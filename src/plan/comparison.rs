@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Plan;
 use super::criteria::{Comparator, Statistic};
 use super::metric::Metric;
 use crate::units::{Ratio, format_duration};
@@ -40,8 +41,22 @@ pub struct Comparison {
     pub run_to_run: Option<Ratio>,
 }
 
+impl Default for Comparison {
+    /// Five pairs within an hour, no arms and no claims yet. With five pairs the 95 % interval holds what it promises.
+    fn default() -> Self {
+        Self {
+            pairs: 5,
+            time_box: Duration::from_secs(3_600),
+            arms: Sides::default(),
+            claims: Vec::new(),
+            quick: Vec::new(),
+            run_to_run: None,
+        }
+    }
+}
+
 /// One arm: the scenario with these settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Arm {
     pub name: String,
     /// Applied in order, as `--set` is.
@@ -226,6 +241,36 @@ impl fmt::Display for Band {
             format_duration(self.from),
             format_duration(self.to)
         )
+    }
+}
+
+/// How long a shortened run sends load, and the part of it that is warm-up at most.
+const QUICK_LOAD: Duration = Duration::from_secs(20);
+const QUICK_WARM_UP: f64 = 0.25;
+/// How long a shortened search for a capacity holds each rate, how coarse it is, and how long it takes at most.
+const QUICK_STEP: Duration = Duration::from_secs(5);
+const QUICK_RESOLUTION: f64 = 0.5;
+const QUICK_SEARCH: Duration = Duration::from_secs(180);
+
+impl Plan {
+    /// Makes the load short, in its proportions, and a search for its capacity coarse: for a first look.
+    pub fn shorten(&mut self) {
+        let whole = self.load.executor.duration();
+        if whole > QUICK_LOAD {
+            let factor = QUICK_LOAD.as_secs_f64() / whole.as_secs_f64();
+            self.load.executor.scale_time(factor);
+            let warm_up = self.load.warm_up.mul_f64(factor);
+            self.load.warm_up = warm_up.min(self.load.executor.duration().mul_f64(QUICK_WARM_UP));
+        }
+        if let Some(capacity) = &mut self.capacity {
+            capacity.step_hold = capacity.step_hold.min(QUICK_STEP);
+            capacity.step_warm_up = capacity.step_warm_up.min(QUICK_STEP);
+            capacity.time_box = capacity.time_box.min(QUICK_SEARCH);
+            capacity.confirm = false;
+            if let Ok(resolution) = Ratio::new(QUICK_RESOLUTION.max(capacity.resolution.get())) {
+                capacity.resolution = resolution;
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 mod capacity;
+mod claims;
 mod comparison;
 mod criteria;
 mod journey;

@@ -4,6 +4,7 @@ mod address;
 mod at;
 mod capacity;
 mod classconnect;
+mod compare;
 mod criteria;
 mod distribution;
 mod journey;
@@ -27,7 +28,7 @@ use self::journey::{NAME_RULE, Shared, is_name};
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Condition, Journey, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{Comparison, Condition, Journey, Plan, StepInfo, Target, TargetKind, Variables};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -154,6 +155,30 @@ pub(super) fn lower(
     // The last of all: its defaults follow from the rest of the plan.
     plan.capacity = capacity::resolve(&capacity?, &plan, at.key("capacity"), diagnostics);
     diagnostics.is_empty().then_some(plan)
+}
+
+/// Lowers what a scenario says of a comparison, given its plan; `None` when it says nothing, or has mistakes.
+pub(super) fn comparison(files: &Files, plan: &Plan, diagnostics: &mut Diagnostics) -> Option<Comparison> {
+    let at = At::root(&files.scenario.root).key("compare");
+    let section = files.scenario.file.compare.as_ref()?;
+    compare::lower(section, plan, at, diagnostics)
+}
+
+/// Checks a plan that is to be an arm of a comparison: both arms must be measured over the same load.
+pub(super) fn check_arm(files: &Files, plan: &Plan, diagnostics: &mut Diagnostics) {
+    let at = At::root(&files.scenario.root).key("rollback");
+    if plan
+        .criteria
+        .rollback
+        .as_ref()
+        .is_some_and(|rollback| rollback.stop_load)
+    {
+        diagnostics.push(
+            at.key_span(),
+            "a rollback threshold would end the load of one arm early, and the two could not be compared: write \
+             stop_load = false in `[rollback]`, or leave the section out",
+        );
+    }
 }
 
 /// The reference server always has a mock; another target has one when the scenario asks for it.

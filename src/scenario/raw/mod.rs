@@ -6,6 +6,7 @@
 
 mod capacity;
 mod classconnect;
+mod compare;
 mod criteria;
 mod journey;
 mod load;
@@ -14,6 +15,7 @@ mod text;
 
 pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
+pub(super) use compare::{ArmFile, ClaimFile, CompareFile};
 pub(super) use criteria::{
     AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile, StepLimitsFile,
 };
@@ -62,4 +64,6 @@ pub(super) struct ScenarioFile {
     pub(super) rollback: Option<RollbackFile>,
     /// How `loadtest capacity` searches for the highest rate at which all targets hold. Default: all defaults.
     pub(super) capacity: Option<CapacityFile>,
+    /// Two arms of this scenario, run in interleaved pairs by `loadtest compare`; a run does not look at it.
+    pub(super) compare: Option<CompareFile>,
 }

@@ -1,6 +1,7 @@
 //! Scenarios from text to plan or to mistakes.
 
 mod capacity;
+mod compare;
 mod connections;
 mod mistakes;
 mod outside;
