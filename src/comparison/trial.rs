@@ -36,6 +36,8 @@ pub struct Capacity {
 /// What was run together. Of an unpaired comparison, each holds one run of one arm, or of each.
 #[derive(Debug, Clone, Default)]
 pub struct Pair {
+    /// The arm that ran first; `None` when they did not run in turn.
+    pub first: Option<Side>,
     pub trials: Sides<Option<Trial>>,
     pub capacities: Sides<Option<Capacity>>,
     /// What kept a run of the pair from taking place.

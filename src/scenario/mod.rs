@@ -186,14 +186,10 @@ impl<'a> Loader<'a> {
             seed: self.options.seed,
             cores: self.options.cores,
         };
-        let plan = lower::lower(&files, &surroundings, &mut self.diagnostics)?;
-        let comparison = match role {
-            Role::Run => lower::comparison(&files, &plan, &mut self.diagnostics),
-            Role::Arm => {
-                lower::check_arm(&files, &plan, &mut self.diagnostics);
-                None
-            }
-        };
+        let (plan, comparison) = lower::lower(&files, &surroundings, &mut self.diagnostics)?;
+        if role == Role::Arm {
+            lower::check_arm(&files, &plan, &mut self.diagnostics);
+        }
         Some((plan, comparison))
     }
 

@@ -4,9 +4,12 @@
 //! template, and the data that the script reads is JSON without a single `<`.
 
 mod chart;
+mod comparison;
 mod distribution;
 mod lanes;
 mod over_time;
+
+pub(super) use comparison::render as render_comparison;
 
 use askama::Template;
 use serde_json::{Map, Value};

@@ -24,10 +24,10 @@ pub(super) struct OverTime<'a> {
 /// The phases as bands behind charts and lanes.
 pub(super) fn phases(timeline: &Timeline) -> Vec<Band> {
     let span = span_s(timeline);
-    let band = |from: f64, to: f64, label, class| Band {
+    let band = |from: f64, to: f64, label: &'static str, class| Band {
         left: percent(from / span),
         width: percent((to - from).max(0.0) / span),
-        label,
+        label: label.into(),
         class,
     };
     let mut bands = vec![
@@ -226,13 +226,13 @@ impl<'a> OverTime<'a> {
             &self.axis,
             &[
                 Line {
-                    name: "requests",
+                    name: "requests".into(),
                     class: "volume",
                     filled: true,
                     values: self.per_second(&slices, |slice| slice.total),
                 },
                 Line {
-                    name: "failed",
+                    name: "failed".into(),
                     class: "failed",
                     filled: true,
                     values: self.per_second(&slices, |slice| slice.bad),
@@ -262,7 +262,7 @@ impl<'a> OverTime<'a> {
                 },
                 &self.axis,
                 &[Line {
-                    name: "new users",
+                    name: "new users".into(),
                     class: "volume",
                     filled: true,
                     values: self.per_second(&slices, |slice| slice.total),
@@ -308,13 +308,13 @@ impl<'a> OverTime<'a> {
                 &self.axis,
                 &[
                     Line {
-                        name: "turnaround",
+                        name: "turnaround".into(),
                         class: "p95",
                         filled: false,
                         values: p95(&turnaround),
                     },
                     Line {
-                        name: "server time",
+                        name: "server time".into(),
                         class: "p50",
                         filled: false,
                         values: p95(&own),
@@ -338,7 +338,7 @@ impl<'a> OverTime<'a> {
                 },
                 &self.axis,
                 &[Line {
-                    name: "p99",
+                    name: "p99".into(),
                     class: "p95",
                     filled: false,
                     values: slices.iter().map(|slice| slice.quantile_ms(0.99)).collect(),
@@ -358,7 +358,7 @@ fn quantiles(slices: &[Slice]) -> Vec<Line> {
     [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)]
         .into_iter()
         .map(|(name, quantile)| Line {
-            name,
+            name: name.into(),
             class: name,
             filled: false,
             values: slices.iter().map(|slice| slice.quantile_ms(quantile)).collect(),

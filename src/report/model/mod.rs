@@ -3,6 +3,7 @@
 //! The only place besides the scenario parser where types are written to and read from files. The records mirror the
 //! domain's types on purpose: the file's keys are a public contract, and must not change when a field is renamed.
 
+pub mod comparison;
 mod criteria;
 mod failure;
 mod generator;

@@ -8,7 +8,7 @@ use super::at::{At, parse, positive_duration_or};
 use super::journey::{NAME_RULE, is_name};
 use super::limit::split_comparator;
 use crate::plan::{
-    Arm, Band, Claim, ClaimTest, Comparison, Metric, Negligible, Override, Plan, RatioLimit, Side, Sides,
+    Arm, Band, Claim, ClaimTest, Comparison, Load, Metric, Negligible, Override, RatioLimit, Side, Sides,
     Statistic, Subject, Unit,
 };
 use crate::units::{Quantile, Ratio, parse_duration};
@@ -16,10 +16,10 @@ use crate::units::{Quantile, Ratio, parse_duration};
 /// The name of the claim's metric for the highest rate at which all targets hold.
 const CAPACITY: &str = "capacity";
 
-/// Lowers `[compare]` of a scenario whose plan is known.
+/// Lowers `[compare]`; `load` is the scenario's, when it could be read.
 pub(super) fn lower(
     file: &CompareFile,
-    plan: &Plan,
+    load: Option<&Load>,
     at: At<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Comparison> {
@@ -54,11 +54,11 @@ pub(super) fn lower(
             let at = at.key("claims");
             let lowered: Vec<Option<Claim>> = (0..)
                 .zip(claims)
-                .map(|(index, claim)| self::claim(claim, plan, at.item(index), diagnostics))
+                .map(|(index, claim)| self::claim(claim, load, at.item(index), diagnostics))
                 .collect();
             lowered.into_iter().collect::<Option<Vec<Claim>>>()
         }
-        None => Some(Claim::of_the_migration_plan(plan.capacity.is_some())),
+        None => Some(Claim::of_the_migration_plan(load.is_some_and(|load| load.executor.is_open()))),
     };
     Some(Comparison {
         pairs: file
@@ -133,7 +133,7 @@ fn settings(table: Option<&Map<String, Value>>) -> Vec<Override> {
 /// The keys of which a claim has exactly one kind.
 const KINDS: &str = "`ratio`, `not_worse_by`, `before` with `after`, or `not_measured`";
 
-fn claim(file: &ClaimFile, plan: &Plan, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Claim> {
+fn claim(file: &ClaimFile, load: Option<&Load>, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Claim> {
     let has_bands = file.before.is_some() || file.after.is_some();
     let kinds = [
         file.ratio.is_some(),
@@ -164,7 +164,7 @@ fn claim(file: &ClaimFile, plan: &Plan, at: At<'_>, diagnostics: &mut Diagnostic
     } else if has_bands {
         bands(file, at, diagnostics)
     } else if file.metric.as_deref() == Some(CAPACITY) {
-        capacity(file, plan, at, diagnostics)
+        capacity(file, load, at, diagnostics)
     } else {
         about_subject(file, at, diagnostics)
     }?;
@@ -238,13 +238,13 @@ fn parse_band(text: &str) -> Result<Band, String> {
     Ok(Band { from, to })
 }
 
-fn capacity(file: &ClaimFile, plan: &Plan, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<ClaimTest> {
-    if plan.capacity.is_none() {
+fn capacity(file: &ClaimFile, load: Option<&Load>, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<ClaimTest> {
+    if let Some(load) = load.filter(|load| !load.executor.is_open()) {
         diagnostics.push(
             at.key("metric").value_span(),
             format!(
                 "a capacity is searched for with arrival rates, and the executor `{}` has none",
-                plan.load.executor.name()
+                load.executor.name()
             ),
         );
         return None;

@@ -80,12 +80,12 @@ pub(super) fn targets_alone(
 /// Seed of a scenario that names none.
 const SEED: u64 = 1;
 
-/// Lowers the files to a plan, or leaves at least one mistake in `diagnostics`.
+/// Lowers the files to a plan and what they say of a comparison, or leaves at least one mistake in `diagnostics`.
 pub(super) fn lower(
     files: &Files,
     surroundings: &Surroundings<'_>,
     diagnostics: &mut Diagnostics,
-) -> Option<Plan> {
+) -> Option<(Plan, Option<Comparison>)> {
     let at = At::root(&files.scenario.root);
     let file = &files.scenario.file;
     if let Some(name) = &file.name
@@ -131,6 +131,10 @@ pub(super) fn lower(
     }
     let criteria = lower_criteria(files, at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
+    let comparison = file
+        .compare
+        .as_ref()
+        .and_then(|section| compare::lower(section, load.as_ref(), at.key("compare"), diagnostics));
     let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
     if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
         measurable::check(&criteria, &target.kind, has_mock, journeys, &steps, diagnostics);
@@ -154,14 +158,7 @@ pub(super) fn lower(
     };
     // The last of all: its defaults follow from the rest of the plan.
     plan.capacity = capacity::resolve(&capacity?, &plan, at.key("capacity"), diagnostics);
-    diagnostics.is_empty().then_some(plan)
-}
-
-/// Lowers what a scenario says of a comparison, given its plan; `None` when it says nothing, or has mistakes.
-pub(super) fn comparison(files: &Files, plan: &Plan, diagnostics: &mut Diagnostics) -> Option<Comparison> {
-    let at = At::root(&files.scenario.root).key("compare");
-    let section = files.scenario.file.compare.as_ref()?;
-    compare::lower(section, plan, at, diagnostics)
+    diagnostics.is_empty().then_some((plan, comparison))
 }
 
 /// Checks a plan that is to be an arm of a comparison: both arms must be measured over the same load.

@@ -184,7 +184,14 @@ fn claims_say_what_they_are_about() {
         .iter()
         .map(|(says, required)| format!("{says} | {required}"))
         .collect();
-    assert_snapshot!(text.join("\n"), @"");
+    assert_snapshot!(text.join("\n"), @"
+    throughput +200 % | ratio of capacities ≥ 3×
+    db_query_time mean: ratio ≤ 0.4× | db_query_time mean: ratio ≤ 0.4×
+    response time 200ms to 800ms before, 50ms to 150ms after | response time 200ms to 800ms before, 50ms to 150ms after
+    realtime_latency p99: at most 5% worse, or by less than 2ms | realtime_latency p99: at most 5% worse, or by less than 2ms
+    error_rate: at most 10% worse, or by less than 0.1% | error_rate: at most 10% worse, or by less than 0.1%
+    tickets −50 % | –
+    ");
     let last = &loaded.comparison.claims[5].test;
     assert_eq!(
         last,
