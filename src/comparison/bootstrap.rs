@@ -11,6 +11,14 @@ use crate::sla::correlation_length;
 
 /// Resamples of one interval.
 pub const REPLICATES: u64 = 1_000;
+
+/// How replicates are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resampling {
+    /// Decides what is drawn.
+    pub chance: Chance,
+    pub replicates: u64,
+}
 /// Of fewer seconds nothing can be drawn that would tell anything.
 const SECONDS_MIN: usize = 5;
 /// A block is at most this part of the run, so that there are several to draw.
@@ -72,24 +80,29 @@ pub(super) fn ratio_within(
     candidate: &Tape,
     figure: Figure,
     axis: &Axis,
-    chance: Chance,
+    resampling: Resampling,
 ) -> Option<Interval> {
     let ratio =
         |baseline: &Sum, candidate: &Sum| Some(candidate.read(figure, axis)? / baseline.read(figure, axis)?);
-    within(&[baseline, candidate], axis, chance, |sums| {
+    within(&[baseline, candidate], axis, resampling, |sums| {
         ratio(&sums[0], &sums[1])
     })
 }
 
 /// A figure of one run with the same interval.
-pub(super) fn value_within(tape: &Tape, figure: Figure, axis: &Axis, chance: Chance) -> Option<Interval> {
-    within(&[tape], axis, chance, |sums| sums[0].read(figure, axis))
+pub(super) fn value_within(
+    tape: &Tape,
+    figure: Figure,
+    axis: &Axis,
+    resampling: Resampling,
+) -> Option<Interval> {
+    within(&[tape], axis, resampling, |sums| sums[0].read(figure, axis))
 }
 
 fn within(
     tapes: &[&Tape],
     axis: &Axis,
-    chance: Chance,
+    resampling: Resampling,
     read: impl Fn(&[Sum]) -> Option<f64>,
 ) -> Option<Interval> {
     if tapes.iter().any(|tape| tape.seconds() < SECONDS_MIN) {
@@ -102,8 +115,8 @@ fn within(
     let value = read(&sums)?;
     let blocks: Vec<usize> = tapes.iter().map(|tape| block_length(tape, axis)).collect();
     let mut replicates = Vec::new();
-    for replicate in 0..REPLICATES {
-        let mut draws = Draws::new(chance, replicate);
+    for replicate in 0..resampling.replicates {
+        let mut draws = Draws::new(resampling.chance, replicate);
         for ((tape, sum), block) in tapes.iter().zip(&mut sums).zip(&blocks) {
             sum.clear();
             resample(tape, *block, &mut draws, sum);
@@ -143,6 +156,13 @@ mod tests {
             .collect()
     }
 
+    fn drawn_by(seed: u64) -> Resampling {
+        Resampling {
+            chance: Chance::new(seed),
+            replicates: 400,
+        }
+    }
+
     fn scattered(second: u32) -> u32 {
         10_000 + Chance::new(9).bits(u64::from(second), Purpose::Resample, 1) as u32 % 10_000
     }
@@ -160,8 +180,7 @@ mod tests {
             slices(60, |second| 2 * scattered(second + 500)),
         ]);
         for figure in [Figure::Quantile(0.95), Figure::Mean] {
-            let interval =
-                |seed| ratio_within(&tapes[0], &tapes[1], figure, &axis, Chance::new(seed)).unwrap();
+            let interval = |seed| ratio_within(&tapes[0], &tapes[1], figure, &axis, drawn_by(seed)).unwrap();
             let found = interval(1);
             assert!(found.low <= found.value && found.value <= found.high, "{found:?}");
             assert!(
@@ -179,7 +198,7 @@ mod tests {
         let all = slices(200, scattered);
         let means: Vec<f64> = all.values().filter_map(Slice::mean_ms).collect();
         let (axis, tapes) = tapes(&[all]);
-        let found = value_within(&tapes[0], Figure::Mean, &axis, Chance::new(3)).unwrap();
+        let found = value_within(&tapes[0], Figure::Mean, &axis, drawn_by(3)).unwrap();
         let mean = means.iter().sum::<f64>() / 200.0;
         let squares: f64 = means.iter().map(|value| (value - mean).powi(2)).sum();
         let half = 1.96 * (squares / 199.0 / 200.0).sqrt();
@@ -204,7 +223,7 @@ mod tests {
         );
         assert!(block_length(&tapes[1], &axis) <= 60);
         let widths = [0, 1].map(|index| {
-            let found = value_within(&tapes[index], Figure::Mean, &axis, Chance::new(3)).unwrap();
+            let found = value_within(&tapes[index], Figure::Mean, &axis, drawn_by(3)).unwrap();
             (found.high - found.low) / found.value
         });
         assert!(widths[1] > widths[0]);
@@ -213,8 +232,8 @@ mod tests {
     #[test]
     fn too_short_a_run_has_no_interval() {
         let (axis, tapes) = tapes(&[slices(4, scattered)]);
-        assert_eq!(value_within(&tapes[0], Figure::Mean, &axis, Chance::new(1)), None);
+        assert_eq!(value_within(&tapes[0], Figure::Mean, &axis, drawn_by(1)), None);
         let none = Tape::default();
-        assert_eq!(value_within(&none, Figure::Mean, &axis, Chance::new(1)), None);
+        assert_eq!(value_within(&none, Figure::Mean, &axis, drawn_by(1)), None);
     }
 }

@@ -1,11 +1,11 @@
 //! The whole comparison: runs and claims in, verdict and reasons out.
 
+use super::bootstrap::Resampling;
 use super::claim::{ClaimFinding, Court};
 use super::figures::{FigureRow, figures};
 use super::measure::Usable;
 use super::shift::{Runs, Shift, cliffs_delta, shift};
 use super::trial::{Pair, Trial};
-use crate::chance::Chance;
 use crate::metrics::{Audit, SeriesKind, Slice};
 use crate::plan::{Claim, ClaimTest, Side, Sides, Unit};
 use crate::sla::wording::counted;
@@ -20,8 +20,8 @@ pub struct Case {
     pub paired: bool,
     pub pairs: Vec<Pair>,
     pub claims: Vec<Claim>,
-    /// Decides which seconds the bootstrap draws.
-    pub chance: Chance,
+    /// How intervals of a single pair, and of the shift function, are resampled.
+    pub resampling: Resampling,
     /// How much runs of one system differ (standard deviation of the logarithm), when that is known.
     pub run_to_run: Option<f64>,
     /// Whether the runs were shortened, so that nothing but what was observed may be said.
@@ -57,7 +57,7 @@ impl Case {
         let usable = Usable {
             trials: self.usable_trials(&left_out),
             paired: self.paired,
-            chance: self.chance,
+            resampling: self.resampling,
             run_to_run: self.run_to_run,
             observed_only: self.observed_only,
         };
@@ -91,7 +91,7 @@ impl Case {
             figures: figures(&usable),
             delta: cliffs_delta(&responses.baseline, &responses.candidate),
             responses,
-            shift: shift(&runs, self.paired, self.chance),
+            shift: shift(&runs, self.paired, self.resampling),
             runs: usable.counts(),
             left_out,
         }

@@ -1,10 +1,9 @@
 //! A figure of both arms, its ratio, and how sure that is.
 
-use super::bootstrap::{ratio_within, value_within};
+use super::bootstrap::{Resampling, ratio_within, value_within};
 use super::interval::{Interval, of_geometric_mean, of_single_pair, unpaired};
 use super::tape::{Axis, Figure, Tape};
 use super::trial::Trial;
-use crate::chance::Chance;
 use crate::metrics::SeriesKind;
 use crate::plan::{Side, Sides, Statistic, Subject};
 
@@ -20,7 +19,7 @@ pub(super) struct Usable<'a> {
     pub(super) trials: Sides<Vec<&'a Trial>>,
     /// Whether the n-th runs of both arms belong together.
     pub(super) paired: bool,
-    pub(super) chance: Chance,
+    pub(super) resampling: Resampling,
     /// How much runs differ, when that is known.
     pub(super) run_to_run: Option<f64>,
     /// Whether nothing but what was observed may be said.
@@ -220,7 +219,7 @@ impl Usable<'_> {
         let seconds = trials.map(|trial| trial.seconds(kind));
         let axis = Axis::of(seconds.iter().flat_map(|seconds| seconds.values()));
         let tapes = seconds.as_ref().map(|seconds| Tape::of(seconds, &axis));
-        ratio_within(&tapes.baseline, &tapes.candidate, figure, &axis, self.chance)
+        ratio_within(&tapes.baseline, &tapes.candidate, figure, &axis, self.resampling)
     }
 
     /// A figure of one arm with its interval: over its runs, or within the only one.
@@ -243,7 +242,7 @@ impl Usable<'_> {
             Quantity::Series(kind, figure) => {
                 let seconds = trial.seconds(kind);
                 let axis = Axis::of(seconds.values());
-                value_within(&Tape::of(&seconds, &axis), figure, &axis, self.chance)
+                value_within(&Tape::of(&seconds, &axis), figure, &axis, self.resampling)
             }
             Quantity::QueryTimePerJourney => None,
         });

@@ -11,6 +11,8 @@ mod capacities;
 mod case;
 mod claim;
 mod figures;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod interval;
 mod measure;
 mod shares;
@@ -22,7 +24,7 @@ mod trial;
 pub mod wording;
 
 pub use bands::{BandShares, shares as band_shares};
-pub use bootstrap::REPLICATES;
+pub use bootstrap::{REPLICATES, Resampling};
 pub use case::{Case, Outcome};
 pub use claim::ClaimFinding;
 pub use figures::FigureRow;

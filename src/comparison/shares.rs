@@ -73,7 +73,8 @@ impl Court<'_> {
                 Status::Inconclusive
             };
             let mut sentence = format!(
-                "Nothing of the candidate failed ({counts}; {}): its {what} is at most {at_most} with 95 % confidence.",
+                "Nothing failed in {} ({counts}; {}): its {what} is at most {at_most} with 95 % confidence.",
+                self.name(Side::Candidate),
                 basis.words()
             );
             if !basis.knows_runs() {

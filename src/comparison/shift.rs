@@ -7,9 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::bootstrap::{Draws, REPLICATES, block_length, resample};
+use super::bootstrap::{Draws, Resampling, block_length, resample};
 use super::tape::{Axis, Sum, Tape};
-use crate::chance::Chance;
 use crate::metrics::Slice;
 use crate::plan::Sides;
 
@@ -31,6 +30,7 @@ pub struct Shift {
     pub across_runs: bool,
     /// Longest block of consecutive seconds that was drawn.
     pub block_s: usize,
+    pub replicates: u64,
 }
 
 /// The shift at one quantile, in milliseconds. A quantile that falls on a failed event is infinite.
@@ -63,7 +63,7 @@ type Quantiles = [f64; QUANTILES.len()];
 
 /// The shift from the baseline's runs to the candidate's. Of `paired` runs the n-th of each arm belong together. `None`
 /// when an arm has no events.
-pub(super) fn shift(runs: &Sides<Runs>, paired: bool, chance: Chance) -> Option<Shift> {
+pub(super) fn shift(runs: &Sides<Runs>, paired: bool, resampling: Resampling) -> Option<Shift> {
     let axis = Axis::of(runs.iter().flatten().flat_map(BTreeMap::values));
     let tapes = runs
         .as_ref()
@@ -100,9 +100,9 @@ pub(super) fn shift(runs: &Sides<Runs>, paired: bool, chance: Chance) -> Option<
     }
     let events = sums.as_ref().map(Sum::total);
     let measured = material.quantiles(&sums);
-    let deviations: Vec<Quantiles> = (0..REPLICATES)
+    let deviations: Vec<Quantiles> = (0..resampling.replicates)
         .map(|replicate| {
-            let drawn = material.replicate(&mut Draws::new(chance, replicate), &mut sums);
+            let drawn = material.replicate(&mut Draws::new(resampling.chance, replicate), &mut sums);
             std::array::from_fn(|at| {
                 (drawn.candidate[at] - drawn.baseline[at]) - (measured.candidate[at] - measured.baseline[at])
             })
@@ -132,6 +132,7 @@ pub(super) fn shift(runs: &Sides<Runs>, paired: bool, chance: Chance) -> Option<
         points: points.collect(),
         across_runs: material.across_runs,
         block_s: material.block_s_max,
+        replicates: resampling.replicates,
     })
 }
 
@@ -256,6 +257,7 @@ pub fn size_of(delta: f64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
     use proptest::prelude::*;
 
     fn slice(values: &[(u32, u64)], bad: u64) -> Slice {
@@ -304,6 +306,13 @@ mod tests {
         }
     }
 
+    fn drawn() -> Resampling {
+        Resampling {
+            chance: Chance::new(1),
+            replicates: 300,
+        }
+    }
+
     /// Runs of 40 s with 50 requests a second, with values that a hash scatters.
     fn runs(count: u64, base_us: u32, slower: impl Fn(u32) -> u32) -> Runs {
         let chance = Chance::new(5);
@@ -331,7 +340,7 @@ mod tests {
             candidate: runs(4, 100_000, |value| value + 30_000),
         };
         for paired in [true, false] {
-            let shift = shift(&both, paired, Chance::new(1)).unwrap();
+            let shift = shift(&both, paired, drawn()).unwrap();
             assert!(shift.across_runs);
             // 8 000 events do not carry p99.9.
             assert_eq!(shift.points.len(), 7);
@@ -353,7 +362,7 @@ mod tests {
                 |value| if value > 118_500 { value + 200_000 } else { value },
             ),
         };
-        let shift = shift(&both, true, Chance::new(1)).unwrap();
+        let shift = shift(&both, true, drawn()).unwrap();
         assert!(!shift.across_runs, "two runs are too few to be resampled");
         for point in &shift.points {
             let (low, high) = (point.low_ms.unwrap(), point.high_ms.unwrap());
@@ -375,7 +384,7 @@ mod tests {
             baseline: runs(1, 100_000, |value| value),
             candidate: failing,
         };
-        let shift = shift(&both, true, Chance::new(1)).unwrap();
+        let shift = shift(&both, true, drawn()).unwrap();
         let tail = shift.points.iter().find(|point| point.quantile == 0.9).unwrap();
         assert_eq!((tail.difference_ms, tail.low_ms), (None, None));
         assert!(tail.quantiles_ms.candidate.is_infinite());
@@ -383,6 +392,6 @@ mod tests {
             baseline: Vec::new(),
             candidate: runs(1, 1, |value| value),
         };
-        assert_eq!(super::shift(&none, true, Chance::new(1)), None);
+        assert_eq!(super::shift(&none, true, drawn()), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fixture::{case, pairs, trial};
 use super::interval::of_geometric_mean;
 use super::*;
 use crate::chance::{Chance, Purpose};
@@ -12,34 +13,6 @@ use crate::plan::{
 use crate::sla::fixture::{self, Trouble};
 use crate::sla::{Status, Verdict};
 use crate::units::{Quantile, Ratio};
-
-fn trial(label: &str, slower_ms: u64) -> Trial {
-    let run = fixture::run(Trouble {
-        slower: Duration::from_millis(slower_ms),
-        ..Trouble::default()
-    });
-    Trial {
-        label: label.to_owned(),
-        verdict: Verdict::Go,
-        invalid: Vec::new(),
-        arrivals_planned: run.context.arrivals_planned,
-        evidence: run.evidence,
-    }
-}
-
-/// Pairs whose runs are slower by so much.
-fn pairs(slower_ms: &[(u64, u64)]) -> Vec<Pair> {
-    slower_ms
-        .iter()
-        .map(|(before, after)| Pair {
-            trials: Sides {
-                baseline: Some(trial("a", *before)),
-                candidate: Some(trial("b", *after)),
-            },
-            ..Pair::default()
-        })
-        .collect()
-}
 
 fn p95(metric: Metric) -> Subject {
     Subject {
@@ -79,22 +52,6 @@ fn not_worse(metric: Metric) -> Claim {
         margin: Ratio::new(0.1).unwrap(),
         negligible,
     })
-}
-
-fn case(pairs: Vec<Pair>, claims: Vec<Claim>) -> Case {
-    Case {
-        arms: Sides {
-            baseline: "trigger".to_owned(),
-            candidate: "direct".to_owned(),
-        },
-        paired: true,
-        pairs,
-        claims,
-        chance: Chance::new(1),
-        run_to_run: None,
-        observed_only: false,
-        interrupted: false,
-    }
 }
 
 fn judged(pairs: Vec<Pair>, claim: Claim) -> (Outcome, ClaimFinding) {

@@ -96,7 +96,10 @@ fn claims(text: &mut String, record: &ComparisonRecord) {
     ];
     table(text, &head, &rows);
     for claim in view::claims(record) {
-        line(text, &format!("- **{}** {}", escape(&claim.says), escape(&claim.sentence)));
+        line(
+            text,
+            &format!("- **{}** {}", escape(&claim.says), escape(&claim.sentence)),
+        );
         for beside in &claim.beside {
             line(text, &format!("  - {}", escape(beside)));
         }
@@ -120,7 +123,15 @@ fn responses(text: &mut String, record: &ComparisonRecord) {
     if let Some(method) = view::shift_method(record) {
         let rows: Vec<Vec<String>> = view::shift(record)
             .into_iter()
-            .map(|row| vec![row.name, row.baseline, row.candidate, row.difference, row.interval])
+            .map(|row| {
+                vec![
+                    row.name,
+                    row.baseline,
+                    row.candidate,
+                    row.difference,
+                    row.interval,
+                ]
+            })
             .collect();
         let names = [&record.arms.baseline.name, &record.arms.candidate.name].map(|name| escape(name));
         let head = ["Quantile", &names[0], &names[1], "Difference", "95 % interval"];
@@ -136,7 +147,11 @@ fn figures(text: &mut String, record: &ComparisonRecord) {
         .map(|row| vec![row.name, row.baseline, row.candidate, row.ratio, row.interval])
         .collect();
     let names = [&record.arms.baseline.name, &record.arms.candidate.name].map(|name| escape(name));
-    table(text, &["Figure", &names[0], &names[1], "Ratio", "95 % interval"], &rows);
+    table(
+        text,
+        &["Figure", &names[0], &names[1], "Ratio", "95 % interval"],
+        &rows,
+    );
 }
 
 fn runs(text: &mut String, record: &ComparisonRecord) {
@@ -146,7 +161,16 @@ fn runs(text: &mut String, record: &ComparisonRecord) {
         .map(|row| {
             let [p50, p95, p99] = row.times;
             vec![
-                row.pair, row.arm, row.verdict, row.requests, row.failed, p50, p95, p99, row.query, row.capacity,
+                row.pair,
+                row.arm,
+                row.verdict,
+                row.requests,
+                row.failed,
+                p50,
+                p95,
+                p99,
+                row.query,
+                row.capacity,
                 row.folder,
             ]
         })
@@ -157,7 +181,10 @@ fn runs(text: &mut String, record: &ComparisonRecord) {
     table(text, &head, &rows);
     for pair in record.pairs.iter().filter(|pair| pair.left_out.is_some()) {
         let reason = pair.left_out.as_deref().unwrap_or_default();
-        line(text, &format!("- Pair {} is left out: {}", pair.number, escape(reason)));
+        line(
+            text,
+            &format!("- Pair {} is left out: {}", pair.number, escape(reason)),
+        );
     }
     text.push('\n');
 }

@@ -70,7 +70,13 @@ fn head(text: &mut String, record: &ComparisonRecord) {
     for arm in [baseline, candidate] {
         line(
             text,
-            &format!("  {}: {}, version {}; {}", arm.name, arm.target, arm.version, view::settings(arm)),
+            &format!(
+                "  {}: {}, version {}; {}",
+                arm.name,
+                arm.target,
+                arm.version,
+                view::settings(arm)
+            ),
         );
     }
     text.push('\n');
@@ -112,8 +118,16 @@ fn claims(text: &mut String, record: &ComparisonRecord) {
 
 fn responses(record: &ComparisonRecord) -> Vec<String> {
     let mut lines = vec![
-        format!("{}: {}", record.arms.baseline.name, view::responses(&record.responses.baseline)),
-        format!("{}: {}", record.arms.candidate.name, view::responses(&record.responses.candidate)),
+        format!(
+            "{}: {}",
+            record.arms.baseline.name,
+            view::responses(&record.responses.baseline)
+        ),
+        format!(
+            "{}: {}",
+            record.arms.candidate.name,
+            view::responses(&record.responses.candidate)
+        ),
     ];
     lines.extend(view::effect(record));
     lines
@@ -123,9 +137,15 @@ fn shift(record: &ComparisonRecord) -> Vec<String> {
     if record.shift.is_none() {
         return Vec::new();
     }
-    let rows = view::shift(record)
-        .into_iter()
-        .map(|row| [row.name, row.baseline, row.candidate, row.difference, row.interval]);
+    let rows = view::shift(record).into_iter().map(|row| {
+        [
+            row.name,
+            row.baseline,
+            row.candidate,
+            row.difference,
+            row.interval,
+        ]
+    });
     let head = [
         "",
         &record.arms.baseline.name,
@@ -159,7 +179,17 @@ fn runs(record: &ComparisonRecord) -> Vec<String> {
             row.verdict
         };
         [
-            row.pair, row.arm, verdict, row.requests, row.failed, p50, p95, p99, row.query, row.capacity, row.folder,
+            row.pair,
+            row.arm,
+            verdict,
+            row.requests,
+            row.failed,
+            p50,
+            p95,
+            p99,
+            row.query,
+            row.capacity,
+            row.folder,
         ]
     });
     let head = [

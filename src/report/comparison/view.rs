@@ -83,7 +83,11 @@ pub(in crate::report) fn banner(record: &ComparisonRecord) -> String {
 
 /// What a verdict rests on when that is less than several runs.
 pub(in crate::report) fn scope(record: &ComparisonRecord) -> Option<&'static str> {
-    let runs = record.responses.baseline.runs.min(record.responses.candidate.runs);
+    let runs = record
+        .responses
+        .baseline
+        .runs
+        .min(record.responses.candidate.runs);
     match (record.observed_only, runs) {
         (true, _) => Some("observed, one pair"),
         (false, 1) => Some("one pair"),
@@ -106,7 +110,9 @@ pub(in crate::report) fn meaning(record: &ComparisonRecord) -> &'static str {
 /// `5 of 5 pairs count, 31 minutes`.
 pub(in crate::report) fn extent(record: &ComparisonRecord) -> String {
     let runs = record.responses.baseline.runs;
-    let duration = format_duration(std::time::Duration::from_secs(record.duration_s.max(0.0).round() as u64));
+    let duration = format_duration(std::time::Duration::from_secs(
+        record.duration_s.max(0.0).round() as u64
+    ));
     if !record.course.paired {
         let candidate = record.responses.candidate.runs;
         return format!(
@@ -270,8 +276,9 @@ pub(in crate::report) fn effect(record: &ComparisonRecord) -> Option<String> {
     };
     Some(format!(
         "A request of {slower} takes longer than one of {faster} in {} of all comparisons (ties count half); Cliff's \
-         delta {delta:.2}, a {size} effect.",
-        quantity(share, Unit::Ratio)
+         delta {}, a {size} effect.",
+        quantity(share, Unit::Ratio),
+        format!("{delta:.2}").replace('-', "−")
     ))
 }
 
@@ -339,7 +346,11 @@ fn trial(record: &ComparisonRecord, pair: &PairRecord, side: Side) -> Option<Tri
         } else {
             dash()
         },
-        arm: if is_first { format!("{name} (first)") } else { name.clone() },
+        arm: if is_first {
+            format!("{name} (first)")
+        } else {
+            name.clone()
+        },
         verdict: of(|run| run.verdict.clone()),
         requests: of(|run| count(run.requests)),
         failed: of(|run| count(run.failed)),

@@ -237,7 +237,9 @@ impl Span {
         Self {
             bottom,
             top,
-            ticks: (0..=count).map(|index| bottom + f64::from(index) * step).collect(),
+            ticks: (0..=count)
+                .map(|index| bottom + f64::from(index) * step)
+                .collect(),
             step,
             is_logarithmic: false,
         }
@@ -247,7 +249,11 @@ impl Span {
         let positive = values.iter().copied().filter(|value| *value > 0.0);
         let lowest = positive.clone().fold(f64::INFINITY, f64::min);
         let highest = positive.fold(0.0, f64::max);
-        let (lowest, highest) = if highest > 0.0 { (lowest, highest) } else { (1.0, 10.0) };
+        let (lowest, highest) = if highest > 0.0 {
+            (lowest, highest)
+        } else {
+            (1.0, 10.0)
+        };
         let top = nice_step(highest * 1.05);
         let mut bottom = top;
         let mut ticks = vec![top];
@@ -304,8 +310,11 @@ impl Span {
 
     fn ribbon(&self, ribbon: &Ribbon, positions: &[f64]) -> PathMark {
         let mut area = String::new();
-        let places: Vec<(f64, Option<(f64, f64)>)> =
-            positions.iter().copied().zip(ribbon.ends.iter().copied()).collect();
+        let places: Vec<(f64, Option<(f64, f64)>)> = positions
+            .iter()
+            .copied()
+            .zip(ribbon.ends.iter().copied())
+            .collect();
         for stretch in places.split(|(_, ends)| ends.is_none()) {
             let corner = |(position, ends): &(f64, Option<(f64, f64)>), pick: fn((f64, f64)) -> f64| {
                 let value = ends.map_or(0.0, pick);
@@ -536,7 +545,10 @@ mod tests {
             .split('L')
             .map(|point| point.split_once(' ').unwrap().1.parse().unwrap())
             .collect();
-        assert!((heights[0] - heights[1] - (heights[1] - heights[2])).abs() < 0.2, "{heights:?}");
+        assert!(
+            (heights[0] - heights[1] - (heights[1] - heights[2])).abs() < 0.2,
+            "{heights:?}"
+        );
         assert_eq!(heights[3], 0.0);
         let labels: Vec<&str> = drawn.y_ticks.iter().map(|tick| tick.label.as_str()).collect();
         assert_eq!(labels, ["5", "10", "20", "50"]);

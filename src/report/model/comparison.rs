@@ -268,7 +268,8 @@ impl ComparisonRecord {
     /// The record of a comparison.
     pub fn new(facts: ComparisonFacts, case: &Case, outcome: &Outcome) -> Self {
         let bands = bands_of(case);
-        let responses = |side: Side| ResponsesRecord::of(side, case, outcome, bands.map(|bands| *bands.get(side)));
+        let responses =
+            |side: Side| ResponsesRecord::of(side, case, outcome, bands.map(|bands| *bands.get(side)));
         let pairs = (1..).zip(case.pairs.iter().zip(&outcome.left_out));
         Self {
             schema_version: COMPARISON_SCHEMA_VERSION,
@@ -394,15 +395,26 @@ impl From<&FigureRow> for FigureRecord {
 impl ResponsesRecord {
     fn of(side: Side, case: &Case, outcome: &Outcome, band: Option<Band>) -> Self {
         let slice = outcome.responses.get(side);
-        let trials = case.pairs.iter().filter_map(|pair| pair.trials.get(side).as_ref());
+        let trials = case
+            .pairs
+            .iter()
+            .filter_map(|pair| pair.trials.get(side).as_ref());
         let thresholds = trials.clone().next().map_or(&[] as &[u32], |trial| {
-            trial.evidence.measurements.thresholds.of_kind(SeriesKind::Response)
+            trial
+                .evidence
+                .measurements
+                .thresholds
+                .of_kind(SeriesKind::Response)
         });
         Self {
             runs: *outcome.runs.get(side),
             total: slice.total,
             failed: slice.bad,
-            buckets: slice.values.iter().map(|(bucket, count)| (*bucket, *count)).collect(),
+            buckets: slice
+                .values
+                .iter()
+                .map(|(bucket, count)| (*bucket, *count))
+                .collect(),
             shares: shares(slice, thresholds),
             band: band.and_then(|band| {
                 let found = band_shares(slice, thresholds, band)?;
@@ -440,7 +452,14 @@ fn shares(slice: &Slice, thresholds: &[u32]) -> Vec<ShareRecord> {
         above[3],
         slice.bad,
     ];
-    let labels = ["≤ 50 ms", "50–150 ms", "150–200 ms", "200–500 ms", "> 500 ms", "failed"];
+    let labels = [
+        "≤ 50 ms",
+        "50–150 ms",
+        "150–200 ms",
+        "200–500 ms",
+        "> 500 ms",
+        "failed",
+    ];
     labels
         .into_iter()
         .zip(counts)
@@ -477,7 +496,7 @@ impl From<&Shift> for ShiftRecord {
             points: points.collect(),
             across_runs: shift.across_runs,
             block_s: shift.block_s,
-            replicates: crate::comparison::REPLICATES,
+            replicates: shift.replicates,
         }
     }
 }

@@ -58,7 +58,9 @@ pub(super) fn lower(
                 .collect();
             lowered.into_iter().collect::<Option<Vec<Claim>>>()
         }
-        None => Some(Claim::of_the_migration_plan(load.is_some_and(|load| load.executor.is_open()))),
+        None => Some(Claim::of_the_migration_plan(
+            load.is_some_and(|load| load.executor.is_open()),
+        )),
     };
     Some(Comparison {
         pairs: file
@@ -238,7 +240,12 @@ fn parse_band(text: &str) -> Result<Band, String> {
     Ok(Band { from, to })
 }
 
-fn capacity(file: &ClaimFile, load: Option<&Load>, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<ClaimTest> {
+fn capacity(
+    file: &ClaimFile,
+    load: Option<&Load>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ClaimTest> {
     if let Some(load) = load.filter(|load| !load.executor.is_open()) {
         diagnostics.push(
             at.key("metric").value_span(),
@@ -294,6 +301,13 @@ fn subject(file: &ClaimFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Optio
         return None;
     };
     let Some(metric) = comparable().find(|metric| metric.key() == name) else {
+        if name == Metric::Throughput.key() {
+            let sentence = format!(
+                "the throughput of a run is the load that it was sent; what an arm can bear is its `{CAPACITY}`"
+            );
+            diagnostics.push(at.key("metric").value_span(), sentence);
+            return None;
+        }
         let mut sentence = format!("`{name}` is nothing that two arms are compared by");
         if let Some(meant) = nearest(name, names()) {
             sentence.push_str(&format!("; did you mean `{meant}`?"));

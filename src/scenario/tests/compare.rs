@@ -213,7 +213,51 @@ fn mistakes_in_a_comparison_are_told_at_once() {
                    [[compare.claims]]\nmetric = \"error_rate\"\n\
                    [[compare.claims]]\nmetric = \"error_rate\"\nratio = \"<= 1\"\nnot_worse_by = \"10%\"\n\
                    [[compare.claims]]\nnot_measured = \"no\"\n";
-    assert_snapshot!(refused(&with(section)), @"");
+    assert_snapshot!(refused(&with(section)), @r#"
+    s.toml:12:9: expected a number of 1 or more; found the number 0
+      12 | pairs = 0
+         |         ^
+    s.toml:13:12: "45" has no unit; write a number with its unit, such as "150ms", "2s" or "1m30s"
+      13 | time_box = "45"
+         |            ^^^^
+    s.toml:14:14: a share of 150% is outside 0% to 100%
+      14 | run_to_run = "150%"
+         |              ^^^^^^
+    s.toml:15:21: a name is made of letters, digits, `-` and `_`
+      15 | baseline = { name = "a b", set = { "load.rate" = "5/s" } }
+         |                     ^^^^^
+    s.toml:16:15: unknown key `sets` in `compare.candidate`; did you mean `set`? (known keys: `name`, `set`)
+      16 | candidate = { sets = {} }
+         |               ^^^^
+    s.toml:18:10: the throughput of a run is the load that it was sent; what an arm can bear is its `capacity`
+      18 | metric = "throughput"
+         |          ^^^^^^^^^^^^
+    s.toml:22:9: "0.4" is not a comparison with a ratio above zero; write for instance "<= 0.40" or ">= 3.0"
+      22 | ratio = "0.4"
+         |         ^^^^^
+    s.toml:24:10: `realtime_latenc` is nothing that two arms are compared by; did you mean `realtime_latency`? (possible: `response_time`, `error_rate`, `feedback_latency`, `realtime_latency`, `realtime_failures`, `webhook_processing`, `webhook_failures`, `result_turnaround`, `server_time`, `db_query_time`, `capacity`)
+      24 | metric = "realtime_latenc"
+         |          ^^^^^^^^^^^^^^^^^
+    s.toml:26:1: `after` is missing: both arms have a band, such as after = "50ms..150ms"
+      26 | [[compare.claims]]
+         | ^^^^^^^^^^^^^^^^^^
+    s.toml:28:10: "800ms..200ms" ends before it begins
+      28 | before = "800ms..200ms"
+         |          ^^^^^^^^^^^^^^
+    s.toml:31:1: `error_rate` is a share of events and has no statistics
+      31 | stat = "p95"
+         | ^^^^
+    s.toml:33:1: the claim says nothing that could be judged; give it `ratio`, `not_worse_by`, `before` with `after`, or `not_measured`
+      33 | [[compare.claims]]
+         | ^^^^^^^^^^^^^^^^^^
+    s.toml:35:1: the claim says several things; give it one of `ratio`, `not_worse_by`, `before` with `after`, or `not_measured`
+      35 | [[compare.claims]]
+         | ^^^^^^^^^^^^^^^^^^
+    s.toml:39:1: a claim that is not measured needs its words: says = "support tickets −50 %"
+      39 | [[compare.claims]]
+         | ^^^^^^^^^^^^^^^^^^
+    14 mistakes found
+    "#);
 }
 
 #[test]

@@ -22,7 +22,8 @@ fn slices(record: &ComparisonRecord) -> Option<Sides<Slice>> {
         baseline: record.responses.baseline.slice(),
         candidate: record.responses.candidate.slice(),
     };
-    slices.iter().all(|slice| slice.good() > 0).then_some(slices)
+    let all_have_some = slices.iter().all(|slice| slice.good() > 0);
+    all_have_some.then_some(slices)
 }
 
 /// The axis of time, from one moment to another, by its logarithm.
@@ -210,7 +211,8 @@ pub(super) fn percentiles(record: &ComparisonRecord) -> Option<Chart> {
         Words {
             id: "percentiles",
             title: "Percentiles".to_owned(),
-            caption: "From the moment a request was due; failed requests count as infinitely slow.".to_owned(),
+            caption: "From the moment a request was due; failed requests count as infinitely slow."
+                .to_owned(),
             y_unit: "ms, logarithmic",
         },
         &axis,
@@ -224,8 +226,14 @@ pub(super) fn percentiles(record: &ComparisonRecord) -> Option<Chart> {
 pub(super) fn shift(record: &ComparisonRecord) -> Option<Chart> {
     let shift = record.shift.as_ref().filter(|shift| !shift.points.is_empty())?;
     let count = shift.points.len();
-    let positions: Vec<f64> = (0..count).map(|index| (index as f64 + 0.5) / count as f64).collect();
-    let names: Vec<String> = shift.points.iter().map(|point| quantile_name(point.quantile)).collect();
+    let positions: Vec<f64> = (0..count)
+        .map(|index| (index as f64 + 0.5) / count as f64)
+        .collect();
+    let names: Vec<String> = shift
+        .points
+        .iter()
+        .map(|point| quantile_name(point.quantile))
+        .collect();
     let axis = Axis {
         ticks: positions
             .iter()
@@ -249,7 +257,11 @@ pub(super) fn shift(record: &ComparisonRecord) -> Option<Chart> {
     let ribbon = Ribbon {
         name: "95 % interval",
         class: "ribbon",
-        ends: shift.points.iter().map(|point| point.low_ms.zip(point.high_ms)).collect(),
+        ends: shift
+            .points
+            .iter()
+            .map(|point| point.low_ms.zip(point.high_ms))
+            .collect(),
     };
     let same = Limit {
         value: 0.0,
@@ -263,7 +275,9 @@ pub(super) fn shift(record: &ComparisonRecord) -> Option<Chart> {
         Words {
             id: "shift",
             title: "Where they differ".to_owned(),
-            caption: format!("{candidate} minus {baseline} at each percentile; below zero, {candidate} is faster."),
+            caption: format!(
+                "{candidate} minus {baseline} at each percentile; below zero, {candidate} is faster."
+            ),
             y_unit: "ms",
         },
         &axis,

@@ -48,7 +48,10 @@ pub(super) fn forest(record: &ComparisonRecord) -> Option<Forest> {
     }
     let (mut low, mut high) = RANGE_LEAST;
     for (_, interval, limit, _) in &rows {
-        for value in [interval.low, interval.value, interval.high].into_iter().chain(*limit) {
+        for value in [interval.low, interval.value, interval.high]
+            .into_iter()
+            .chain(*limit)
+        {
             if value > 0.0 && value.is_finite() {
                 low = low.min(value / 1.3).max(RANGE_MOST.0);
                 high = high.max(value * 1.3).min(RANGE_MOST.1);
@@ -90,7 +93,11 @@ fn limit(required: &str) -> Option<f64> {
 
 /// Ticks at 1, 2, 5, 10, …, thinned out on a long axis.
 fn ticks(low: f64, high: f64, place: impl Fn(f64) -> f64) -> Vec<Tick> {
-    let factors: &[f64] = if high / low > 100.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let factors: &[f64] = if high / low > 100.0 {
+        &[1.0]
+    } else {
+        &[1.0, 2.0, 5.0]
+    };
     (-3..=3)
         .flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power)))
         .filter(|value| (low..=high).contains(value))
@@ -109,7 +116,10 @@ mod tests {
     fn limits_are_read_as_they_are_written() {
         assert_eq!(limit("db_query_time mean: ratio ≤ 0.4×"), Some(0.4));
         assert_eq!(limit("ratio of capacities ≥ 3×"), Some(3.0));
-        assert_eq!(limit("response_time p95: at most 10% worse, or by less than 1ms"), Some(1.1));
+        assert_eq!(
+            limit("response_time p95: at most 10% worse, or by less than 1ms"),
+            Some(1.1)
+        );
         assert_eq!(limit("0 lost, doubled or misdelivered"), None);
     }
 }

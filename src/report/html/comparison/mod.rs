@@ -195,12 +195,16 @@ fn arm(record: &ComparisonRecord, side: Side) -> Arm<'_> {
 fn stack(record: &ComparisonRecord, side: Side) -> Stack {
     const CLASSES: [&str; 6] = ["band-1", "band-2", "band-3", "band-4", "band-5", "band-6"];
     let responses: &ResponsesRecord = record.responses.get(side);
-    let parts = responses.shares.iter().zip(CLASSES).map(|(part, class)| StackPart {
-        label: part.label.clone(),
-        class,
-        share: quantity(part.share, Unit::Ratio),
-        width: super::chart::percent(part.share),
-    });
+    let parts = responses
+        .shares
+        .iter()
+        .zip(CLASSES)
+        .map(|(part, class)| StackPart {
+            label: part.label.clone(),
+            class,
+            share: quantity(part.share, Unit::Ratio),
+            width: super::chart::percent(part.share),
+        });
     Stack {
         name: record.arms.get(side).name.clone(),
         class: side.key(),
