@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::action::ActionRun;
 use super::health::{HostStalls, NeverBegun, ProcessHealth, Punctuality};
 use super::measurements::Measurements;
 use crate::plan::Condition;
@@ -21,6 +22,8 @@ pub struct Evidence {
     pub hops: Vec<Hop>,
     /// What the window policies found, in order of detection.
     pub incidents: Vec<Incident>,
+    /// What the scenario did to its target, in the order of the plan.
+    pub actions: Vec<ActionRun>,
     pub interruption: Option<Interruption>,
 }
 

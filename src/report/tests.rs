@@ -29,6 +29,7 @@ pub(crate) fn facts() -> RunFacts {
         target: TargetRecord {
             description: "reference practice server, SQLite, direct architecture".to_owned(),
             version: "4f2a9c1".to_owned(),
+            notes: Vec::new(),
             built_in: true,
         },
         environment: EnvironmentRecord {

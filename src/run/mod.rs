@@ -1,5 +1,6 @@
 //! A run from start to end: [`run`] reads from top to bottom as the run happens.
 
+mod actions;
 mod collect;
 mod folder;
 mod host_watch;
@@ -23,6 +24,7 @@ use crate::plan::{Plan, StepKind};
 use crate::protocol::{ConnectError, Connector, Dialing};
 use crate::sla::{self, ExitCode, Judgement};
 use crate::target::{self, ControlError, StartError, Started};
+use actions::{Actions, Means};
 use collect::Collector;
 pub use folder::{FolderError, RunFolder};
 use host_watch::HostWatch;
@@ -61,6 +63,8 @@ pub struct RunResult {
     pub context: sla::Context,
     /// What was tested, in words.
     pub target: String,
+    /// What a reader must know of it, in sentences.
+    pub target_notes: Vec<String>,
     pub started_at: jiff::Timestamp,
 }
 
@@ -142,6 +146,7 @@ pub async fn run(
         progress.note("WARNING: the target's certificate is not verified (insecure = true in [target.tls])");
     }
     let target = started.endpoints.description.clone();
+    let target_notes = started.endpoints.notes.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
         let context = sla::Context::of(&plan, supervision.arrivals_planned);
@@ -151,6 +156,7 @@ pub async fn run(
             judgement,
             context,
             target: target.clone(),
+            target_notes: target_notes.clone(),
             started_at,
         }
     };
@@ -186,6 +192,9 @@ pub async fn run(
     };
     for child in started.children {
         child.stop(patience).await;
+    }
+    if let Some(database) = started.database {
+        database.remove().await;
     }
     Ok(result)
 }
@@ -265,12 +274,22 @@ impl Course<'_> {
             epoch,
         };
         let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
+        let means = Means {
+            probe: started.probe.clone(),
+            database: started.database.clone(),
+        };
+        let actions = Actions::start(&plan.actions, clock, epoch, signal.clone(), means);
         let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
         let stop = switch.clone();
         let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)
-            .run(&mut collector, batches, &mut observations, &mut started.children)
+            .run(
+                &mut collector,
+                batches,
+                &mut observations,
+                actions,
+                &mut started.children,
+            )
             .await;
-        switch.stop(Stop::Now);
         collector.host.stop();
         // What the observer had under way when it was stopped is still to come.
         let last_observations = async {
@@ -359,6 +378,7 @@ fn evidence(
         audit,
         hops: hops.unwrap_or_default(),
         incidents: supervision.incidents.clone(),
+        actions: supervision.actions.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),
     }

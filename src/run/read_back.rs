@@ -196,7 +196,7 @@ fn collect<'a>(plan: &Plan, steps: &'a [Step], found: &mut HashMap<String, &'a S
                     found.insert(plan.step_name(request.id).to_owned(), submission);
                 }
             }
-            Step::Repeat { steps, .. } => collect(plan, steps, found),
+            Step::Repeat { steps, .. } | Step::Parallel { steps, .. } => collect(plan, steps, found),
             Step::Subscribe(_) | Step::Await(_) | Step::Think(_) => {}
         }
     }

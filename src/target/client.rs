@@ -49,9 +49,23 @@ impl OriginClient {
     /// # Errors
     /// A few words that say why there is no answer.
     pub(super) async fn get(&self, url: &str, headers: HeaderMap) -> Result<Answered, String> {
+        self.send(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// A few words that say why there is no answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answered, String> {
         let uri = Uri::try_from(url).map_err(|error| error.to_string())?;
-        let mut request = Request::new(Full::default());
-        *request.method_mut() = Method::GET;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         let exchange = async {

@@ -1,5 +1,6 @@
 //! From the files as written to the plan as meant. Every mistake is told; the plan is made only when there is none.
 
+mod actions;
 mod address;
 mod at;
 mod classconnect;
@@ -10,7 +11,9 @@ mod limit;
 mod load;
 mod measurable;
 mod realtime;
+mod postgres;
 mod request;
+mod request_line;
 mod target;
 mod transport;
 
@@ -104,6 +107,13 @@ pub(super) fn lower(
         transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
     }
 
+    let actions = actions::lower(
+        file.actions.as_deref(),
+        target.as_ref(),
+        load.as_ref(),
+        at.key("actions"),
+        diagnostics,
+    );
     let mut shared = Shared {
         given_names: given_names(files),
         diagnostics,
@@ -143,6 +153,7 @@ pub(super) fn lower(
         target: target?,
         classconnect: mock.map(|mock| mock.plan),
         load: load?,
+        actions: actions?,
         journeys: journeys?,
         steps,
         variables,
@@ -183,6 +194,7 @@ fn given_names(files: &Files) -> HashSet<String> {
                 StepFile::Await(step) => names.extend(step.name.clone()),
                 StepFile::Think(_) => {}
                 StepFile::Repeat(step) => collect(step.steps.as_deref().unwrap_or_default(), names),
+                StepFile::Parallel(step) => collect(step.steps.as_deref().unwrap_or_default(), names),
             }
         }
     }
