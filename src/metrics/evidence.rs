@@ -96,6 +96,8 @@ pub struct GeneratorHealth {
     pub frames_malformed: u64,
     /// Realtime sockets that closed before their user was done with them.
     pub sockets_lost: u64,
+    /// Channels that the server had lost and that their users joined again.
+    pub channels_rejoined: u64,
     /// Open files that this process was seen with at most; `None` where the system does not say.
     pub descriptors_peak: Option<u64>,
     /// Open files that this process may have.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Moment, RunClock, wall_clock_now};
-use crate::executor::{Stop, StopSwitch};
+use crate::executor::StopSwitch;
 use crate::metrics::{Audit, Evidence, GeneratorHealth, Hop, Interruption, Iterations, NeverBegun, Timeline};
 use crate::plan::{Plan, StepKind};
 use crate::protocol::{ConnectError, Connector, Dialing};
@@ -33,7 +33,7 @@ use limits::SocketLimits;
 pub use limits::SocketShortage;
 use progress::Progress;
 pub use progress::ProgressMode;
-use read_back::ReadBack;
+use read_back::{ReadBack, awaited};
 use supervise::{Supervision, Supervisor};
 use workers::WorkerPlan;
 
@@ -336,6 +336,7 @@ impl Course<'_> {
         let history = collector.history_path.clone();
         let ledger = started.mock.is_some().then_some(&collector.ledger);
         let read_back = ReadBack {
+            awaited: awaited(plan),
             plan,
             clock,
             probe: &started.probe,

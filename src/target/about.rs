@@ -88,8 +88,8 @@ fn notes_of(postgres: &Postgres) -> Vec<String> {
 /// The sentences that the server has about its own model.
 fn told(says: &Value) -> impl Iterator<Item = String> {
     let notes = says["notes"].as_array().map_or(&[][..], Vec::as_slice);
-    notes
-        .iter()
+    std::iter::once(&says["summary"])
+        .chain(notes)
         .filter_map(Value::as_str)
         .take(NOTES_MAX)
         .map(|note| note.chars().filter(|c| !c.is_control()).take(NOTE_LENGTH_MAX).collect())

@@ -36,10 +36,8 @@ pub(super) fn database(file: &TargetFile, at: At<'_>, diagnostics: &mut Diagnost
             refuse_without_postgres(file, at, diagnostics);
             return Some(Database::Sqlite);
         }
-        Named::ThrowAway => PostgresPlace::ThrowAway {
-            commit_delay: commit_delay?,
-        },
-        Named::At(url) => PostgresPlace::At(url),
+        Named::ThrowAway => commit_delay.map(|commit_delay| PostgresPlace::ThrowAway { commit_delay }),
+        Named::At(url) => Some(PostgresPlace::At(url)),
     };
     let architecture = architecture(file, at, diagnostics);
     let pool = match &file.pool {
@@ -51,7 +49,7 @@ pub(super) fn database(file: &TargetFile, at: At<'_>, diagnostics: &mut Diagnost
         None => Some(LegacyModel::default()),
     };
     Some(Database::Postgres(Postgres {
-        place,
+        place: place?,
         architecture: architecture?,
         realtime: file.realtime.map(|realtime| match realtime {
             RealtimeFile::Wal => RealtimeSource::WriteAheadLog,
@@ -191,11 +189,10 @@ fn lower_pool(file: &PoolFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Opt
         Some(text) => Some(positive_duration(Some(text), at.key("wait"), diagnostics)?),
         None => None,
     };
-    let connections = match file.connections {
-        Some(connections) => Some(u16::try_from(connections).ok()?),
-        None => None,
-    };
-    Some(ConnectionPool { connections, wait })
+    Some(ConnectionPool {
+        connections: file.connections.map(u16::try_from).transpose().ok()?,
+        wait,
+    })
 }
 
 /// The settings of the model by the names that the server has for them.

@@ -1,8 +1,11 @@
 //! Scenarios from text to plan or to mistakes.
 
+mod actions;
 mod connections;
 mod mistakes;
 mod outside;
+mod parallel;
+mod postgres;
 mod properties;
 mod shipped;
 
