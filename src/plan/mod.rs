@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 mod action;
+mod capacity;
 mod criteria;
 mod journey;
 mod load;
@@ -16,6 +17,7 @@ mod template;
 mod transport;
 
 pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
+pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,
@@ -54,6 +56,8 @@ pub struct Plan {
     pub variables: Variables,
     /// Targets, alerts and rollback thresholds.
     pub criteria: Criteria,
+    /// How the highest rate at which the targets hold is searched for; `None` for closed models, which have no rate.
+    pub capacity: Option<CapacityPlan>,
 }
 
 impl Plan {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use crate::clock::{Moment, RunClock};
 use crate::executor::{Stop, StopSignal};
@@ -30,56 +29,41 @@ pub(super) struct ActionNews {
 #[derive(Debug)]
 pub(super) struct Actions {
     news: mpsc::Receiver<ActionNews>,
-    task: JoinHandle<()>,
 }
 
 impl Actions {
     /// Carries the actions out, each at its time. Those whose time has not come when the load is stopped are not begun.
+    ///
+    /// They are carried out on a thread of their own, which must be started before the workers: the thread that keeps the
+    /// books then steps back behind them, and a database that is started again by it would be slower ever after.
+    ///
+    /// # Errors
+    /// When the thread or its runtime cannot be started.
     pub(super) fn start(
         actions: &[Action],
         clock: RunClock,
         epoch: Moment,
         stop: StopSignal,
         means: Means,
-    ) -> Self {
-        let doing = {
-            let stop = stop.clone();
-            move |deed: &Deed| means.carry_out(deed.clone(), clock, stop.clone())
-        };
-        Self::start_with(actions, clock, epoch, stop, doing)
-    }
-
-    fn start_with(
-        actions: &[Action],
-        clock: RunClock,
-        epoch: Moment,
-        stop: StopSignal,
-        doing: impl Fn(&Deed) -> Doing + Send + Sync + 'static,
-    ) -> Self {
-        // Each action has two pieces of news: there is always room for them, and nothing waits for who reads them.
-        let (sender, news) = mpsc::channel(2 * actions.len().max(1));
+    ) -> std::io::Result<Self> {
+        let (sender, news) = channel(actions);
+        if actions.is_empty() {
+            return Ok(Self { news });
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let actions = actions.to_vec();
-        let task = tokio::spawn(async move {
-            let each = actions.iter().enumerate().map(|(index, action)| {
-                let (mut stop, news, doing) = (stop.clone(), sender.clone(), &doing);
-                async move {
-                    let tell = async |ended| {
-                        let at = clock.now();
-                        // Nobody listens any more once the run was given up.
-                        let _ = news.send(ActionNews { index, at, ended }).await;
-                    };
-                    tokio::select! {
-                        biased;
-                        () = stop.reached(Stop::Load) => return,
-                        () = clock.sleep_until(epoch.plus(action.at)) => {}
-                    }
-                    tell(None).await;
-                    tell(Some(doing(&action.deed).await)).await;
-                }
-            });
-            join_all(each).await;
-        });
-        Self { news, task }
+        std::thread::Builder::new()
+            .name("actions".to_owned())
+            .spawn(move || {
+                let doing = |deed: &Deed| means.carry_out(deed.clone(), clock, stop.clone());
+                runtime.block_on(carry_out(&actions, clock, epoch, &stop, &sender, doing));
+                // Who hears that nothing more will come may remove the database.
+                drop(means);
+                drop(sender);
+            })?;
+        Ok(Self { news })
     }
 
     /// The next news; `None` when there is no more to come.
@@ -92,15 +76,48 @@ impl Actions {
         while let Some(news) = self.next().await {
             book.take(news);
         }
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the actions of the scenario broke off");
-        }
     }
+}
+
+/// Each action has two pieces of news: there is always room for them, and nothing waits for who reads them.
+fn channel(actions: &[Action]) -> (mpsc::Sender<ActionNews>, mpsc::Receiver<ActionNews>) {
+    mpsc::channel(2 * actions.len().max(1))
+}
+
+/// Carries out all actions; none waits for another.
+async fn carry_out(
+    actions: &[Action],
+    clock: RunClock,
+    epoch: Moment,
+    stop: &StopSignal,
+    news: &mpsc::Sender<ActionNews>,
+    doing: impl Fn(&Deed) -> Doing,
+) {
+    let doing = &doing;
+    let each = actions.iter().enumerate().map(|(index, action)| {
+        let mut stop = stop.clone();
+        async move {
+            let tell = async |ended| {
+                let at = clock.now();
+                // Nobody listens any more once the run was given up.
+                let _ = news.send(ActionNews { index, at, ended }).await;
+            };
+            tokio::select! {
+                biased;
+                () = stop.reached(Stop::Load) => return,
+                () = clock.sleep_until(epoch.plus(action.at)) => {}
+            }
+            tell(None).await;
+            tell(Some(doing(&action.deed).await)).await;
+        }
+    });
+    join_all(each).await;
 }
 
 /// What actions are carried out with.
 #[derive(Debug, Clone)]
 pub(super) struct Means {
+    /// A probe with connections of its own: those of another thread end with that thread's runtime.
     pub(super) probe: TargetProbe,
     /// The run's own database, when it has one.
     pub(super) database: Option<ThrowAwayDatabase>,
@@ -223,6 +240,14 @@ mod tests {
         }
     }
 
+    /// As a run starts them, but in the time of the test.
+    fn start(plan: &[Action], clock: RunClock, epoch: Moment, stop: StopSignal) -> Actions {
+        let (sender, news) = channel(plan);
+        let plan = plan.to_vec();
+        tokio::spawn(async move { carry_out(&plan, clock, epoch, &stop, &sender, lasting(clock)).await });
+        Actions { news }
+    }
+
     fn lasting(clock: RunClock) -> impl Fn(&Deed) -> Doing + Send + Sync + 'static {
         move |deed| {
             let Deed::StopDatabase(Outage { downtime, .. }) = *deed else {
@@ -251,7 +276,7 @@ mod tests {
         let epoch = clock.now().plus(Duration::from_secs(2));
         let plan = [outage(5, 20), outage(10, 1), outage(12, 13)];
         let (_switch, signal) = StopSwitch::new();
-        let actions = Actions::start_with(&plan, clock, epoch, signal, lasting(clock));
+        let actions = start(&plan, clock, epoch, signal);
         let mut book = ActionBook::new(&plan, epoch);
         actions.finish(&mut book).await;
         assert_eq!(
@@ -271,7 +296,7 @@ mod tests {
         let epoch = clock.now();
         let plan = [outage(5, 20), outage(30, 1)];
         let (switch, signal) = StopSwitch::new();
-        let mut actions = Actions::start_with(&plan, clock, epoch, signal, lasting(clock));
+        let mut actions = start(&plan, clock, epoch, signal);
         let mut book = ActionBook::new(&plan, epoch);
         let begun = actions.next().await.unwrap();
         assert_eq!(book.take(begun).unwrap(), "action: at 5");

@@ -1,6 +1,7 @@
 //! A run from start to end: [`run`] reads from top to bottom as the run happens.
 
 mod actions;
+mod apart;
 mod collect;
 mod folder;
 mod host_watch;
@@ -25,6 +26,7 @@ use crate::protocol::{ConnectError, Connector, Dialing};
 use crate::sla::{self, ExitCode, Judgement};
 use crate::target::{self, ControlError, StartError, Started};
 use actions::{Actions, Means};
+pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
 pub use folder::{FolderError, RunFolder};
 use host_watch::HostWatch;
@@ -273,12 +275,13 @@ impl Course<'_> {
             clock,
             epoch,
         };
-        let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
         let means = Means {
-            probe: started.probe.clone(),
+            probe: started.probe.apart(),
             database: started.database.clone(),
         };
-        let actions = Actions::start(&plan.actions, clock, epoch, signal.clone(), means);
+        let actions = Actions::start(&plan.actions, clock, epoch, signal.clone(), means)
+            .map_err(cannot_start)?;
+        let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
         let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
         let stop = switch.clone();
         let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)

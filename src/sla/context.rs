@@ -253,6 +253,7 @@ mod tests {
                 mode: JudgeMode::Observed,
                 ..fixture::criteria()
             },
+            capacity: None,
         }
     }
 

@@ -25,6 +25,7 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Asks one origin. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct OriginClient {
+    connector: Connector,
     client: Client<Dialer, Full<Bytes>>,
 }
 
@@ -40,8 +41,14 @@ impl OriginClient {
         let mut builder = Client::builder(TokioExecutor::new());
         builder.http2_only(connector.http_version() == HttpVersion::Http2);
         Self {
-            client: builder.build(Dialer(connector)),
+            client: builder.build(Dialer(connector.clone())),
+            connector,
         }
+    }
+
+    /// A client of the same origin with connections of its own.
+    pub(super) fn apart(&self) -> Self {
+        Self::new(self.connector.clone())
     }
 
     /// Sends a GET and reads the whole answer.

@@ -40,6 +40,14 @@ impl TargetProbe {
         }
     }
 
+    /// A probe with connections of its own, for another thread.
+    pub fn apart(&self) -> Self {
+        Self {
+            client: self.client.apart(),
+            ..self.clone()
+        }
+    }
+
     /// Asks whether the target is up.
     ///
     /// # Errors

@@ -44,21 +44,32 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    /// The first on `PATH` that is new enough, else the newest of the usual folders.
+    /// Those of the folder that was chosen; without a choice the first on `PATH` that are new enough, else the newest of
+    /// the usual folders.
     ///
     /// # Errors
     /// None is installed, or only ones that are too old.
-    pub(crate) async fn find() -> Result<Self, Error> {
+    pub(crate) async fn find(chosen: Option<&Path>) -> Result<Self, Error> {
+        if let Some(folder) = chosen {
+            return match Self::look(folder).await {
+                Some(found) if found.major() >= VERSION_MIN => Ok(found),
+                Some(found) => Err(too_old(&[found])),
+                None => Err(Error::NotInFolder {
+                    folder: folder.to_path_buf(),
+                }),
+            };
+        }
         let path = env::var_os("PATH").unwrap_or_default();
         Self::find_in(&path, &USUAL_FOLDERS).await
     }
 
+    /// Without a choice.
     async fn find_in(path: &OsStr, usual: &[&str]) -> Result<Self, Error> {
-        let mut too_old = Vec::new();
+        let mut too_old_ones = Vec::new();
         for folder in env::split_paths(path) {
             match Self::look(&folder).await {
                 Some(found) if found.major() >= VERSION_MIN => return Ok(found),
-                Some(found) => too_old.push(found),
+                Some(found) => too_old_ones.push(found),
                 None => {}
             }
         }
@@ -68,23 +79,17 @@ impl Binaries {
                 continue;
             };
             if found.major() < VERSION_MIN {
-                too_old.push(found);
+                too_old_ones.push(found);
             } else if best.as_ref().is_none_or(|best| best.major() < found.major()) {
                 best = Some(found);
             }
         }
         match best {
             Some(best) => Ok(best),
-            None if too_old.is_empty() => Err(Error::NoBinaries {
+            None if too_old_ones.is_empty() => Err(Error::NoBinaries {
                 looked: usual.join(", "),
             }),
-            None => Err(Error::TooOld {
-                found: too_old
-                    .iter()
-                    .map(|found| format!("{} in {}", found.version, found.folder.display()))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            }),
+            None => Err(too_old(&too_old_ones)),
         }
     }
 
@@ -142,6 +147,16 @@ impl Binaries {
         } else {
             PathBuf::from(name)
         }
+    }
+}
+
+fn too_old(found: &[Binaries]) -> Error {
+    let found: Vec<String> = found
+        .iter()
+        .map(|found| format!("{} in {}", found.version, found.folder.display()))
+        .collect();
+    Error::TooOld {
+        found: found.join(", "),
     }
 }
 

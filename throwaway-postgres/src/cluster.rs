@@ -50,7 +50,7 @@ impl Cluster {
     /// PostgreSQL 15 or newer is not installed, or it does not start; the error says what to do.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
         settings.check()?;
-        let binaries = Binaries::find().await?;
+        let binaries = Binaries::find(settings.binaries.as_deref()).await?;
         let user = ServerUser::choose().await?;
         folder::sweep(&user, &binaries.program("pg_ctl")).await;
         let password = random::password().map_err(Error::Password)?;

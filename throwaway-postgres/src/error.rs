@@ -18,6 +18,15 @@ pub enum Error {
         /// The usual folders of the distributions, where it was looked besides `PATH`.
         looked: String,
     },
+    /// The folder that was to be used holds no PostgreSQL.
+    #[error(
+        "cannot start PostgreSQL from {}: its server programs (initdb, pg_ctl, postgres) are not there, or do not run; name \
+         the folder of PostgreSQL {VERSION_MIN} or newer that holds them, or none to have it looked for", .folder.display()
+    )]
+    NotInFolder {
+        /// The folder that was named.
+        folder: PathBuf,
+    },
     /// Only versions older than the one that is needed are installed.
     #[error(
         "cannot start PostgreSQL: version {VERSION_MIN} or newer is needed, and {found} is all there is; install a newer one"

@@ -1,12 +1,15 @@
 //! The settings of the server: what a caller may choose, and what is always so.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use crate::Error;
 
 /// What can be chosen about a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The folder of the server programs to use; `None` looks on `PATH` and in the distributions' usual folders.
+    pub binaries: Option<PathBuf>,
     /// How many connections the server accepts, three of them for superusers only (PostgreSQL's own default: 100).
     pub max_connections: u32,
     /// Server settings (name, value) that go after the crate's own and so override them. The value is written as a
@@ -17,6 +20,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            binaries: None,
             max_connections: 100,
             extra: Vec::new(),
         }

@@ -5,6 +5,7 @@
 //! what must be there. The comments are the descriptions in the schema.
 
 mod action;
+mod capacity;
 mod classconnect;
 mod criteria;
 mod journey;
@@ -13,6 +14,7 @@ mod target;
 mod text;
 
 pub(super) use action::{ActionFile, OutageFile, StopModeFile};
+pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
 pub(super) use criteria::{
     AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile, StepLimitsFile,
@@ -27,7 +29,7 @@ pub(super) use target::{
     ArchitectureFile, EdgeBootFile, HttpVersionFile, LegacyFile, LegacyQueueFile, PoolFile, RealtimeFile,
     ServerFile, TargetFaults, TargetFile,
 };
-pub(super) use text::{DurationText, PercentText};
+pub(super) use text::{DurationText, PercentText, RateText};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -65,4 +67,6 @@ pub(super) struct ScenarioFile {
     pub(super) alerts: Option<AlertsFile>,
     /// Conditions whose breach within a window means "roll back".
     pub(super) rollback: Option<RollbackFile>,
+    /// How `loadtest capacity` searches for the highest rate at which all targets hold. Default: all defaults.
+    pub(super) capacity: Option<CapacityFile>,
 }

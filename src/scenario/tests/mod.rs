@@ -1,6 +1,7 @@
 //! Scenarios from text to plan or to mistakes.
 
 mod actions;
+mod capacity;
 mod connections;
 mod mistakes;
 mod outside;

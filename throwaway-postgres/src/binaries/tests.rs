@@ -1,3 +1,5 @@
+//! Finding the programs, in folders made up for it.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -113,4 +115,22 @@ async fn a_development_version_counts_by_its_major() {
     host.install("postgresql/19/bin", "19beta2");
     host.install("postgresql/18/bin", "18.1");
     assert_eq!(host.find().await.unwrap().version(), "19beta2");
+}
+
+#[tokio::test]
+async fn a_chosen_folder_is_used_and_nothing_else() {
+    let host = Host::new();
+    let chosen = host.install("mine", "16.2");
+    assert_eq!(Binaries::find(Some(&chosen)).await.unwrap().version(), "16.2");
+    let empty = host.root.path().join("empty");
+    let error = Binaries::find(Some(&empty)).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("cannot start PostgreSQL from {}: ", empty.display())),
+        "{error}"
+    );
+    let old = host.install("old", "14.1");
+    assert!(matches!(
+        Binaries::find(Some(&old)).await,
+        Err(Error::TooOld { .. })
+    ));
 }

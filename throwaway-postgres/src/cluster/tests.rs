@@ -1,3 +1,5 @@
+//! Real clusters: started, stopped, killed. Each takes a second or two.
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,6 +48,7 @@ async fn ask(connection: &mut sqlx::PgConnection, question: &'static str) -> Str
 #[tokio::test]
 async fn it_starts_serves_and_leaves_nothing() {
     let cluster = Cluster::start(Settings {
+        binaries: None,
         max_connections: 17,
         extra: vec![("application_name".to_owned(), "it's \\ me".to_owned())],
     })
@@ -209,7 +212,7 @@ async fn a_left_folder_with_the_number_of_another_process_costs_that_process_not
         std::os::unix::fs::chown(path.join("data"), Some(uid), Some(gid)).unwrap();
     }
     drop(folder);
-    folder::sweep(&user, &Binaries::find().await.unwrap().program("pg_ctl")).await;
+    folder::sweep(&user, &Binaries::find(None).await.unwrap().program("pg_ctl")).await;
     // Another test's start may be at it already; then it was skipped here.
     eventually("removal by the sweep", || !path.exists()).await;
     assert_eq!(bystander.try_wait().unwrap(), None, "it still runs");
