@@ -84,10 +84,12 @@ mod tests {
             body: Some(serde_json::json!({ "token": "hunter2" })),
         });
         assert_eq!(request.to_string(), "PUT /admin/v1/rollout");
-        let outage = |mode| Deed::StopDatabase(Outage {
-            downtime: Duration::from_secs(10),
-            mode,
-        });
+        let outage = |mode| {
+            Deed::StopDatabase(Outage {
+                downtime: Duration::from_secs(10),
+                mode,
+            })
+        };
         assert_eq!(outage(StopMode::Fast).to_string(), "stop the database for 10s");
         assert_eq!(
             outage(StopMode::Immediate).to_string(),

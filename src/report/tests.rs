@@ -415,7 +415,10 @@ fn what_was_done_to_the_target_is_shown_with_its_times_and_stored() {
         "too late: planned at 10 s, not begun",
     ];
     let text = render(Format::Text, &record).unwrap();
-    for line in lines.into_iter().chain(["The trigger architecture is a <model>."]) {
+    for line in lines
+        .into_iter()
+        .chain(["The trigger architecture is a <model>."])
+    {
         assert!(text.contains(line), "{line} is not in {text}");
     }
     let markdown = render(Format::Markdown, &record).unwrap();

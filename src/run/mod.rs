@@ -279,8 +279,8 @@ impl Course<'_> {
             probe: started.probe.apart(),
             database: started.database.clone(),
         };
-        let actions = Actions::start(&plan.actions, clock, epoch, signal.clone(), means)
-            .map_err(cannot_start)?;
+        let actions =
+            Actions::start(&plan.actions, clock, epoch, signal.clone(), means).map_err(cannot_start)?;
         let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
         let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
         let stop = switch.clone();

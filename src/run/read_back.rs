@@ -179,7 +179,12 @@ impl ReadBack<'_> {
 
 /// The requests whose results users wait for. Of several that are sent at once no single one is waited for.
 pub(super) fn awaited(plan: &Plan) -> BTreeSet<StepId> {
-    fn collect(steps: &[Step], at_once: bool, awaited: &mut BTreeSet<StepId>, several: &mut BTreeSet<StepId>) {
+    fn collect(
+        steps: &[Step],
+        at_once: bool,
+        awaited: &mut BTreeSet<StepId>,
+        several: &mut BTreeSet<StepId>,
+    ) {
         for step in steps {
             match step {
                 Step::Await(wait) => drop(awaited.insert(wait.trigger)),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::StepFailure;
 use super::inbox::{ExpectationPurpose, Inbox, Wanted};
-use super::{poll, subscribe};
 use super::render::{VariableValue, render};
 use super::session::{Session, Trigger};
+use super::{poll, subscribe};
 use crate::clock::Moment;
 use crate::metrics::{EventSample, HistoryRecord, ResultChannel, ResultRecord, Sample, SeriesKind};
 use crate::plan::{AwaitStep, Fallback};

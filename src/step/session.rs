@@ -164,7 +164,13 @@ impl Session {
         for (step, trigger) in firsts {
             // What comes of several is not the result of one.
             let submission = None;
-            self.set_trigger(step, Trigger { submission, ..trigger });
+            self.set_trigger(
+                step,
+                Trigger {
+                    submission,
+                    ..trigger
+                },
+            );
         }
     }
 

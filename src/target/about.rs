@@ -40,7 +40,10 @@ impl About {
             notes.extend(told(&says));
         }
         Self {
-            description: describe(&architecture(postgres.architecture), &database(postgres, own, &says)),
+            description: describe(
+                &architecture(postgres.architecture),
+                &database(postgres, own, &says),
+            ),
             notes,
         }
     }
@@ -55,13 +58,17 @@ fn architecture(architecture: Architecture) -> String {
         Architecture::Direct => "direct service calls".to_owned(),
         Architecture::Trigger => "the legacy trigger architecture, a model".to_owned(),
         Architecture::Rollout { direct_percent } => {
-            format!("{direct_percent} % direct service calls at the start, the others by the legacy triggers, a model")
+            format!(
+                "{direct_percent} % direct service calls at the start, the others by the legacy triggers, a model"
+            )
         }
     }
 }
 
 fn database(postgres: &Postgres, own: Option<&ThrowAwayDatabase>, says: &Value) -> String {
-    let version = own.map(ThrowAwayDatabase::version).or(says["database_version"].as_str());
+    let version = own
+        .map(ThrowAwayDatabase::version)
+        .or(says["database_version"].as_str());
     let version = version.map(|version| format!(" {version}")).unwrap_or_default();
     let whose = match postgres.place {
         PostgresPlace::ThrowAway { .. } => "a throw-away cluster",
@@ -92,5 +99,10 @@ fn told(says: &Value) -> impl Iterator<Item = String> {
         .chain(notes)
         .filter_map(Value::as_str)
         .take(NOTES_MAX)
-        .map(|note| note.chars().filter(|c| !c.is_control()).take(NOTE_LENGTH_MAX).collect())
+        .map(|note| {
+            note.chars()
+                .filter(|c| !c.is_control())
+                .take(NOTE_LENGTH_MAX)
+                .collect()
+        })
 }

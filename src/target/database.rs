@@ -29,10 +29,7 @@ impl ThrowAwayDatabase {
     ///
     /// # Errors
     /// When PostgreSQL is not installed, or does not start.
-    pub(super) async fn start(
-        pool_connections: Option<u16>,
-        commit_delay: Duration,
-    ) -> Result<Self, Error> {
+    pub(super) async fn start(pool_connections: Option<u16>, commit_delay: Duration) -> Result<Self, Error> {
         let pool = pool_connections.map_or(POOL_CONNECTIONS, u32::from);
         let mut settings = Settings {
             max_connections: pool + CONNECTIONS_BESIDES_POOL,
@@ -46,7 +43,9 @@ impl ThrowAwayDatabase {
             // waits for nobody, and so always.
             let micros = commit_delay.as_micros().to_string();
             settings.extra.push(("commit_delay".to_owned(), micros));
-            settings.extra.push(("commit_siblings".to_owned(), "0".to_owned()));
+            settings
+                .extra
+                .push(("commit_siblings".to_owned(), "0".to_owned()));
         }
         let cluster = Cluster::start(settings).await?;
         cluster.create_database(DATABASE).await?;

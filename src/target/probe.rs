@@ -123,7 +123,9 @@ impl TargetProbe {
             return Ok(format!("answered with status {status}"));
         }
         let said = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
-        let detail = ["detail", "title", "message"].iter().find_map(|key| said[*key].as_str());
+        let detail = ["detail", "title", "message"]
+            .iter()
+            .find_map(|key| said[*key].as_str());
         Err(match detail {
             Some(detail) => format!("{url} answered with status {status}: {detail}"),
             None => format!("{url} answered with status {status}"),
@@ -133,7 +135,11 @@ impl TargetProbe {
     /// What the target's operator is told at `path`; `None` when there is nothing, or not for this run.
     pub async fn ask_as_operator(&self, path: &str) -> Option<Value> {
         let headers = self.headers_with(Some(self.identities.operator_token()?)).ok()?;
-        let answer = self.client.get(&format!("{}{path}", self.base_url), headers).await.ok()?;
+        let answer = self
+            .client
+            .get(&format!("{}{path}", self.base_url), headers)
+            .await
+            .ok()?;
         answer
             .status
             .is_success()

@@ -28,7 +28,10 @@ pub(super) fn lower(
     let files = files.unwrap_or_default();
     let mut complete = !at.lost_items();
     if files.len() > ACTIONS_MAX {
-        diagnostics.push(at.key_span(), format!("a run takes at most {ACTIONS_MAX} actions"));
+        diagnostics.push(
+            at.key_span(),
+            format!("a run takes at most {ACTIONS_MAX} actions"),
+        );
         return None;
     }
     let mut actions: Vec<Action> = Vec::new();
@@ -65,7 +68,9 @@ fn action(
 ) -> Option<Action> {
     let begins = duration(file.at.as_ref(), at.key("at"), diagnostics);
     if let Some(name) = &file.name
-        && (name.trim().is_empty() || name.chars().count() > NAME_LENGTH_MAX || name.contains(char::is_control))
+        && (name.trim().is_empty()
+            || name.chars().count() > NAME_LENGTH_MAX
+            || name.contains(char::is_control))
     {
         diagnostics.push(
             at.key("name").value_span(),

@@ -99,7 +99,9 @@ fn check_host(url: &str, allow_hosts: &[String], at: At<'_>, diagnostics: &mut D
         return None;
     }
     let foreign = hosts.iter().find(|host| {
-        let is_allowed = allow_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
+        let is_allowed = allow_hosts
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(host));
         !is_on_this_machine(host) && !is_allowed
     });
     if let Some(host) = foreign {
@@ -243,7 +245,10 @@ fn commit_delay(
     at: At<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Duration> {
-    let text = file.faults.as_ref().and_then(|faults| faults.commit_delay.as_ref());
+    let text = file
+        .faults
+        .as_ref()
+        .and_then(|faults| faults.commit_delay.as_ref());
     let delay = duration_or(Duration::ZERO, text, at, "commit_delay", diagnostics)?;
     if text.is_some() && !matches!(named, None | Some(Named::ThrowAway)) {
         diagnostics.push(
@@ -269,10 +274,19 @@ mod tests {
     #[test]
     fn every_host_of_an_address_is_found() {
         for (url, hosts) in [
-            ("postgres://me:p%40ss@db.example.com:5432/app", vec!["db.example.com"]),
+            (
+                "postgres://me:p%40ss@db.example.com:5432/app",
+                vec!["db.example.com"],
+            ),
             ("postgres://[::1]:5432/app?sslmode=disable", vec!["::1"]),
-            ("postgresql:///app?host=%2Fvar%2Frun%2Fpostgresql", vec!["%2Fvar%2Frun%2Fpostgresql"]),
-            ("postgres://localhost/app?hostaddr=192.0.2.7", vec!["localhost", "192.0.2.7"]),
+            (
+                "postgresql:///app?host=%2Fvar%2Frun%2Fpostgresql",
+                vec!["%2Fvar%2Frun%2Fpostgresql"],
+            ),
+            (
+                "postgres://localhost/app?hostaddr=192.0.2.7",
+                vec!["localhost", "192.0.2.7"],
+            ),
             ("postgres:///app", vec![]),
         ] {
             assert_eq!(hosts_of(url), hosts, "{url}");
@@ -281,10 +295,21 @@ mod tests {
 
     #[test]
     fn sockets_and_loopback_are_this_machine() {
-        for host in ["localhost", "127.0.0.1", "::1", "/run/postgresql", "%2Frun%2Fpostgresql"] {
+        for host in [
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            "/run/postgresql",
+            "%2Frun%2Fpostgresql",
+        ] {
             assert!(is_on_this_machine(host), "{host}");
         }
-        for host in ["db", "127.0.0.1.example.com", "192.0.2.7", "localhost.example.com"] {
+        for host in [
+            "db",
+            "127.0.0.1.example.com",
+            "192.0.2.7",
+            "localhost.example.com",
+        ] {
             assert!(!is_on_this_machine(host), "{host}");
         }
     }

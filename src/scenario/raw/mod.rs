@@ -21,8 +21,8 @@ pub(super) use criteria::{
 };
 pub(super) use journey::{
     AwaitStepFile, BindingFile, ChangeEventFile, EventFile, ExpectFile, FallbackFile, InitialReadFile,
-    JobKind, JourneyEntry, JourneyFile, ParallelStepFile, RequestStepFile, StatusFile, StepFile, SubmissionFile,
-    SubscribeStepFile,
+    JobKind, JourneyEntry, JourneyFile, ParallelStepFile, RequestStepFile, StatusFile, StepFile,
+    SubmissionFile, SubscribeStepFile,
 };
 pub(super) use load::{ArrivalsFile, ConnectionsFile, ExecutorFile, LoadFile, StageTarget};
 pub(super) use target::{

@@ -8,7 +8,9 @@ use super::*;
 use crate::plan::{Deed, Outage, StopMode};
 
 fn with_actions(database: &str, actions: &str) -> String {
-    format!("name = \"s\"\n[target]\nserver = \"reference\"\ndatabase = \"{database}\"\n{LOAD}{JOURNEY}{actions}")
+    format!(
+        "name = \"s\"\n[target]\nserver = \"reference\"\ndatabase = \"{database}\"\n{LOAD}{JOURNEY}{actions}"
+    )
 }
 
 #[test]
@@ -33,14 +35,28 @@ stop_database = "1s"
     let read: Vec<(u128, &str, String)> = plan
         .actions
         .iter()
-        .map(|action| (action.at.as_millis(), action.name.as_str(), action.deed.to_string()))
+        .map(|action| {
+            (
+                action.at.as_millis(),
+                action.name.as_str(),
+                action.deed.to_string(),
+            )
+        })
         .collect();
     let deed = |text: &str| text.to_owned();
     assert_eq!(
         read,
         [
-            (1_000, "the disk fails", deed("stop the database for 2s, as in a crash")),
-            (3_500, "stop the database for 1s", deed("stop the database for 1s")),
+            (
+                1_000,
+                "the disk fails",
+                deed("stop the database for 2s, as in a crash")
+            ),
+            (
+                3_500,
+                "stop the database for 1s",
+                deed("stop the database for 1s")
+            ),
             (4_000, "PUT /admin/v1/rollout", deed("PUT /admin/v1/rollout")),
         ]
     );
@@ -155,7 +171,10 @@ fn only_the_runs_own_database_can_be_stopped() {
     1 mistake found
     "#);
     let own = mistakes(&with_actions("postgres://me@localhost/app", outage));
-    assert!(own.contains("only the run's own database can be stopped"), "{own}");
+    assert!(
+        own.contains("only the run's own database can be stopped"),
+        "{own}"
+    );
     let remote = format!(
         "name = \"s\"\n[target]\nbase_url = \"http://127.0.0.1:1\"\n{LOAD}{JOURNEY}{outage}[[actions]]\nat = \"2s\"\nrequest = \"DELETE /cache\"\n"
     );

@@ -33,7 +33,10 @@ fn a_throw_away_cluster_is_one_word_and_takes_the_servers_defaults() {
         }
     );
     assert_eq!(plain.architecture, Architecture::Direct);
-    assert_eq!((plain.realtime, plain.pool.connections, plain.pool.wait), (None, None, None));
+    assert_eq!(
+        (plain.realtime, plain.pool.connections, plain.pool.wait),
+        (None, None, None)
+    );
     assert!(plain.legacy.settings.is_empty());
 }
 
@@ -77,7 +80,8 @@ faults = { commit_delay = "20ms" }"#,
         ]
     );
     // A comparison sets the architecture and leaves the model where it is.
-    let direct = postgres("database = \"postgres\"\narchitecture = \"direct\"\nlegacy = { queue = \"pg_net_0_20\" }");
+    let direct =
+        postgres("database = \"postgres\"\narchitecture = \"direct\"\nlegacy = { queue = \"pg_net_0_20\" }");
     assert_eq!(direct.architecture, Architecture::Direct);
 }
 
@@ -135,6 +139,39 @@ faults = { commit_delay = "1ms" }"#;
       9 | legacy = { queue = "pg_net" }
         |                    ^^^^^^^^
     5 mistakes found
+    "#
+    );
+    let remote = format!(
+        "name = \"s\"\n[target]\nbase_url = \"http://127.0.0.1:1\"\ndirect_percent = 5\npool = {{ connections = 3 }}\n{LOAD}{JOURNEY}"
+    );
+    assert_snapshot!(mistakes(&remote), @r"
+    s.toml:4:1: `direct_percent` is a setting of the reference server; it cannot be chosen for a target with `base_url`
+      4 | direct_percent = 5
+        | ^^^^^^^^^^^^^^
+    s.toml:5:1: `pool` is a setting of the reference server; it cannot be chosen for a target with `base_url`
+      5 | pool = { connections = 3 }
+        | ^^^^
+    2 mistakes found
+    ");
+}
+
+#[test]
+fn a_database_of_ones_own_must_be_on_an_allowed_host() {
+    let at = |url: &str, more: &str| mistakes(&target(&format!("database = \"{url}\"\n{more}")));
+    assert_eq!(at("postgres://me@localhost:5432/app", ""), "none");
+    assert_eq!(at("postgresql:///app?host=/run/postgresql", ""), "none");
+    assert_eq!(
+        at(
+            "postgres://me@db.example.com/app",
+            "allow_hosts = [\"db.example.com\"]"
+        ),
+        "none"
+    );
+    assert_snapshot!(at("postgres://me@db.example.com/app", ""), @r#"
+    s.toml:4:12: load is sent only to this machine unless the scenario allows it; if the owner of `db.example.com` agrees, add allow_hosts = ["db.example.com"] to `[target]`
+      4 | database = "postgres://me@db.example.com/app"
+        |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    1 mistake found
     "#);
     assert_snapshot!(at("postgres:///app", "faults = { commit_delay = \"5ms\" }"), @r#"
     s.toml:4:12: the address names no host; write "postgres://user@host:port/database"
@@ -155,7 +192,10 @@ fn the_password_of_a_database_comes_from_the_environment_and_is_shown_nowhere() 
     1 mistake found
     "#);
 
-    let environment = [("DATABASE_URL", "postgres://me:hunter2@localhost/app"), ("PW", "hunter2")];
+    let environment = [
+        ("DATABASE_URL", "postgres://me:hunter2@localhost/app"),
+        ("PW", "hunter2"),
+    ];
     for database in ["${DATABASE_URL}", "postgres://me:${PW}@localhost/app"] {
         let text = target(&format!("database = \"{database}\""));
         let loaded = load_files(&[("s.toml", &text)], &[], &environment).unwrap();
@@ -172,13 +212,17 @@ fn the_password_of_a_database_comes_from_the_environment_and_is_shown_nowhere() 
         };
         assert_eq!(url.expose(), "postgres://me:hunter2@localhost/app");
         // In the wrong place it is not shown either.
-        let wrong = text.replace("[load]", "[load]\nrat = \"${PW}\"").replace("localhost", "db");
+        let wrong = text
+            .replace("[load]", "[load]\nrat = \"${PW}\"")
+            .replace("localhost", "db");
         let told = load_files(&[("s.toml", &wrong)], &[], &environment).unwrap_err();
         assert!(!told.to_string().contains("hunter2"), "{told}");
     }
 
     let sets = [("target.database", "postgres://me:hunter2@localhost/app")];
-    let told = load_files(&[("s.toml", &target(""))], &sets, &[]).unwrap_err().to_string();
+    let told = load_files(&[("s.toml", &target(""))], &sets, &[])
+        .unwrap_err()
+        .to_string();
     assert!(!told.contains("hunter2"), "{told}");
     assert_snapshot!(told, @r"
     --set:1:1: `database` holds a secret, and command lines are visible to others; set it in the environment instead

@@ -45,7 +45,10 @@ fn all_done(actions: &[ActionRun]) -> String {
     if others == 0 {
         return match actions {
             [_] => "The scenario's only action was carried out.".to_owned(),
-            _ => format!("All {} of the scenario were carried out.", counted(done as u64, "action")),
+            _ => format!(
+                "All {} of the scenario were carried out.",
+                counted(done as u64, "action")
+            ),
         };
     }
     format!(
