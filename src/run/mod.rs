@@ -192,13 +192,18 @@ pub async fn run(
         Some(Interruption::Cut | Interruption::Killed) => CHILD_PATIENCE_CUT,
         Some(Interruption::Drained) | None => CHILD_PATIENCE,
     };
+    bring_down(started, patience).await;
+    Ok(result)
+}
+
+/// Ends what the run has started: the database last, because the server works with it to its end.
+async fn bring_down(started: Started, patience: Duration) {
     for child in started.children {
         child.stop(patience).await;
     }
     if let Some(database) = started.database {
         database.remove().await;
     }
-    Ok(result)
 }
 
 /// Starts the target and makes sure that it is up before any load is sent.

@@ -30,7 +30,7 @@ use self::journey::{NAME_RULE, Shared, is_name};
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Condition, Journey, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -125,19 +125,7 @@ pub(super) fn lower(
     };
     let journeys = lower_journeys(files, at, &mut shared);
     let (variables, steps, longest_await) = (shared.variables, shared.steps, shared.longest_await);
-    if let Some(load) = &load
-        && load.drain < longest_await
-    {
-        diagnostics.push(
-            at.key("load").key("drain").value_span(),
-            format!(
-                "the drain of {} is shorter than the longest wait for a result, {}: the last results would be counted \
-                 as lost",
-                format_duration(load.drain),
-                format_duration(longest_await)
-            ),
-        );
-    }
+    check_drain(load.as_ref(), longest_await, at, diagnostics);
     let criteria = lower_criteria(files, at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
     let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
@@ -165,6 +153,21 @@ pub(super) fn lower(
     // The last of all: its defaults follow from the rest of the plan.
     plan.capacity = capacity::resolve(&capacity?, &plan, at.key("capacity"), diagnostics);
     diagnostics.is_empty().then_some(plan)
+}
+
+/// A result that comes within its deadline must come within the run.
+fn check_drain(load: Option<&Load>, longest_await: Duration, at: At<'_>, diagnostics: &mut Diagnostics) {
+    let Some(load) = load.filter(|load| load.drain < longest_await) else {
+        return;
+    };
+    diagnostics.push(
+        at.key("load").key("drain").value_span(),
+        format!(
+            "the drain of {} is shorter than the longest wait for a result, {}: the last results would be counted as lost",
+            format_duration(load.drain),
+            format_duration(longest_await)
+        ),
+    );
 }
 
 /// The reference server always has a mock; another target has one when the scenario asks for it.

@@ -72,7 +72,7 @@ stop_database = "1s"
 }
 
 #[test]
-fn an_action_does_one_thing_that_somebody_can_notice() {
+fn an_action_is_one_that_somebody_can_notice() {
     let text = with_actions(
         "postgres",
         r#"[[actions]]
@@ -87,7 +87,27 @@ stop_database = { for = "500ms" }
 [[actions]]
 at = "4500ms"
 stop_database = "100ms"
-[[actions]]
+"#,
+    );
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:13:6: the load is over after 6s, so nobody would be there to notice this action
+      13 | at = "6s"
+         |      ^^^^
+    s.toml:17:17: the database would be back after 6s, when the load of 6s is over: nothing would show that the target recovers
+      17 | stop_database = "1s"
+         |                 ^^^^
+    s.toml:22:6: the database is stopped already by the action at 4s, and would be stopped again before it is back
+      22 | at = "4500ms"
+         |      ^^^^^^^^
+    3 mistakes found
+    "#);
+}
+
+#[test]
+fn an_action_does_one_thing() {
+    let text = with_actions(
+        "postgres",
+        r#"[[actions]]
 at = "1s"
 name = "\t"
 request = "FETCH x"
@@ -114,49 +134,40 @@ body = 5
 "#,
     );
     assert_snapshot!(mistakes(&text), @r#"
-    s.toml:13:6: the load is over after 6s, so nobody would be there to notice this action
-      13 | at = "6s"
-         |      ^^^^
-    s.toml:17:17: the database would be back after 6s, when the load of 6s is over: nothing would show that the target recovers
-      17 | stop_database = "1s"
-         |                 ^^^^
-    s.toml:22:6: the database is stopped already by the action at 4s, and would be stopped again before it is back
-      22 | at = "4500ms"
-         |      ^^^^^^^^
-    s.toml:26:8: the name of an action is a line of 1 to 80 characters
-      26 | name = "\t"
+    s.toml:14:8: the name of an action is a line of 1 to 80 characters
+      14 | name = "\t"
          |        ^^^^
-    s.toml:28:1: an action does one thing: `request` or `stop_database`, not both
-      28 | stop_database = "1s"
+    s.toml:16:1: an action does one thing: `request` or `stop_database`, not both
+      16 | stop_database = "1s"
          | ^^^^^^^^^^^^^
-    s.toml:29:1: the action does nothing: write `request` = "METHOD /path", or `stop_database` = "10s"
-      29 | [[actions]]
+    s.toml:17:1: the action does nothing: write `request` = "METHOD /path", or `stop_database` = "10s"
+      17 | [[actions]]
          | ^^^^^^^^^^^
-    s.toml:31:1: `at` is missing in `actions`
-      31 | [[actions]]
+    s.toml:19:1: `at` is missing in `actions`
+      19 | [[actions]]
          | ^^^^^^^^^^^
-    s.toml:32:11: a request begins with GET, POST, PUT, PATCH or DELETE, such as "GET /path"
-      32 | request = "FETCH x"
+    s.toml:20:11: a request begins with GET, POST, PUT, PATCH or DELETE, such as "GET /path"
+      20 | request = "FETCH x"
          |           ^^^^^^^^^
-    s.toml:32:11: the path after the method must begin with `/`, such as "GET /path"
-      32 | request = "FETCH x"
+    s.toml:20:11: the path after the method must begin with `/`, such as "GET /path"
+      20 | request = "FETCH x"
          |           ^^^^^^^^^
-    s.toml:35:11: an action belongs to no user, so it knows no placeholders such as `{{user_id}}`
-      35 | request = "GET /{{user_id}}"
+    s.toml:23:11: an action belongs to no user, so it knows no placeholders such as `{{user_id}}`
+      23 | request = "GET /{{user_id}}"
          |           ^^^^^^^^^^^^^^^^^^
-    s.toml:40:8: a GET request has no body
-      40 | body = 5
+    s.toml:28:8: a GET request has no body
+      28 | body = 5
          |        ^
-    s.toml:43:1: `for` is missing in `actions.stop_database`
-      43 | stop_database = { mode = "slow" }
+    s.toml:31:1: `for` is missing in `actions.stop_database`
+      31 | stop_database = { mode = "slow" }
          | ^^^^^^^^^^^^^
-    s.toml:43:26: expected one of "fast", "immediate"; found the text "slow"
-      43 | stop_database = { mode = "slow" }
+    s.toml:31:26: expected one of "fast", "immediate"; found the text "slow"
+      31 | stop_database = { mode = "slow" }
          |                          ^^^^^^
-    s.toml:46:17: expected a duration with its unit, such as "30s", or a table with `for` and `mode`; found the number 5
-      46 | stop_database = 5
+    s.toml:34:17: expected a duration with its unit, such as "30s", or a table with `for` and `mode`; found the number 5
+      34 | stop_database = 5
          |                 ^
-    14 mistakes found
+    11 mistakes found
     "#);
 }
 
