@@ -11,10 +11,13 @@ const DENIED: &str = "42501";
 
 const ROLE: &str = "classconnect_webhook";
 
+/// The owner of a column, by its name.
+type OwnerOf = fn(&str) -> Option<ColumnOwner>;
+
 #[tokio::test]
 async fn it_may_write_exactly_the_columns_that_the_webhook_owns() {
     let mut schema = two_users().await;
-    let owner_of: [(&str, fn(&str) -> Option<ColumnOwner>); 2] = [
+    let owner_of: [(&str, OwnerOf); 2] = [
         ("practice_sessions", session_column_owner),
         ("practice_attempts", attempt_column_owner),
     ];
