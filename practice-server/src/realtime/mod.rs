@@ -6,11 +6,13 @@
 //! what is on the wire; `registry` and `hub` connect changes with sockets, `session` holds the conversation
 //! on a socket, `socket` and `handshake` do the input and output.
 
+mod access;
 mod auth;
 mod binding;
 mod change;
 mod columns;
 mod commits;
+mod feed;
 mod filter;
 mod handshake;
 #[doc(hidden)]

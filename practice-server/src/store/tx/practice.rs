@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Backend, Draft, Tx};
-use crate::domain::{Attempt, AttemptId, Session, SessionId, Timestamp, UserId};
+use crate::domain::{Attempt, AttemptId, Session, SessionId, Timestamp};
 use crate::realtime::{Operation, Table};
 use crate::store::{StoreError, sqlite};
 
@@ -17,7 +17,6 @@ impl Tx<'_> {
         self.draft(
             Table::PracticeSessions,
             Operation::Insert,
-            &session.user_id,
             session.record(),
         );
         Ok(())
@@ -42,7 +41,6 @@ impl Tx<'_> {
         self.draft(
             Table::PracticeSessions,
             Operation::Update,
-            &session.user_id,
             session.record(),
         );
         Ok(())
@@ -67,7 +65,6 @@ impl Tx<'_> {
         self.draft(
             Table::PracticeAttempts,
             Operation::Insert,
-            &attempt.user_id,
             attempt.record(),
         );
         Ok(())
@@ -92,7 +89,6 @@ impl Tx<'_> {
         self.draft(
             Table::PracticeAttempts,
             Operation::Update,
-            &attempt.user_id,
             attempt.record(),
         );
         Ok(())
@@ -108,7 +104,7 @@ impl Tx<'_> {
         }
     }
 
-    fn draft(&mut self, table: Table, operation: Operation, owner: &UserId, record: Map<String, Value>) {
+    fn draft(&mut self, table: Table, operation: Operation, record: Map<String, Value>) {
         let old_record = (operation != Operation::Insert).then(|| {
             record
                 .get("id")
@@ -118,7 +114,6 @@ impl Tx<'_> {
         self.drafts.push(Draft {
             table,
             operation,
-            owner: owner.shared(),
             record,
             old_record,
         });

@@ -182,7 +182,6 @@ fn change(operation: Operation, table: Table, record: Value) -> Change {
     Change {
         table,
         operation,
-        owner: Arc::from(ALICE),
         record: if operation == Operation::Delete {
             None
         } else {
