@@ -156,7 +156,8 @@ impl Authenticator {
             .claims;
         if claims
             .get("iat")
-            .is_some_and(|issued| !issued.is_null() && !issued.is_number()) {
+            .is_some_and(|issued| !issued.is_null() && !issued.is_number())
+        {
             return Err(AuthError::Malformed);
         }
         let role = claims

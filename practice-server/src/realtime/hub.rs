@@ -216,7 +216,9 @@ impl Hub {
     /// A snapshot of the hub's gauges and counters.
     pub fn metrics(&self) -> HubMetrics {
         let state = *self.inner.state.borrow();
-        self.inner.counters.snapshot(*self.inner.sockets_open.borrow(), state)
+        self.inner
+            .counters
+            .snapshot(*self.inner.sockets_open.borrow(), state)
     }
 
     /// Refuses new sockets, closes the open ones ("going away") and returns when the last one is gone,

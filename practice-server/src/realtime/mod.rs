@@ -28,6 +28,7 @@ mod socket;
 
 pub use change::{Change, Operation, Table};
 pub use commits::{CommitMoments, InFlight};
+pub use feed::{Feed, FeedError, FeedMode, LiveFeed};
 pub use handshake::router;
 pub use hub::{Hub, HubConfig};
 pub use metrics::HubMetrics;

@@ -44,7 +44,10 @@ fn encode(change: &Change, columns: ColumnSet, value_bytes_max: Option<usize>) -
         columns,
         value_bytes_max,
     };
-    let columns = change.row().map(|values| row(values).columns()).unwrap_or_default();
+    let columns = change
+        .row()
+        .map(|values| row(values).columns())
+        .unwrap_or_default();
     let data = ChangeData {
         schema: "public",
         table: change.table.name(),

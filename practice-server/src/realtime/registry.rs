@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::access::{AccessRules, Rule, Verdict};
+use super::access::{AccessRules, Rule, Verdict, parse_uuid};
 use super::auth::{Identity, Role};
 use super::binding::{BindingId, Subscription};
 use super::change::{Change, Operation, Table};
@@ -226,7 +226,9 @@ impl Bucket {
             let value = Scalar::from_row(row.get(*name)?, column.column_type)?;
             self.entries.get(&Lookup::Value(column.name, value))
         });
-        let owner = rule.owner_column().and_then(|column| row.get(column.name)?.as_str());
+        let owner = rule
+            .owner_column()
+            .and_then(|column| row.get(column.name)?.as_str());
         let without_value: Vec<&Vec<Entry>> = match owner {
             Some(owner) => [Lookup::User(user_key(owner)), Lookup::Nameless]
                 .iter()
@@ -269,9 +271,9 @@ impl Lookup {
 
 /// A UUID has many spellings; users are found under one of them.
 fn user_key(id: &str) -> Arc<str> {
-    match Uuid::try_parse(id) {
-        Ok(uuid) => uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).into(),
-        Err(_) => id.into(),
+    match parse_uuid(id) {
+        Some(uuid) => Arc::from(&*uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
+        None => Arc::from(id),
     }
 }
 

@@ -14,13 +14,14 @@ use tokio::time::Instant;
 
 use super::auth::{AuthError, Identity};
 use super::binding::{Binding, BindingError, JoinConfig, Subscription, access_token};
-use super::hub::{Hub, JoinRequest, Membership};
 use super::hub::HubState;
+use super::hub::{Hub, JoinRequest, Membership};
 use super::outbox::{Delivery, Outbox};
 use super::protocol::{ClientMessage, PHOENIX_TOPIC, ServerMessage, TOPIC_PREFIX, Vsn};
 
 /// What clients are told when changes may have been missed.
-const INTERRUPTED: &str = "The change feed was interrupted and changes may have been missed: subscribe again and read the rows";
+const INTERRUPTED: &str =
+    "The change feed was interrupted and changes may have been missed: subscribe again and read the rows";
 
 /// The most channels one socket may join.
 const CHANNELS_MAX: usize = 100;

@@ -85,7 +85,9 @@ pub(crate) async fn read_rules(connection: &mut PgConnection) -> Result<AccessRu
         .await?;
     let mut rules = AccessRules::default();
     for row in rows {
-        if let (Some(table), Some(role)) = (Table::from_name(&row.table_name), Role::from_name(&row.role_name)) {
+        if let (Some(table), Some(role)) =
+            (Table::from_name(&row.table_name), Role::from_name(&row.role_name))
+        {
             rules.allow(table, role, row.access(table, usual));
         }
     }

@@ -126,7 +126,9 @@ fn tokens(expression: &str) -> Option<Vec<Token>> {
                 (Token::Name(name.to_owned()), after)
             }
             _ => {
-                let operator = ["->>", "::", "="].into_iter().find(|sign| rest.starts_with(sign))?;
+                let operator = ["->>", "::", "="]
+                    .into_iter()
+                    .find(|sign| rest.starts_with(sign))?;
                 (Token::Operator(operator), &rest[operator.len()..])
             }
         };

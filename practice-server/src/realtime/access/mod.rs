@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 pub(crate) use catalog::read_rules;
 pub(crate) use judge::{Judge, Question};
-pub(crate) use rule::{Claimed, Rule, Verdict, normal_uuid};
+pub(crate) use rule::{Claimed, Rule, Verdict, parse_uuid};
 
 use super::auth::Role;
 use super::change::{Operation, Table};

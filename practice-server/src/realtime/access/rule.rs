@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::realtime::auth::Identity;
 use crate::realtime::columns::Column;
@@ -104,10 +105,10 @@ impl Claimed {
         match (self, identity.claims.get(name)) {
             (_, None | Some(Value::Null)) => Known::Null,
             (Self::Claim(_), Some(Value::String(text))) => Known::Value(Cow::Borrowed(text)),
-            (Self::UserId, Some(Value::String(text))) => match normal_uuid(text) {
-                Some(uuid) => Known::Value(uuid),
-                // PostgreSQL reads more spellings of a UUID than this one.
-                None => Known::No,
+            (Self::UserId, Some(Value::String(text))) => match parse_uuid(text) {
+                Some(uuid) => Known::Value(Cow::Owned(uuid.hyphenated().to_string())),
+                // The function fails, and with it every policy that calls it.
+                None => Known::Null,
             },
             // The text of a number or of an object is PostgreSQL's own.
             (_, Some(_)) => Known::No,
@@ -115,22 +116,24 @@ impl Claimed {
     }
 }
 
-/// A UUID of the form 8-4-4-4-12 as PostgreSQL prints it: in small letters.
-pub(crate) fn normal_uuid(text: &str) -> Option<Cow<'_, str>> {
-    let hyphens = [8, 13, 18, 23];
-    let is_uuid = text.len() == 36
-        && text.bytes().enumerate().all(|(position, byte)| match byte {
-            b'-' => hyphens.contains(&position),
-            digit => digit.is_ascii_hexdigit() && !hyphens.contains(&position),
-        });
-    if !is_uuid {
+/// Reads a UUID as PostgreSQL does: 32 digits, with hyphens after any four of them, in braces or not.
+pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
+    let inner = match text.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}')?,
+        None => text,
+    };
+    let mut digits = String::with_capacity(32);
+    for character in inner.chars() {
+        match character {
+            '-' if digits.len() % 4 == 0 && (4..32).contains(&digits.len()) => {}
+            _ if digits.len() < 32 => digits.push(character),
+            _ => return None,
+        }
+    }
+    if inner.contains("--") || digits.len() != 32 {
         return None;
     }
-    let has_capitals = text.bytes().any(|byte| byte.is_ascii_uppercase());
-    Some(match has_capitals {
-        true => Cow::Owned(text.to_ascii_lowercase()),
-        false => Cow::Borrowed(text),
-    })
+    Uuid::try_parse(&digits).ok()
 }
 
 #[cfg(test)]
@@ -172,25 +175,77 @@ mod tests {
         let rule = equals(Claimed::UserId);
         let row = || json!({"user_id": USER});
         check(&rule, json!({"sub": USER}), row(), Verdict::Visible);
-        check(&rule, json!({"sub": USER.to_uppercase()}), row(), Verdict::Visible);
+        check(
+            &rule,
+            json!({"sub": USER.to_uppercase()}),
+            row(),
+            Verdict::Visible,
+        );
         let other = "0b0b0b0b-0000-4000-8000-00000000000b";
         check(&rule, json!({"sub": other}), row(), Verdict::Hidden);
         check(&rule, json!({}), row(), Verdict::Hidden);
         check(&rule, json!({"sub": null}), row(), Verdict::Hidden);
-        check(&rule, json!({"sub": USER}), json!({"user_id": null}), Verdict::Hidden);
-        for odd in [json!(USER.replace('-', "")), json!("alice"), json!(7)] {
-            check(&rule, json!({"sub": odd}), row(), Verdict::AskDatabase);
+        check(
+            &rule,
+            json!({"sub": USER}),
+            json!({"user_id": null}),
+            Verdict::Hidden,
+        );
+        for spelled in [USER.to_uppercase(), USER.replace('-', ""), format!("{{{USER}}}")] {
+            check(&rule, json!({"sub": spelled}), row(), Verdict::Visible);
         }
+        check(&rule, json!({"sub": "alice"}), row(), Verdict::Hidden);
+        check(&rule, json!({"sub": 7}), row(), Verdict::AskDatabase);
         check(&rule, json!({"sub": USER}), json!({}), Verdict::AskDatabase);
+    }
+
+    #[test]
+    fn uuids_are_read_as_postgresql_reads_them() {
+        for (text, is_uuid) in [
+            ("a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11", true),
+            ("{a0eebc99-9c0b4ef8-bb6d6bb9-bd380a11}", true),
+            ("a0eebc999c0b4ef8bb6d6bb9bd380a11", true),
+            ("a0eebc999c0b4ef8bb6d6bb9bd380a11-", false),
+            ("-a0eebc999c0b4ef8bb6d6bb9bd380a11", false),
+            ("a0eebc99--9c0b-4ef8-bb6d-6bb9bd380a11", false),
+            ("a0e-ebc999c0b4ef8bb6d6bb9bd380a11", false),
+            ("{a0eebc999c0b4ef8bb6d6bb9bd380a11", false),
+            ("urn:uuid:a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", false),
+            ("a0eebc999c0b4ef8bb6d6bb9bd380a1", false),
+            ("a0eebc999c0b4ef8bb6d6bb9bd380a1g", false),
+            ("", false),
+        ] {
+            assert_eq!(parse_uuid(text).is_some(), is_uuid, "{text}");
+        }
     }
 
     #[test]
     fn a_claim_is_compared_as_it_is() {
         let rule = equals(Claimed::Claim("sub".to_owned()));
-        check(&rule, json!({"sub": "alice"}), json!({"user_id": "alice"}), Verdict::Visible);
-        check(&rule, json!({"sub": "Alice"}), json!({"user_id": "alice"}), Verdict::Hidden);
-        check(&rule, json!({"sub": 7}), json!({"user_id": "7"}), Verdict::AskDatabase);
-        check(&rule, json!({"sub": "7"}), json!({"user_id": 7}), Verdict::AskDatabase);
+        check(
+            &rule,
+            json!({"sub": "alice"}),
+            json!({"user_id": "alice"}),
+            Verdict::Visible,
+        );
+        check(
+            &rule,
+            json!({"sub": "Alice"}),
+            json!({"user_id": "alice"}),
+            Verdict::Hidden,
+        );
+        check(
+            &rule,
+            json!({"sub": 7}),
+            json!({"user_id": "7"}),
+            Verdict::AskDatabase,
+        );
+        check(
+            &rule,
+            json!({"sub": "7"}),
+            json!({"user_id": 7}),
+            Verdict::AskDatabase,
+        );
     }
 
     #[test]
@@ -198,8 +253,16 @@ mod tests {
         let (yes, no, ask) = (Rule::Everybody, Rule::Nobody, Rule::Database);
         for (rules, any, all) in [
             (vec![], Verdict::Hidden, Verdict::Visible),
-            (vec![yes.clone(), ask.clone(), no.clone()], Verdict::Visible, Verdict::Hidden),
-            (vec![no.clone(), ask.clone()], Verdict::AskDatabase, Verdict::Hidden),
+            (
+                vec![yes.clone(), ask.clone(), no.clone()],
+                Verdict::Visible,
+                Verdict::Hidden,
+            ),
+            (
+                vec![no.clone(), ask.clone()],
+                Verdict::AskDatabase,
+                Verdict::Hidden,
+            ),
             (vec![yes, ask], Verdict::Visible, Verdict::AskDatabase),
         ] {
             check(&Rule::Any(rules.clone()), json!({}), json!({}), any);

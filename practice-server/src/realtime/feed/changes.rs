@@ -165,7 +165,9 @@ impl Layout {
     fn values(&self, tuple: &Tuple<'_>) -> Map<String, Value> {
         let mut values = Map::new();
         for (column, datum) in self.columns.iter().zip(&tuple.values) {
-            let Some((column, type_oid)) = column else { continue };
+            let Some((column, type_oid)) = column else {
+                continue;
+            };
             match datum {
                 // In the image of a key, nulls stand for what is not part of it.
                 Datum::Null if tuple.key_only => {}
@@ -192,7 +194,9 @@ impl Layout {
 }
 
 fn key_of(record: &Map<String, Value>) -> Map<String, Value> {
-    let key = record.get(Table::KEY).map(|key| (Table::KEY.to_owned(), key.clone()));
+    let key = record
+        .get(Table::KEY)
+        .map(|key| (Table::KEY.to_owned(), key.clone()));
     key.into_iter().collect()
 }
 

@@ -102,10 +102,7 @@ fn array(kind: Kind, text: &str) -> Option<Value> {
         Some(bounded) => bounded.split_once("]=")?.1,
         None => text,
     };
-    let mut elements = Elements {
-        kind,
-        rest: literal,
-    };
+    let mut elements = Elements { kind, rest: literal };
     let list = elements.list(1)?;
     elements.rest.is_empty().then_some(list)
 }

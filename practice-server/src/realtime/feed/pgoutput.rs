@@ -130,7 +130,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Message<'_>, DecodeError> {
         }
         b'D' => {
             let relation = reader.u32("the relation")?;
-            let old = reader.old_tuple()?.ok_or_else(|| reader.unexpected("an old row"))?;
+            let old = reader
+                .old_tuple()?
+                .ok_or_else(|| reader.unexpected("an old row"))?;
             Message::Delete { relation, old }
         }
         b'T' => Message::Truncate,
@@ -150,19 +152,13 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], DecodeError> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(length)
-            .ok_or(DecodeError::CutOff(what))?;
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(DecodeError::CutOff(what))?;
         self.0 = rest;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
-        let (taken, rest) = self
-            .0
-            .split_first_chunk::<N>()
-            .ok_or(DecodeError::CutOff(what))?;
+        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(DecodeError::CutOff(what))?;
         self.0 = rest;
         Ok(*taken)
     }

@@ -68,7 +68,9 @@ impl Filter {
             .into_iter()
             .map(|part| Condition::parse(part.trim(), table))
             .collect::<Result<Vec<_>, _>>()?;
-        let columns = conditions.iter().filter_map(|condition| table.position(condition.column_name()));
+        let columns = conditions
+            .iter()
+            .filter_map(|condition| table.position(condition.column_name()));
         Ok(Self {
             columns: ColumnSet::of(columns),
             conditions,

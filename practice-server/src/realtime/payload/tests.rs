@@ -80,7 +80,11 @@ fn the_timestamp_is_cut_not_rounded() {
 fn a_role_is_told_the_columns_it_may_see() {
     let record = json!({"id": "s", "user_id": "u", "status": "ready"});
     let change = change(Operation::Update, Some(record.clone()), Some(record));
-    let columns = ColumnSet::of(["id", "status"].iter().filter_map(|name| change.table.position(name)));
+    let columns = ColumnSet::of(
+        ["id", "status"]
+            .iter()
+            .filter_map(|name| change.table.position(name)),
+    );
     let data: Value = serde_json::from_str(encode_change(&change, columns).get()).unwrap();
     let visible = json!({"id": "s", "status": "ready"});
     assert_eq!((&data["record"], &data["old_record"]), (&visible, &visible));

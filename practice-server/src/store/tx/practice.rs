@@ -14,11 +14,7 @@ impl Tx<'_> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::insert(connection, session)?,
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Insert,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Insert, session.record());
         Ok(())
     }
 
@@ -38,11 +34,7 @@ impl Tx<'_> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::update(connection, session)?,
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Update,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Update, session.record());
         Ok(())
     }
 
@@ -62,11 +54,7 @@ impl Tx<'_> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::insert(connection, attempt)?,
         }
-        self.draft(
-            Table::PracticeAttempts,
-            Operation::Insert,
-            attempt.record(),
-        );
+        self.draft(Table::PracticeAttempts, Operation::Insert, attempt.record());
         Ok(())
     }
 
@@ -86,11 +74,7 @@ impl Tx<'_> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::update(connection, attempt)?,
         }
-        self.draft(
-            Table::PracticeAttempts,
-            Operation::Update,
-            attempt.record(),
-        );
+        self.draft(Table::PracticeAttempts, Operation::Update, attempt.record());
         Ok(())
     }
 

@@ -11,7 +11,6 @@ mod supabase_js;
 mod tokens;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;

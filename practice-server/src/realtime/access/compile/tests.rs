@@ -30,18 +30,51 @@ fn the_usual_policies_are_understood() {
     let cases = [
         ("true", Rule::Everybody),
         ("false", Rule::Nobody),
-        ("(( SELECT auth.uid() AS uid) = id)", equals("id", Claimed::UserId)),
+        (
+            "(( SELECT auth.uid() AS uid) = id)",
+            equals("id", Claimed::UserId),
+        ),
         ("(auth.uid() = id)", equals("id", Claimed::UserId)),
-        ("(id = ( SELECT auth.uid() AS uid))", equals("id", Claimed::UserId)),
-        ("(( SELECT auth.uid() AS \"My Id\") = id)", equals("id", Claimed::UserId)),
-        ("(user_id = ( SELECT (auth.uid())::text AS uid))", equals("user_id", Claimed::UserId)),
-        ("(user_id = (( SELECT auth.uid() AS uid))::text)", equals("user_id", Claimed::UserId)),
-        ("((auth.uid())::text = user_id)", equals("user_id", Claimed::UserId)),
-        ("(user_id = ( SELECT (auth.jwt() ->> 'sub'::text)))", equals("user_id", claim("sub"))),
-        ("(( SELECT (auth.jwt() ->> 'sub'::text) AS text) = user_id)", equals("user_id", claim("sub"))),
-        ("((( SELECT auth.jwt() AS jwt) ->> 'sub'::text) = user_id)", equals("user_id", claim("sub"))),
-        ("((auth.jwt() ->> 'locale'::text) = (language)::text)", equals("language", claim("locale"))),
-        ("((language)::text = ( SELECT (auth.jwt() ->> 'ten''ant'::text)))", equals("language", claim("ten'ant"))),
+        (
+            "(id = ( SELECT auth.uid() AS uid))",
+            equals("id", Claimed::UserId),
+        ),
+        (
+            "(( SELECT auth.uid() AS \"My Id\") = id)",
+            equals("id", Claimed::UserId),
+        ),
+        (
+            "(user_id = ( SELECT (auth.uid())::text AS uid))",
+            equals("user_id", Claimed::UserId),
+        ),
+        (
+            "(user_id = (( SELECT auth.uid() AS uid))::text)",
+            equals("user_id", Claimed::UserId),
+        ),
+        (
+            "((auth.uid())::text = user_id)",
+            equals("user_id", Claimed::UserId),
+        ),
+        (
+            "(user_id = ( SELECT (auth.jwt() ->> 'sub'::text)))",
+            equals("user_id", claim("sub")),
+        ),
+        (
+            "(( SELECT (auth.jwt() ->> 'sub'::text) AS text) = user_id)",
+            equals("user_id", claim("sub")),
+        ),
+        (
+            "((( SELECT auth.jwt() AS jwt) ->> 'sub'::text) = user_id)",
+            equals("user_id", claim("sub")),
+        ),
+        (
+            "((auth.jwt() ->> 'locale'::text) = (language)::text)",
+            equals("language", claim("locale")),
+        ),
+        (
+            "((language)::text = ( SELECT (auth.jwt() ->> 'ten''ant'::text)))",
+            equals("language", claim("ten'ant")),
+        ),
     ];
     for (expression, rule) in cases {
         assert_eq!(compiled(expression), rule, "{expression}");

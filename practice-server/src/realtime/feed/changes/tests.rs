@@ -65,13 +65,23 @@ fn check(message: Message<'_>, operation: Operation, record: Value, old_record: 
     }
 }
 
-const NEW: [Datum<'static>; 4] = [Datum::Text("s"), Datum::Text("direct"), Datum::Null, Datum::Text("3")];
+const NEW: [Datum<'static>; 4] = [
+    Datum::Text("s"),
+    Datum::Text("direct"),
+    Datum::Null,
+    Datum::Text("3"),
+];
 
 #[test]
 fn an_insert_has_the_published_columns() {
     let record = json!({"id": "s", "transcript": null, "attempt_count": 3});
     let new = tuple(NEW);
-    check(Message::Insert { relation: 5, new }, Operation::Insert, record, Value::Null);
+    check(
+        Message::Insert { relation: 5, new },
+        Operation::Insert,
+        record,
+        Value::Null,
+    );
 }
 
 #[test]
@@ -81,7 +91,12 @@ fn an_update_tells_the_key_even_if_it_did_not_change() {
         (None, json!({"id": "s"})),
         (Some(key("before")), json!({"id": "before"})),
         (
-            Some(tuple([Datum::Text("s"), Datum::Text("direct"), Datum::Text("x"), Datum::Null])),
+            Some(tuple([
+                Datum::Text("s"),
+                Datum::Text("direct"),
+                Datum::Text("x"),
+                Datum::Null,
+            ])),
             json!({"id": "s", "transcript": "x", "attempt_count": null}),
         ),
     ] {
@@ -96,8 +111,18 @@ fn an_update_tells_the_key_even_if_it_did_not_change() {
 
 #[test]
 fn an_unchanged_large_value_comes_from_the_old_row_or_not_at_all() {
-    let new = [Datum::Text("s"), Datum::Text("direct"), Datum::Unchanged, Datum::Text("3")];
-    let old = tuple([Datum::Text("s"), Datum::Null, Datum::Text("large"), Datum::Text("2")]);
+    let new = [
+        Datum::Text("s"),
+        Datum::Text("direct"),
+        Datum::Unchanged,
+        Datum::Text("3"),
+    ];
+    let old = tuple([
+        Datum::Text("s"),
+        Datum::Null,
+        Datum::Text("large"),
+        Datum::Text("2"),
+    ]);
     let update = |old| Message::Update {
         relation: 5,
         old,
@@ -131,7 +156,10 @@ fn other_tables_are_passed_over() {
     for (schema, name) in [("public", "lessons"), ("auth", "practice_sessions")] {
         let mut follower = Follower::default();
         follower.follow(Message::Begin(BEGIN)).unwrap();
-        assert!(matches!(follower.follow(relation(schema, name)), Ok(Event::Nothing)));
+        assert!(matches!(
+            follower.follow(relation(schema, name)),
+            Ok(Event::Nothing)
+        ));
         let insert = Message::Insert {
             relation: 5,
             new: tuple(NEW),
@@ -172,12 +200,18 @@ fn what_cannot_follow_is_refused() {
         relation: 6,
         new: tuple(NEW),
     };
-    assert_eq!(following().follow(insert()).unwrap_err(), OutOfOrder::UnknownRelation(6));
+    assert_eq!(
+        following().follow(insert()).unwrap_err(),
+        OutOfOrder::UnknownRelation(6)
+    );
     let mut follower = following();
     assert_eq!(follower.transaction(), Some(BEGIN));
     follower.follow(Message::Commit).unwrap();
     assert_eq!(follower.transaction(), None);
-    assert_eq!(follower.follow(insert()).unwrap_err(), OutOfOrder::OutsideTransaction);
+    assert_eq!(
+        follower.follow(insert()).unwrap_err(),
+        OutOfOrder::OutsideTransaction
+    );
 }
 
 #[test]

@@ -32,10 +32,7 @@ impl Bytes {
         values.iter().fold(head, |bytes, value| match value {
             Datum::Null => bytes.raw("n"),
             Datum::Unchanged => bytes.raw("u"),
-            Datum::Text(text) => bytes
-                .raw("t")
-                .u32(u32::try_from(text.len()).unwrap())
-                .raw(text),
+            Datum::Text(text) => bytes.raw("t").u32(u32::try_from(text.len()).unwrap()).raw(text),
         })
     }
 }
@@ -99,7 +96,12 @@ fn a_relation_holds_its_columns() {
 
 #[test]
 fn rows_hold_nulls_unchanged_values_and_texts() {
-    let new = [Datum::Text("1"), Datum::Null, Datum::Unchanged, Datum::Text("größe")];
+    let new = [
+        Datum::Text("1"),
+        Datum::Null,
+        Datum::Unchanged,
+        Datum::Text("größe"),
+    ];
     let key = [Datum::Text("0"), Datum::Null, Datum::Null, Datum::Null];
     let cases = [
         (
