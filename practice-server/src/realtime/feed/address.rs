@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::FeedError;
 use crate::config::Secret;
+use crate::store::PostgresUrl;
 
 /// The publication of all that subscribers may be told of.
 pub(super) const PUBLICATION: &str = "supabase_realtime";
@@ -41,10 +42,10 @@ pub(super) struct Address {
 }
 
 impl Address {
-    pub(super) fn new(options: PgConnectOptions, password: Secret) -> Self {
+    pub(super) fn new(url: &PostgresUrl) -> Self {
         Self {
-            options: options.application_name(APPLICATION_NAME),
-            password,
+            options: url.connect_options().application_name(APPLICATION_NAME),
+            password: url.password(),
         }
     }
 

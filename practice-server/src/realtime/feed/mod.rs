@@ -17,7 +17,6 @@ mod stream;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
@@ -31,8 +30,8 @@ use self::stream::{LogStream, Received};
 use super::access::Judge;
 use super::commits::CommitMoments;
 use super::hub::Hub;
-use crate::config::Secret;
 use crate::error::with_causes;
+use crate::store::PostgresUrl;
 
 /// Privileges and policies are read this often even if nothing says that they have changed: the attributes of a role
 /// can change unannounced.
@@ -45,7 +44,7 @@ const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// How the log is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum FeedMode {
     /// Streamed: an event follows its commit at once.
     #[default]
@@ -75,17 +74,11 @@ enum Source {
 }
 
 impl Feed {
-    /// A feed that is not connected yet: until it is, nobody can subscribe. `password` is that of `database`.
-    pub fn new(
-        database: PgConnectOptions,
-        password: Secret,
-        mode: FeedMode,
-        hub: Hub,
-        commits: CommitMoments,
-    ) -> Self {
+    /// A feed that is not connected yet: until it is, nobody can subscribe.
+    pub fn new(url: &PostgresUrl, mode: FeedMode, hub: Hub, commits: CommitMoments) -> Self {
         hub.await_feed();
         Self {
-            address: Address::new(database, password),
+            address: Address::new(url),
             mode,
             hub,
             commits,
