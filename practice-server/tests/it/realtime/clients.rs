@@ -49,7 +49,10 @@ async fn sees_a_recording_analysed(mut client: Command) {
         .iter()
         .filter(|line| line["table"] == "practice_attempts")
         .collect();
-    let statuses: Vec<_> = attempts.iter().map(|line| line["new"]["status"].as_str().unwrap()).collect();
+    let statuses: Vec<_> = attempts
+        .iter()
+        .map(|line| line["new"]["status"].as_str().unwrap())
+        .collect();
     assert_eq!(statuses, ["processing", "analyzing", "completed"]);
     // A number stays a number, and nested JSON stays nested.
     let result = &attempts[2]["new"];

@@ -184,7 +184,11 @@ async fn every_writer_is_seen(mode: FeedMode) {
         "internal columns stay inside"
     );
 
-    following.psql(&format!("DELETE FROM classconnect_calls; DELETE FROM practice_sessions WHERE id = '{session}'")).await;
+    following
+        .psql(&format!(
+            "DELETE FROM classconnect_calls; DELETE FROM practice_sessions WHERE id = '{session}'"
+        ))
+        .await;
     let deleted = client.change().await;
     assert_eq!(
         (&deleted["type"], &deleted["old_record"]),
