@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use crate::args::ConfigError;
 use crate::domain::Refusal;
 use crate::problem::Problem;
+use crate::realtime::FeedError;
 use crate::store::{Abort, DatabaseUrl, StoreError, Violation};
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -202,6 +203,8 @@ pub enum ServeError {
         #[source]
         source: StoreError,
     },
+    #[error("cannot follow the changes of the database")]
+    Feed(#[from] FeedError),
     #[error("cannot set the HTTP client up")]
     HttpClient(#[from] reqwest::Error),
     #[error("cannot write the ready line")]

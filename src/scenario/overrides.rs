@@ -2,7 +2,7 @@
 
 use super::diagnostic::{Diagnostics, Span};
 use super::document::{self, Entry, Node, NodeValue, Table};
-use super::environment::is_secret_key;
+use super::environment::{holds_written_password, is_secret_key};
 
 /// Where the settings of the command line come from.
 pub(super) const COMMAND_LINE: &str = "--set";
@@ -10,20 +10,22 @@ pub(super) const COMMAND_LINE: &str = "--set";
 /// Puts one option's value at its dotted path, such as `load.rate` or `journey.0.weight`.
 pub(super) fn apply(root: &mut Node, key: &str, value: &str, origin: &str, diagnostics: &mut Diagnostics) {
     let last = key.rsplit('.').next().unwrap_or(key);
-    let is_secret = is_secret_key(last) || last == "tokens_file";
+    let holds_password = holds_written_password(last, value);
+    let is_secret = is_secret_key(last) || last == "tokens_file" || holds_password;
     if is_secret && origin == COMMAND_LINE {
         // The value must not even reach the source that the mistake is shown in.
         let source = diagnostics.add_source(origin, format!("{key}=…"));
         diagnostics.push(
             key_span(source, key),
             format!(
-                "`{last}` is a secret, and command lines are visible to others; set it in the environment instead"
+                "`{last}` {} a secret, and command lines are visible to others; set it in the environment instead",
+                if holds_password { "holds" } else { "is" }
             ),
         );
         return;
     }
     let source = diagnostics.add_source(origin, format!("{key}={value}"));
-    if is_secret && !value.contains("${") {
+    if holds_password || (is_secret && !value.contains("${")) {
         diagnostics.redact(Span {
             source,
             start: key.len() + 1,

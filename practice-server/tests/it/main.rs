@@ -15,6 +15,7 @@ mod http;
 mod idempotency;
 mod journey;
 mod outbox;
+mod postgres_schema;
 mod process;
 mod realtime;
 mod store;

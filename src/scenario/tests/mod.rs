@@ -1,10 +1,13 @@
 //! Scenarios from text to plan or to mistakes.
 
+mod actions;
 mod capacity;
 mod compare;
 mod connections;
 mod mistakes;
 mod outside;
+mod parallel;
+mod postgres;
 mod properties;
 mod shipped;
 

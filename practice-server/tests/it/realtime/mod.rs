@@ -5,13 +5,14 @@
 
 mod changes;
 mod channels;
+mod clients;
 mod handshake;
 mod limits;
+mod postgres;
 mod supabase_js;
 mod tokens;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -182,7 +183,6 @@ fn change(operation: Operation, table: Table, record: Value) -> Change {
     Change {
         table,
         operation,
-        owner: Arc::from(ALICE),
         record: if operation == Operation::Delete {
             None
         } else {
