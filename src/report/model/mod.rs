@@ -3,6 +3,7 @@
 //! The only place besides the scenario parser where types are written to and read from files. The records mirror the
 //! domain's types on purpose: the file's keys are a public contract, and must not change when a field is renamed.
 
+mod capacity;
 mod criteria;
 mod failure;
 mod generator;
@@ -16,6 +17,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use capacity::{
+    CAPACITY_KIND, CAPACITY_SCHEMA_VERSION, CapacityRecord, CapacityResultRecord, CapacitySearchRecord,
+    CapacityStepRecord,
+};
 pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
