@@ -2,6 +2,7 @@
 //!
 //! [`RunRecord`] is `run.json`; every other format is rendered from it alone, so that a stored run can be shown again.
 
+mod capacity;
 mod comparison;
 mod generator;
 mod html;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use comparison::{comparison_file_name, render_comparison};
+pub use capacity::{capacity_file_name, capacity_sentence, capacity_step_line, render_capacity};
 pub use model::{RunFacts, RunRecord};
 
 /// The formats of a report.
@@ -40,6 +42,8 @@ pub enum ReportError {
     NotARun,
     #[error("the file is not a comparison of this tool; give the compare.json that a comparison wrote")]
     NotAComparison,
+    #[error("the file is not the result of a search for capacity; give the capacity.json that one wrote")]
+    NotACapacity,
     #[error(
         "the run was written in layout {found}, and this version reads layout {}; use the version of the tool that \
          wrote it",
@@ -114,4 +118,4 @@ impl FromStr for Format {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -24,6 +24,7 @@ mod window;
 pub mod wording;
 
 pub(crate) use availability::by_second;
+pub use availability::slot_samples_min;
 pub use context::{Context, FixedIterations};
 pub(crate) use distribution::{Z_97_5, t_quantile};
 pub use finding::{Finding, Status, Subject};
