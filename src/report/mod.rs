@@ -14,8 +14,8 @@ mod view;
 use std::fmt;
 use std::str::FromStr;
 
-pub use comparison::{comparison_file_name, render_comparison};
 pub use capacity::{capacity_file_name, capacity_sentence, capacity_step_line, render_capacity};
+pub use comparison::{comparison_file_name, render_comparison};
 pub use model::{RunFacts, RunRecord};
 
 /// The formats of a report.
@@ -59,6 +59,23 @@ pub enum ReportError {
 impl ReportError {
     fn invalid(what: String) -> Self {
         ReportError::Invalid(what)
+    }
+}
+
+/// What a stored file is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredKind {
+    Run,
+    Comparison,
+    Capacity,
+}
+
+/// What a file says that it is about; what says nothing is taken for a run, and refused as one.
+pub fn stored_kind(text: &str) -> StoredKind {
+    match model::kind_of(text).as_deref() {
+        Some(model::comparison::COMPARISON_KIND) => StoredKind::Comparison,
+        Some(model::CAPACITY_KIND) => StoredKind::Capacity,
+        _ => StoredKind::Run,
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules it may import, lowest layer first. Imports point downwards only.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 25] = [
     // Words.
     ("units", &[]),
     ("clock", &[]),
@@ -19,7 +19,11 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("metrics", &["clock", "plan"]),
     ("audit", &["clock", "metrics", "plan"]),
     ("sla", &["metrics", "plan", "units"]),
-    ("report", &["clock", "metrics", "plan", "sla", "units"]),
+    ("comparison", &["chance", "metrics", "plan", "sla", "units"]),
+    (
+        "report",
+        &["clock", "comparison", "metrics", "plan", "sla", "units"],
+    ),
     ("scenario", &["plan", "units"]),
     // Effects.
     ("pacing", &["clock"]),
@@ -50,7 +54,31 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     (
         "capacity",
         &[
-            "clock", "plan", "recording", "report", "run", "scenario", "sla", "units",
+            "clock",
+            "plan",
+            "recording",
+            "report",
+            "run",
+            "scenario",
+            "sla",
+            "units",
+        ],
+    ),
+    (
+        "compare",
+        &[
+            "capacity",
+            "chance",
+            "clock",
+            "comparison",
+            "metrics",
+            "plan",
+            "recording",
+            "report",
+            "run",
+            "scenario",
+            "sla",
+            "units",
         ],
     ),
     // The shell.
@@ -58,7 +86,17 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     (
         "cli",
         &[
-            "capacity", "clock", "plan", "recording", "report", "run", "scenario", "serve", "sla", "units",
+            "capacity",
+            "clock",
+            "compare",
+            "plan",
+            "recording",
+            "report",
+            "run",
+            "scenario",
+            "serve",
+            "sla",
+            "units",
         ],
     ),
     ("main", &["cli"]),

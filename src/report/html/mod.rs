@@ -10,8 +10,8 @@ mod distribution;
 mod lanes;
 mod over_time;
 
-pub(super) use comparison::render as render_comparison;
 pub(super) use capacity::render_capacity;
+pub(super) use comparison::render as render_comparison;
 
 use askama::Template;
 use serde_json::{Map, Value};

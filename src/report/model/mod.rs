@@ -349,6 +349,15 @@ impl RunRecord {
     }
 }
 
+/// The kind that a file names itself; a run names none.
+pub(super) fn kind_of(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Head {
+        kind: Option<String>,
+    }
+    serde_json::from_str::<Head>(text).ok()?.kind
+}
+
 fn requests(evidence: &Evidence) -> RequestsRecord {
     let total = evidence.measurements.total(SeriesKind::Response, None);
     let seconds = evidence.timeline.load_ended_s - evidence.timeline.measured_from_s;
