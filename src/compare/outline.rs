@@ -82,7 +82,7 @@ impl Outline {
             if let Some(searches) = &self.searches {
                 let search = searches.get(side);
                 least += search.least;
-                about += search.least.midpoint(search.most);
+                about += (search.least + search.most) / 2;
                 most += search.most;
             }
         }

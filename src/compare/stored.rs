@@ -200,8 +200,8 @@ fn measured_by_any(runs: &Sides<Vec<StoredRun>>) -> Vec<Claim> {
     let is_measured = |claim: &Claim| match &claim.test {
         ClaimTest::NotWorse { subject, .. } => {
             let kind = crate::metrics::SeriesKind::of_metric(subject.metric);
-            let all = runs.iter().flatten();
-            kind.is_some_and(|kind| all.clone().any(|run| run.record.metrics.contains_key(kind.key())))
+            let mut all = runs.iter().flatten();
+            kind.is_some_and(|kind| all.any(|run| run.record.metrics.contains_key(kind.key())))
         }
         _ => true,
     };

@@ -3,7 +3,7 @@
 use super::interval::{Interval, of_mean, pairs_needed};
 use super::measure::{Basis, Lack, Measured, Quantity, Usable, cautious, ratios};
 use super::wording::{range, times};
-use crate::plan::{Claim, Comparator, Metric, Negligible, RatioLimit, Side, Sides, Statistic, Subject, Unit};
+use crate::plan::{Claim, Comparator, Metric, Negligible, RatioLimit, Side, Sides, Subject, Unit};
 use crate::sla::Status;
 use crate::sla::wording::{counted, quantity};
 use crate::units::Ratio;
@@ -272,13 +272,11 @@ fn unreadable(claim: &Claim, subject: Subject) -> ClaimFinding {
     )
 }
 
-/// `response time p95`, `mean database query time`, `error rate`.
+/// The figure within a sentence: `response time p95`, `mean database query time`, `error rate`.
 pub(super) fn title(subject: Subject) -> String {
-    let metric = subject.metric.title().to_lowercase();
-    match subject.statistic {
-        Statistic::Quantile(quantile) => format!("{metric} {quantile}"),
-        Statistic::Mean => format!("mean {metric}"),
-        Statistic::Max => format!("largest {metric}"),
-        Statistic::Share | Statistic::PerSecond => metric,
-    }
+    let title = subject.title();
+    let mut letters = title.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

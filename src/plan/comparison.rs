@@ -224,6 +224,19 @@ impl fmt::Display for Subject {
     }
 }
 
+impl Subject {
+    /// The figure in prose: `Response time p95`, `Mean database query time`.
+    pub fn title(&self) -> String {
+        let metric = self.metric.title();
+        match self.statistic {
+            Statistic::Quantile(quantile) => format!("{metric} {quantile}"),
+            Statistic::Mean => format!("Mean {}", metric.to_lowercase()),
+            Statistic::Max => format!("Largest {}", metric.to_lowercase()),
+            Statistic::Share | Statistic::PerSecond => metric.to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Negligible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -275,6 +288,17 @@ impl Plan {
 }
 
 impl ClaimTest {
+    /// The claim in words, when nobody has put it into any.
+    pub fn in_words(&self) -> String {
+        match self {
+            ClaimTest::Capacity(limit) => format!("Capacity {limit}"),
+            ClaimTest::Ratio(subject, limit) => format!("{} {limit}", subject.title()),
+            ClaimTest::NotWorse { subject, .. } => format!("{} not worse", subject.title()),
+            ClaimTest::Bands(bands) => format!("Response time {} → {}", bands.baseline, bands.candidate),
+            ClaimTest::NotMeasured { reason } => reason.clone(),
+        }
+    }
+
     /// What is required, in few words: `ratio ≥ 3×`.
     pub fn required(&self) -> String {
         match self {

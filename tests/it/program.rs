@@ -91,11 +91,21 @@ impl Run {
     }
 
     /// As [`Run::start`], with a command that has an environment already.
-    pub(crate) async fn start_with(mut command: Command, scenario: &Path, arguments: &[&str]) -> Self {
+    pub(crate) async fn start_with(command: Command, scenario: &Path, arguments: &[&str]) -> Self {
+        Self::start_as("run", command, scenario, arguments).await
+    }
+
+    /// As [`Run::start_with`], with another of the program's commands that run scenarios.
+    pub(crate) async fn start_as(
+        subcommand: &str,
+        mut command: Command,
+        scenario: &Path,
+        arguments: &[&str],
+    ) -> Self {
         let place = PLACES.acquire().await.unwrap();
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut process = command
-            .arg("run")
+            .arg(subcommand)
             .arg(scenario)
             .arg("--out")
             .arg(folder.path().join("out"))

@@ -142,13 +142,13 @@ impl<'a> Steps<'a> {
         };
         [
             Line {
-                name,
+                name: name.into(),
                 class: "p95",
                 filled: false,
                 values: of(false),
             },
             Line {
-                name: "did not hold",
+                name: "did not hold".into(),
                 class: "failed",
                 filled: false,
                 values: of(true),
@@ -176,8 +176,8 @@ impl<'a> Steps<'a> {
     }
 
     fn throughput(&self) -> Chart {
-        let line = |name, class, value: fn(&CapacityStepRecord) -> f64| Line {
-            name,
+        let line = |name: &'static str, class, value: fn(&CapacityStepRecord) -> f64| Line {
+            name: name.into(),
             class,
             filled: false,
             values: self.steps.iter().map(|step| Some(value(step))).collect(),

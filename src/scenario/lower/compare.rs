@@ -170,7 +170,7 @@ fn claim(file: &ClaimFile, load: Option<&Load>, at: At<'_>, diagnostics: &mut Di
     } else {
         about_subject(file, at, diagnostics)
     }?;
-    let says = file.says.clone().unwrap_or_else(|| test.required());
+    let says = file.says.clone().unwrap_or_else(|| test.in_words());
     Some(Claim { says, test })
 }
 

@@ -186,10 +186,10 @@ fn claims_say_what_they_are_about() {
         .collect();
     assert_snapshot!(text.join("\n"), @"
     throughput +200 % | ratio of capacities ≥ 3×
-    db_query_time mean: ratio ≤ 0.4× | db_query_time mean: ratio ≤ 0.4×
-    response time 200ms to 800ms before, 50ms to 150ms after | response time 200ms to 800ms before, 50ms to 150ms after
-    realtime_latency p99: at most 5% worse, or by less than 2ms | realtime_latency p99: at most 5% worse, or by less than 2ms
-    error_rate: at most 10% worse, or by less than 0.1% | error_rate: at most 10% worse, or by less than 0.1%
+    Mean database query time ≤ 0.4× | db_query_time mean: ratio ≤ 0.4×
+    Response time 200ms to 800ms → 50ms to 150ms | response time 200ms to 800ms before, 50ms to 150ms after
+    Realtime latency p99 not worse | realtime_latency p99: at most 5% worse, or by less than 2ms
+    Error rate not worse | error_rate: at most 10% worse, or by less than 0.1%
     tickets −50 % | –
     ");
     let last = &loaded.comparison.claims[5].test;

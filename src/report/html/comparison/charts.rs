@@ -59,7 +59,7 @@ impl TimeAxis {
     }
 
     fn ticks(&self) -> Vec<Tick> {
-        let is_long = self.high_ms / self.low_ms > 200.0;
+        let is_long = self.high_ms / self.low_ms > 2_000.0;
         let mut ticks = Vec::new();
         let mut value = nice_step(self.low_ms);
         while value <= self.high_ms {
@@ -142,10 +142,13 @@ fn shares(slice: &Slice, time: &TimeAxis) -> Vec<Option<f64>> {
         let bin = (time.place(f64::from(*bucket_us) / 1e3) * BINS as f64) as usize;
         *bins.entry(bin.min(BINS - 1)).or_default() += count;
     }
+    // Where neither a bin nor its neighbours hold a request, there is no line: it would only run along the axis.
+    let count = |bin: usize| bins.get(&bin).copied().unwrap_or(0);
     (0..BINS)
         .map(|bin| {
-            let count = bins.get(&bin).copied().unwrap_or(0);
-            Some(count as f64 * 100.0 / slice.total as f64)
+            let around = bin.saturating_sub(1)..=bin + 1;
+            let is_near = around.into_iter().any(|near| count(near) > 0);
+            is_near.then(|| count(bin) as f64 * 100.0 / slice.total as f64)
         })
         .collect()
 }

@@ -161,17 +161,23 @@ fn figures(record: &ComparisonRecord) -> Vec<Figure> {
         })
         .take(RATIOS_MAX)
         .collect();
+    // The same numbers as in the tables below: means over the runs, not those of all requests together.
+    let rows = view::figures(record);
+    let cell = |name: &str, side: Side| {
+        let row = rows.iter().find(|row| row.name == name);
+        row.map_or_else(
+            || "–".to_owned(),
+            |row| match side {
+                Side::Baseline => row.baseline.clone(),
+                Side::Candidate => row.candidate.clone(),
+            },
+        )
+    };
     for side in Side::BOTH {
-        let slice = record.responses.get(side).slice();
-        let time = |quantile: f64| {
-            slice
-                .quantile_ms(quantile)
-                .map_or_else(|| "–".to_owned(), |value| quantity(value, Unit::Time))
-        };
         figures.push(Figure {
             label: format!("{} p95", record.arms.get(side).name),
-            value: time(0.95),
-            note: format!("p50 {}", time(0.5)),
+            value: cell("Response time p95", side),
+            note: format!("p50 {}", cell("Response time p50", side)),
             class: side.key(),
         });
     }
