@@ -43,7 +43,7 @@ fn session_update() -> Change {
         owner: Arc::from(USER),
         record: Some(row(record)),
         old_record: Some(row(json!({"id": SESSION}))),
-        committed_monotonic_ns: 1_234_567_890,
+        committed_monotonic_ns: Some(1_234_567_890),
         committed_unix_us: 1_795_306_960_877_654,
     }
 }

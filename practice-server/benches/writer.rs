@@ -23,7 +23,7 @@ use practice_server::domain::{
     AudioUrl, Language, Recording, RecordingTarget, SessionId, Transcript, UserId,
 };
 use practice_server::metrics::Metrics;
-use practice_server::realtime::{Hub, HubConfig};
+use practice_server::realtime::{CommitMoments, Hub, HubConfig};
 use practice_server::service::{
     Accepted, ClaimCalls, CompleteCall, HandleWebhookResults, IdempotencyKey, IdempotentRequest,
     PracticeService,
@@ -60,6 +60,7 @@ impl Practice {
             hub: Hub::new(HubConfig::new("0123456789abcdef0123456789abcdef", "anon")),
             metrics: Metrics::new(),
             clock: clock.clone(),
+            commits: CommitMoments::default(),
         };
         let store = Store::open(&DatabaseUrl::SqliteTemporary, context).await.unwrap();
         Self {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::ServeError;
 use crate::fault::FaultSettings;
 use crate::metrics::Metrics;
-use crate::realtime::{Hub, HubConfig};
+use crate::realtime::{CommitMoments, Hub, HubConfig};
 use crate::routes;
 use crate::service::{PracticeService, Sweep, SweepSettings, Swept};
 use crate::store::{Abort, Store, StoreContext};
@@ -66,6 +66,7 @@ impl App {
             hub: hub.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
+            commits: CommitMoments::default(),
         };
         let store = match Store::open(&config.database, context).await {
             Ok(store) => store,

@@ -213,6 +213,7 @@ fn every_file_opens_with_its_purpose_and_is_of_readable_length() {
         "classconnect-api/src",
         "mock-classconnect/src",
         "practice-server/src",
+        "throwaway-postgres/src",
         "tests",
         "benches",
     ] {

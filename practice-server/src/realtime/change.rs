@@ -31,8 +31,10 @@ pub struct Change {
     pub record: Option<Map<String, Value>>,
     /// The row's primary key before the change (absent for an insert).
     pub old_record: Option<Map<String, Value>>,
-    /// The moment the commit returned: `CLOCK_MONOTONIC`, nanoseconds. Processes on one host can compare it.
-    pub committed_monotonic_ns: u64,
-    /// The same moment on the wall clock, microseconds since the Unix epoch.
+    /// The moment the commit returned: `CLOCK_MONOTONIC`, nanoseconds. Processes on one host can compare it. `None`
+    /// when another program committed the change.
+    pub committed_monotonic_ns: Option<u64>,
+    /// The commit on the wall clock, microseconds since the Unix epoch. From PostgreSQL it is the commit record's
+    /// time, which is taken before the flush to disk.
     pub committed_unix_us: i64,
 }

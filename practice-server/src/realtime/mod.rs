@@ -10,6 +10,7 @@ mod auth;
 mod binding;
 mod change;
 mod columns;
+mod commits;
 mod filter;
 mod handshake;
 #[doc(hidden)]
@@ -24,6 +25,7 @@ mod session;
 mod socket;
 
 pub use change::{Change, Operation, Table};
+pub use commits::{CommitMoments, InFlight};
 pub use handshake::router;
 pub use hub::{Hub, HubConfig};
 pub use metrics::HubMetrics;

@@ -85,8 +85,9 @@ struct ChangeData<'a> {
     errors: Option<[&'static str; 1]>,
     /// Beyond the real server: the commit's wall-clock time in full precision.
     commit_timestamp_us: i64,
-    /// Beyond the real server: the commit's time on the host's monotonic clock.
-    committed_monotonic_ns: u64,
+    /// Beyond the real server: when the commit returned, on the host's monotonic clock, if this server committed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    committed_monotonic_ns: Option<u64>,
 }
 
 #[derive(Serialize)]

@@ -23,7 +23,7 @@ pub use tx::Tx;
 use crate::clock::Clock;
 use crate::domain::{Attempt, AttemptId, Call, CallId, Session, SessionId, UserId};
 use crate::metrics::Metrics;
-use crate::realtime::Hub;
+use crate::realtime::{CommitMoments, Hub};
 
 /// Where rows are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct StoreContext {
     pub hub: Hub,
     pub metrics: Metrics,
     pub clock: Clock,
+    /// Where PostgreSQL's transactions write down when they were committed, for the change feed.
+    pub commits: CommitMoments,
 }
 
 /// The open database. Cloning shares it.

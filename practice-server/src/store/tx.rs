@@ -49,7 +49,7 @@ impl Effects {
             owner: draft.owner,
             record: Some(draft.record),
             old_record: draft.old_record,
-            committed_monotonic_ns,
+            committed_monotonic_ns: Some(committed_monotonic_ns),
             committed_unix_us: committed_at.unix_us(),
         };
         self.drafts.into_iter().map(stamp).collect()

@@ -12,7 +12,7 @@ use practice_server::domain::{
     SessionStatus, SubmissionKind, Transcript, UserId,
 };
 use practice_server::metrics::Metrics;
-use practice_server::realtime::{Hub, HubConfig, Operation, Table};
+use practice_server::realtime::{CommitMoments, Hub, HubConfig, Operation, Table};
 use practice_server::service::{ClaimCalls, CompleteCall, Completed};
 use practice_server::store::{
     Abort, CallCompletion, Committed, DatabaseUrl, Entity, Store, StoreContext, StoreError, Transaction,
@@ -58,6 +58,7 @@ impl Opened {
             hub: Hub::new(HubConfig::new("0123456789abcdef0123456789abcdef", "anon")),
             metrics: metrics.clone(),
             clock: clock.clone(),
+            commits: CommitMoments::default(),
         };
         let store = Store::open(&DatabaseUrl::SqliteTemporary, context).await.unwrap();
         Self {
@@ -278,7 +279,7 @@ async fn changes_carry_the_row_and_the_moment_of_the_commit(opened: Opened) {
             (change.table, &*change.owner),
             (Table::PracticeSessions, "user-1")
         );
-        assert!(change.committed_monotonic_ns > before);
+        assert!(change.committed_monotonic_ns > Some(before));
         assert_eq!(change.committed_unix_us, opened.clock.now().unix_us());
     }
     assert_eq!(first[0].old_record, None);

@@ -14,7 +14,7 @@ fn change(operation: Operation, record: Option<Value>, old_record: Option<Value>
         owner: Arc::from("u"),
         record: record.map(row),
         old_record: old_record.map(row),
-        committed_monotonic_ns: 7,
+        committed_monotonic_ns: Some(7),
         committed_unix_us: 1_795_306_960_999_999,
     }
 }

@@ -66,7 +66,7 @@ fn change(operation: Operation, owner: &str, row: Value) -> Change {
         owner: Arc::from(owner),
         record,
         old_record,
-        committed_monotonic_ns: 0,
+        committed_monotonic_ns: None,
         committed_unix_us: 0,
     }
 }

@@ -189,7 +189,7 @@ fn change(operation: Operation, table: Table, record: Value) -> Change {
             row(record)
         },
         old_record: if operation == Operation::Insert { None } else { key },
-        committed_monotonic_ns: 42,
+        committed_monotonic_ns: Some(42),
         committed_unix_us: COMMITTED_UNIX_US,
     }
 }

@@ -1,0 +1,21 @@
+-- Takes the indexes away; every query still answers the same.
+
+DROP INDEX idx_lesson_sessions_user_id;
+DROP INDEX idx_lessons_status;
+DROP INDEX idx_conversation_interactions_session_id;
+DROP INDEX idx_conversation_interactions_message_id;
+DROP INDEX idx_conversation_interactions_user_id_concept_id;
+DROP INDEX idx_conversation_interactions_next_review_date;
+DROP INDEX idx_conversation_interactions_concept_id;
+DROP INDEX idx_conversation_interactions_user_id;
+DROP INDEX idx_conversation_messages_session_id_role;
+DROP INDEX idx_conversation_messages_session_id_message_order;
+DROP INDEX idx_conversation_messages_created_at;
+DROP INDEX idx_conversation_messages_role;
+DROP INDEX idx_conversation_messages_session_id;
+DROP INDEX idx_conversation_sessions_user_id_status;
+DROP INDEX idx_conversation_sessions_user_id_session_type;
+DROP INDEX idx_conversation_sessions_created_at;
+DROP INDEX idx_conversation_sessions_session_type;
+DROP INDEX idx_conversation_sessions_status;
+DROP INDEX idx_conversation_sessions_user_id;
