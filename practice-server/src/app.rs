@@ -67,6 +67,8 @@ impl App {
             metrics: metrics.clone(),
             clock: clock.clone(),
             commits: CommitMoments::default(),
+            pool: config.pool,
+            logical_replication: true,
         };
         let store = match Store::open(&config.database, context).await {
             Ok(store) => store,

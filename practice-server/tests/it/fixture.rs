@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use crate::databases::patient_pool;
 use crate::events::{Job, extracted, improved};
 
 pub(crate) const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -34,6 +35,7 @@ pub(crate) fn webhook_secret() -> WebhookSecret {
 pub(crate) fn config(classconnect_url: &str) -> Config {
     Config {
         database: DatabaseUrl::SqliteTemporary,
+        pool: patient_pool(),
         classconnect_url: classconnect_url.parse().unwrap(),
         public_url: None,
         secrets: Secrets {

@@ -6,6 +6,7 @@
     reason = "these are tests, and a test that cannot go on says where"
 )]
 
+mod databases;
 mod dual_update;
 mod events;
 mod faults;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Backend, Draft, Tx};
 use crate::domain::{Attempt, AttemptId, Session, SessionId, Timestamp, UserId};
 use crate::realtime::{Operation, Table};
-use crate::store::{StoreError, sqlite};
+use crate::store::{StoreError, postgres, sqlite};
 
 impl Tx<'_> {
     /// # Errors
@@ -13,6 +13,7 @@ impl Tx<'_> {
     pub async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::insert(connection, session)?,
+            Backend::Postgres(work) => postgres::sessions::insert(work, session).await?,
         }
         self.draft(
             Table::PracticeSessions,
@@ -28,6 +29,7 @@ impl Tx<'_> {
     pub async fn session(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::find(connection, id),
+            Backend::Postgres(work) => postgres::sessions::lock(work, id).await,
         }
     }
 
@@ -38,6 +40,7 @@ impl Tx<'_> {
     pub async fn update_session(&mut self, session: &Session) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::update(connection, session)?,
+            Backend::Postgres(work) => postgres::sessions::update(work, session).await?,
         }
         self.draft(
             Table::PracticeSessions,
@@ -55,6 +58,7 @@ impl Tx<'_> {
     pub async fn idle_sessions(&mut self, before: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::idle(connection, before, limit),
+            Backend::Postgres(work) => postgres::sessions::lock_idle(work, before, limit).await,
         }
     }
 
@@ -63,6 +67,7 @@ impl Tx<'_> {
     pub async fn insert_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::insert(connection, attempt)?,
+            Backend::Postgres(work) => postgres::attempts::insert(work, attempt).await?,
         }
         self.draft(
             Table::PracticeAttempts,
@@ -78,6 +83,7 @@ impl Tx<'_> {
     pub async fn attempt(&mut self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::find(connection, id),
+            Backend::Postgres(work) => postgres::attempts::lock(work, id).await,
         }
     }
 
@@ -88,6 +94,7 @@ impl Tx<'_> {
     pub async fn update_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::update(connection, attempt)?,
+            Backend::Postgres(work) => postgres::attempts::update(work, attempt).await?,
         }
         self.draft(
             Table::PracticeAttempts,
@@ -105,6 +112,7 @@ impl Tx<'_> {
     pub async fn open_attempts(&mut self, session: SessionId) -> Result<u32, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::count_open(connection, session),
+            Backend::Postgres(work) => postgres::attempts::count_open(work, session).await,
         }
     }
 
