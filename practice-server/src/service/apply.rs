@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::session_status::{StatusMetadata, update_session_status};
 use crate::domain::{
-    Attempt, AttemptStatus, Call, CallState, RecordingResult, Session, SessionStatus, SettledStatus,
+    Attempt, AttemptStatus, Call, CallId, CallState, RecordingResult, Session, SessionStatus, SettledStatus,
     WebhookEvent, final_scores, record_sentence_result, settled_status,
 };
 use crate::store::{Abort, Entity, StoreError, Transition, TransitionCause, Tx};
@@ -95,7 +95,7 @@ pub(super) async fn fail_submission(
         let mut attempt = attempt_of_call(tx, call).await?;
         attempt.error_message = Some(message.to_owned());
         end_attempt(tx, call, &mut attempt, AttemptStatus::Failed, cause).await?;
-        return settle_session(tx, call, &mut session, cause).await;
+        return settle_session(tx, Some(call.id), &mut session, cause).await;
     }
     let metadata = StatusMetadata {
         error_message: Some(message.to_owned()),
@@ -150,7 +150,7 @@ async fn complete_attempt(
             analysis.is_passed,
         );
     }
-    settle_session(tx, call, &mut session, cause).await
+    settle_session(tx, Some(call.id), &mut session, cause).await
 }
 
 async fn end_attempt(
@@ -185,9 +185,9 @@ async fn end_attempt(
 
 /// Writes the session after one of its attempts ended: back to practicing, completed with its final scores, or
 /// still analyzing.
-async fn settle_session(
+pub(super) async fn settle_session(
     tx: &mut Tx<'_>,
-    call: &Call,
+    submission_id: Option<CallId>,
     session: &mut Session,
     cause: TransitionCause,
 ) -> Result<(), Abort> {
@@ -202,7 +202,7 @@ async fn settle_session(
         }
     };
     let metadata = StatusMetadata {
-        submission_id: Some(call.id),
+        submission_id,
         ..StatusMetadata::default()
     };
     update_session_status(tx, session, status, metadata, cause).await

@@ -6,19 +6,19 @@ use sqlx::types::Json;
 use super::columns::{id, optional_count, optional_json, read, ruled, user_id, word};
 use super::work::Work;
 use crate::domain::{
-    Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget, SessionId,
-    attempt_type_from_word, attempt_type_word,
+    Architecture, Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget,
+    SessionId, attempt_type_from_word, attempt_type_word,
 };
 use crate::store::StoreError;
 
 const DOING_READ: &str = "reading an attempt";
 
-/// What an [`Attempt`] is made of: every column but the internal ones.
+/// What an [`Attempt`] is made of.
 macro_rules! columns {
     () => {
         "id, session_id, user_id, attempt_type, sentence_index, word_index, audio_url, status, \
          pronunciation_score, pronunciation_analysis, is_passed, feedback_data, transcription_results, \
-         word_level_scores, error_message, created_at, updated_at"
+         word_level_scores, error_message, architecture, created_at, updated_at"
     };
 }
 
@@ -27,8 +27,8 @@ pub(in crate::store) async fn insert(work: &mut Work, attempt: &Attempt) -> Resu
     work.statement(
         "inserting an attempt",
         "INSERT INTO practice_attempts (id, session_id, user_id, attempt_type, sentence_index, word_index, \
-         audio_url, status, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-         RETURNING txid_current()",
+         audio_url, status, architecture, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+         $10, $11) RETURNING txid_current()",
     )
     .bind(attempt.id.uuid())
     .bind(attempt.session_id.uuid())
@@ -38,6 +38,7 @@ pub(in crate::store) async fn insert(work: &mut Work, attempt: &Attempt) -> Resu
     .bind(target.word_index().map(i64::from))
     .bind(attempt.recording.audio_url.as_str())
     .bind(attempt.status.as_str())
+    .bind(attempt.architecture.as_str())
     .bind(attempt.created_at)
     .bind(attempt.updated_at)
     .publish()
@@ -123,6 +124,7 @@ fn from_row(row: &PgRow) -> Result<Attempt, StoreError> {
         status: word(row, "status", AttemptStatus::from_word)?,
         error_message: read(row, "error_message")?,
         result: result_from_row(row)?,
+        architecture: word(row, "architecture", Architecture::from_word)?,
         created_at: read(row, "created_at")?,
         updated_at: read(row, "updated_at")?,
     })

@@ -6,18 +6,18 @@ use sqlx::types::Json;
 use super::columns::{count, id, optional_json, read, ruled, user_id, word};
 use super::work::Work;
 use crate::domain::{
-    FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript,
+    Architecture, FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript,
 };
 use crate::store::StoreError;
 
 const DOING_READ: &str = "reading a session";
 
-/// What a [`Session`] is made of: every column but the internal ones.
+/// What a [`Session`] is made of.
 macro_rules! columns {
     () => {
         "id, user_id, transcript, improved_transcript, sentences, language, status, current_sentence_index, \
          current_word_index, attempt_count, pronunciation_score, pronunciation_analysis, error_message, \
-         created_at, updated_at"
+         architecture, created_at, updated_at"
     };
 }
 
@@ -25,8 +25,8 @@ pub(in crate::store) async fn insert(work: &mut Work, session: &Session) -> Resu
     work.statement(
         "inserting a session",
         "INSERT INTO practice_sessions (id, user_id, status, transcript, language, current_sentence_index, \
-         current_word_index, attempt_count, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-         $9, $10) RETURNING txid_current()",
+         current_word_index, attempt_count, architecture, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, \
+         $6, $7, $8, $9, $10, $11) RETURNING txid_current()",
     )
     .bind(session.id.uuid())
     .bind(session.user_id.as_str())
@@ -36,6 +36,7 @@ pub(in crate::store) async fn insert(work: &mut Work, session: &Session) -> Resu
     .bind(i64::from(session.progress.current_sentence_index))
     .bind(i64::from(session.progress.current_word_index))
     .bind(i64::from(session.progress.attempt_count))
+    .bind(session.architecture.as_str())
     .bind(session.created_at)
     .bind(session.updated_at)
     .publish()
@@ -62,6 +63,23 @@ pub(in crate::store) async fn update(work: &mut Work, session: &Session) -> Resu
     .bind(scores.map(|scores| Json(&scores.pronunciation_analysis)))
     .bind(session.updated_at)
     .bind(session.id.uuid())
+    .publish()
+    .await
+}
+
+/// Writes down when practice was asked for, which fires the trigger of a session of the trigger architecture.
+pub(in crate::store) async fn request_practice(
+    work: &mut Work,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    work.statement(
+        "requesting practice",
+        "UPDATE practice_sessions SET practice_requested_at = $1, updated_at = $1 WHERE id = $2 RETURNING \
+         txid_current()",
+    )
+    .bind(now)
+    .bind(id.uuid())
     .publish()
     .await
 }
@@ -137,6 +155,7 @@ fn from_row(row: &PgRow) -> Result<Session, StoreError> {
         },
         error_message: read(row, "error_message")?,
         final_scores,
+        architecture: word(row, "architecture", Architecture::from_word)?,
         created_at: read(row, "created_at")?,
         updated_at: read(row, "updated_at")?,
     })

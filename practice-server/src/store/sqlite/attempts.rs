@@ -5,8 +5,8 @@ use rusqlite::Row;
 use super::columns::{json_text, optional_json, parsed, read, word};
 use super::connection::Connection;
 use crate::domain::{
-    Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget, SessionId,
-    Timestamp, UserId, attempt_type_from_word, attempt_type_word,
+    Architecture, Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget,
+    SessionId, Timestamp, UserId, attempt_type_from_word, attempt_type_word,
 };
 use crate::store::StoreError;
 
@@ -95,6 +95,8 @@ fn from_row(row: &Row<'_>) -> Result<Attempt, StoreError> {
         status: word(row, "status", AttemptStatus::from_word)?,
         error_message: read(row, "error_message", DOING_READ)?,
         result: result_from_row(row)?,
+        // SQLite has no triggers that send requests.
+        architecture: Architecture::Direct,
         created_at: Timestamp::from_unix_us(read(row, "created_at", DOING_READ)?),
         updated_at: Timestamp::from_unix_us(read(row, "updated_at", DOING_READ)?),
     })

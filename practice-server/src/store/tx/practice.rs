@@ -51,6 +51,33 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Asks for practice, which the session's database trigger passes on. Only sessions of the trigger architecture have
+    /// one, and they are in PostgreSQL.
+    ///
+    /// # Errors
+    /// A session that cannot be of the trigger architecture, or trouble of the database.
+    pub async fn request_practice(&mut self, session: &mut Session) -> Result<(), StoreError> {
+        session.updated_at = self.now;
+        match &mut self.backend {
+            Backend::Sqlite(_) => {
+                return Err(StoreError::corrupt(
+                    "practice_sessions.architecture",
+                    "SQLite has no triggers that send requests",
+                ));
+            }
+            Backend::Postgres(work) => {
+                postgres::sessions::request_practice(work, session.id, self.now).await?
+            }
+        }
+        self.draft(
+            Table::PracticeSessions,
+            Operation::Update,
+            &session.user_id,
+            session.record(),
+        );
+        Ok(())
+    }
+
     /// Sessions in a status that an idle session can be abandoned from, untouched since before `before`.
     ///
     /// # Errors
