@@ -4,6 +4,7 @@
 //! the shell. Imports point downwards only; `tests/it/tidy.rs` checks it.
 
 pub mod audit;
+pub mod capacity;
 pub mod chance;
 pub mod cli;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod metrics;
 pub mod pacing;
 pub mod plan;
 pub mod protocol;
+pub mod recording;
 pub mod report;
 pub mod run;
 pub mod scenario;

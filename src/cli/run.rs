@@ -6,11 +6,9 @@ use clap::{Args, ValueEnum};
 
 use super::{ScenarioArgs, VerdictArgs, check, describe, print, say};
 use crate::clock::wall_clock_now;
-use crate::plan::{Plan, TargetKind};
-use crate::report::model::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
-use crate::report::{Format, RunFacts, RunRecord, render};
-use crate::run::{ProgressMode, RunFolder, RunOptions, RunResult, run};
-use crate::scenario::Loaded;
+use crate::recording::{RecordingError, run_recorded};
+use crate::report::{Format, render};
+use crate::run::{ProgressMode, RunFolder, RunOptions};
 use crate::serve::log_to_stderr;
 use crate::sla::ExitCode;
 
@@ -29,11 +27,23 @@ pub(super) struct RunArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ProgressChoice {
+pub(super) enum ProgressChoice {
     Auto,
     Tui,
     Plain,
     None,
+}
+
+impl ProgressChoice {
+    /// What was chosen, decided by where standard error goes when that is left open.
+    pub(super) fn mode(self) -> ProgressMode {
+        match self {
+            ProgressChoice::Auto => ProgressMode::automatic(),
+            ProgressChoice::Tui => ProgressMode::Tui,
+            ProgressChoice::Plain => ProgressMode::Plain,
+            ProgressChoice::None => ProgressMode::None,
+        }
+    }
 }
 
 pub(super) fn execute(args: &RunArgs) -> ExitCode {
@@ -52,124 +62,46 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
             return ExitCode::CouldNotStart;
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            say(&format!("cannot start a runtime: {error}"));
-            return ExitCode::Internal;
-        }
-    };
     let result = executable().and_then(|executable| {
-        let progress = match args.progress {
-            ProgressChoice::Auto => ProgressMode::automatic(),
-            ProgressChoice::Tui => ProgressMode::Tui,
-            ProgressChoice::Plain => ProgressMode::Plain,
-            ProgressChoice::None => ProgressMode::None,
+        let options = RunOptions {
+            executable,
+            progress: args.progress.mode(),
         };
-        let options = RunOptions { executable, progress };
-        let mut checkpoint = |so_far: RunResult| write_checkpoint(&loaded, &folder, &so_far);
-        runtime
-            .block_on(run(loaded.plan.clone(), &options, &folder, &mut checkpoint))
-            .map_err(|error| (error.exit_code(), describe(&error)))
+        run_recorded(&loaded, &options, &folder).map_err(|error| (exit_code(&error), describe(&error)))
     });
-    match result {
-        Ok(result) => conclude(args, &loaded, &folder, &result),
+    let recorded = match result {
+        Ok(recorded) => recorded,
         Err((code, sentence)) => {
             say(&sentence);
-            code
+            return code;
         }
+    };
+    match render(Format::Text, &recorded.record) {
+        Ok(text) => print(text.trim_end()),
+        Err(error) => {
+            say(&describe(&error));
+            return ExitCode::Internal;
+        }
+    }
+    let code = args.verdict.exit_code(recorded.result.judgement.verdict);
+    print(&folder.path().display().to_string());
+    code
+}
+
+/// The exit code that goes with a run without a record.
+pub(super) fn exit_code(error: &RecordingError) -> ExitCode {
+    match error {
+        RecordingError::Run(error) => error.exit_code(),
+        RecordingError::Report { .. } | RecordingError::Folder { .. } => ExitCode::Internal,
     }
 }
 
-fn executable() -> Result<PathBuf, (ExitCode, String)> {
+/// This program's own file: it is started again for the reference server and the mock.
+pub(super) fn executable() -> Result<PathBuf, (ExitCode, String)> {
     std::env::current_exe().map_err(|error| {
         (
             ExitCode::Internal,
             format!("cannot find this program's own executable: {error}"),
         )
     })
-}
-
-/// Writes the result so far as `run.json`. A checkpoint that cannot be written must not end the run.
-fn write_checkpoint(loaded: &Loaded, folder: &RunFolder, so_far: &RunResult) {
-    let written = record(loaded, folder, so_far).and_then(|record| {
-        let text = render(Format::Json, &record).map_err(|error| describe(&error))?;
-        folder.write("run.json", &text).map_err(|error| describe(&error))
-    });
-    if let Err(sentence) = written {
-        tracing::warn!(sentence, "no checkpoint");
-    }
-}
-
-fn record(loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> Result<RunRecord, String> {
-    let facts = facts(loaded, folder, result);
-    RunRecord::new(
-        facts,
-        &loaded.plan.criteria,
-        &result.context,
-        &result.evidence,
-        &result.judgement,
-    )
-    .map_err(|error| describe(&error))
-}
-
-/// Writes the reports, prints the summary, and gives the exit code.
-fn conclude(args: &RunArgs, loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> ExitCode {
-    let written = record(loaded, folder, result).and_then(|record| {
-        for format in Format::ALL {
-            let text = render(format, &record).map_err(|error| describe(&error))?;
-            match format.file_name() {
-                Some(name) => drop(folder.write(name, &text).map_err(|error| describe(&error))?),
-                None => print(text.trim_end()),
-            }
-        }
-        Ok(())
-    });
-    if let Err(sentence) = written {
-        say(&format!(
-            "the verdict is {}, but its report could not be written: {sentence}",
-            result.judgement.verdict
-        ));
-        return ExitCode::Internal;
-    }
-    let code = args.verdict.exit_code(result.judgement.verdict);
-    print(&folder.path().display().to_string());
-    code
-}
-
-fn facts(loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> RunFacts {
-    let plan: &Plan = &loaded.plan;
-    let files = loaded.files.iter().skip(1);
-    let system = rustix::system::uname();
-    RunFacts {
-        run_id: folder
-            .path()
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
-        started_at: result.started_at,
-        seed: plan.seed,
-        scenario: ScenarioRecord {
-            name: plan.name.clone(),
-            description: plan.description.clone(),
-            text: loaded.text_unexpanded.clone(),
-            files: files
-                .map(|file| ScenarioFileRecord {
-                    path: file.path.clone(),
-                    text: file.text.clone(),
-                })
-                .collect(),
-        },
-        target: TargetRecord {
-            description: result.target.clone(),
-            version: plan.target.version.clone(),
-            built_in: matches!(plan.target.kind, TargetKind::Reference(_)),
-        },
-        environment: EnvironmentRecord {
-            host_cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
-            os: system.sysname().to_string_lossy().into_owned(),
-            kernel: system.release().to_string_lossy().into_owned(),
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            command_line: std::env::args().collect(),
-        },
-    }
 }

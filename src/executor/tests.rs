@@ -138,6 +138,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             alerts: None,
             rollback: None,
         },
+        capacity: None,
     }
 }
 

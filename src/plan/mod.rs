@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+mod capacity;
 mod criteria;
 mod journey;
 mod load;
@@ -13,6 +14,7 @@ mod target;
 mod template;
 mod transport;
 
+pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,
@@ -47,6 +49,8 @@ pub struct Plan {
     pub variables: Variables,
     /// Targets, alerts and rollback thresholds.
     pub criteria: Criteria,
+    /// How the highest rate at which the targets hold is searched for; `None` for closed models, which have no rate.
+    pub capacity: Option<CapacityPlan>,
 }
 
 impl Plan {

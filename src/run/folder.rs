@@ -70,6 +70,13 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// The last part of the folder's path: it names the run.
+    pub fn name(&self) -> String {
+        self.path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,5 +1,6 @@
 //! A run from start to end: [`run`] reads from top to bottom as the run happens.
 
+mod apart;
 mod collect;
 mod folder;
 mod host_watch;
@@ -23,6 +24,7 @@ use crate::plan::{Plan, StepKind};
 use crate::protocol::{ConnectError, Connector, Dialing};
 use crate::sla::{self, ExitCode, Judgement};
 use crate::target::{self, ControlError, StartError, Started};
+pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
 pub use folder::{FolderError, RunFolder};
 use host_watch::HostWatch;

@@ -251,6 +251,7 @@ mod tests {
                 mode: JudgeMode::Observed,
                 ..fixture::criteria()
             },
+            capacity: None,
         }
     }
 

@@ -99,6 +99,7 @@ async fn cluster() -> &'static Cluster {
             let settings = Settings {
                 max_connections: 300,
                 extra: vec![("fsync".to_owned(), "off".to_owned())],
+                ..Settings::default()
             };
             let cluster = Cluster::start(settings).await.unwrap();
             cluster.create_database(TEMPLATE).await.unwrap();

@@ -244,7 +244,7 @@ async fn a_job_that_fails_does_not_spoil_the_others(backend: Backend) {
             .unwrap()
             .is_some();
         assert_eq!(result.is_ok(), stored, "job {n}: {result:?}");
-        assert_eq!(stored, !matches!(n % 10, 3 | 7), "job {n}");
+        assert_eq!(stored, !matches!(n % 10, 3 | 7), "job {n}: {result:?}");
     }
     if backend == Backend::Sqlite {
         // One commit for the row that was there, one for the job that held the writer, one for the hundred.

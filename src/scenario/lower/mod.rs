@@ -2,6 +2,7 @@
 
 mod address;
 mod at;
+mod capacity;
 mod classconnect;
 mod criteria;
 mod distribution;
@@ -128,6 +129,7 @@ pub(super) fn lower(
         );
     }
     let criteria = lower_criteria(files, at, diagnostics);
+    let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
     let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
     if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
         measurable::check(&criteria, &target.kind, has_mock, journeys, &steps, diagnostics);
@@ -136,7 +138,7 @@ pub(super) fn lower(
         return None;
     }
     let given_seed = file.seed.and_then(|seed| u64::try_from(seed).ok());
-    Some(Plan {
+    let mut plan = Plan {
         name: file.name.clone()?,
         description: file.description.clone().unwrap_or_default(),
         seed: surroundings.seed.or(given_seed).unwrap_or(SEED),
@@ -147,7 +149,11 @@ pub(super) fn lower(
         steps,
         variables,
         criteria: criteria.into_criteria(),
-    })
+        capacity: None,
+    };
+    // The last of all: its defaults follow from the rest of the plan.
+    plan.capacity = capacity::resolve(&capacity?, &plan, at.key("capacity"), diagnostics);
+    diagnostics.is_empty().then_some(plan)
 }
 
 /// The reference server always has a mock; another target has one when the scenario asks for it.

@@ -4,6 +4,7 @@
 //! here, and the rest of the file is still read, so that all mistakes are told at once. `#[schemars(required)]` marks
 //! what must be there. The comments are the descriptions in the schema.
 
+mod capacity;
 mod classconnect;
 mod criteria;
 mod journey;
@@ -11,6 +12,7 @@ mod load;
 mod target;
 mod text;
 
+pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
 pub(super) use criteria::{
     AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile, StepLimitsFile,
@@ -22,7 +24,7 @@ pub(super) use journey::{
 };
 pub(super) use load::{ArrivalsFile, ConnectionsFile, ExecutorFile, LoadFile, StageTarget};
 pub(super) use target::{ArchitectureFile, HttpVersionFile, ServerFile, TargetFaults, TargetFile};
-pub(super) use text::{DurationText, PercentText};
+pub(super) use text::{DurationText, PercentText, RateText};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -58,4 +60,6 @@ pub(super) struct ScenarioFile {
     pub(super) alerts: Option<AlertsFile>,
     /// Conditions whose breach within a window means "roll back".
     pub(super) rollback: Option<RollbackFile>,
+    /// How `loadtest capacity` searches for the highest rate at which all targets hold. Default: all defaults.
+    pub(super) capacity: Option<CapacityFile>,
 }

@@ -1,5 +1,6 @@
 //! Scenarios from text to plan or to mistakes.
 
+mod capacity;
 mod connections;
 mod mistakes;
 mod outside;

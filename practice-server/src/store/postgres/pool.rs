@@ -22,7 +22,7 @@ use crate::store::{DriverError, PoolSettings, StoreError};
 
 const DOING: &str = "getting a connection";
 /// The longest that opening a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause between two looks whether the database answers again.
 const PROBE_PAUSE: Duration = Duration::from_millis(100);
 
