@@ -14,6 +14,7 @@ mod fixture;
 mod http;
 mod idempotency;
 mod journey;
+mod legacy;
 mod outbox;
 mod process;
 mod realtime;
