@@ -16,6 +16,7 @@ mod idempotency;
 mod journey;
 mod legacy;
 mod outbox;
+mod postgres_schema;
 mod process;
 mod realtime;
 mod store;

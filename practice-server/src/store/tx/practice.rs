@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Backend, Draft, Tx};
-use crate::domain::{Attempt, AttemptId, Session, SessionId, Timestamp, UserId};
+use crate::domain::{Attempt, AttemptId, Session, SessionId, Timestamp};
 use crate::realtime::{Operation, Table};
 use crate::store::{StoreError, postgres, sqlite};
 
@@ -15,12 +15,7 @@ impl Tx<'_> {
             Backend::Sqlite(connection) => sqlite::sessions::insert(connection, session)?,
             Backend::Postgres(work) => postgres::sessions::insert(work, session).await?,
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Insert,
-            &session.user_id,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Insert, session.record());
         Ok(())
     }
 
@@ -42,12 +37,7 @@ impl Tx<'_> {
             Backend::Sqlite(connection) => sqlite::sessions::update(connection, session)?,
             Backend::Postgres(work) => postgres::sessions::update(work, session).await?,
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Update,
-            &session.user_id,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Update, session.record());
         Ok(())
     }
 
@@ -69,12 +59,7 @@ impl Tx<'_> {
                 postgres::sessions::request_practice(work, session.id, self.now).await?
             }
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Update,
-            &session.user_id,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Update, session.record());
         Ok(())
     }
 
@@ -96,12 +81,7 @@ impl Tx<'_> {
             Backend::Sqlite(connection) => sqlite::attempts::insert(connection, attempt)?,
             Backend::Postgres(work) => postgres::attempts::insert(work, attempt).await?,
         }
-        self.draft(
-            Table::PracticeAttempts,
-            Operation::Insert,
-            &attempt.user_id,
-            attempt.record(),
-        );
+        self.draft(Table::PracticeAttempts, Operation::Insert, attempt.record());
         Ok(())
     }
 
@@ -123,12 +103,7 @@ impl Tx<'_> {
             Backend::Sqlite(connection) => sqlite::attempts::update(connection, attempt)?,
             Backend::Postgres(work) => postgres::attempts::update(work, attempt).await?,
         }
-        self.draft(
-            Table::PracticeAttempts,
-            Operation::Update,
-            &attempt.user_id,
-            attempt.record(),
-        );
+        self.draft(Table::PracticeAttempts, Operation::Update, attempt.record());
         Ok(())
     }
 
@@ -143,7 +118,7 @@ impl Tx<'_> {
         }
     }
 
-    fn draft(&mut self, table: Table, operation: Operation, owner: &UserId, record: Map<String, Value>) {
+    fn draft(&mut self, table: Table, operation: Operation, record: Map<String, Value>) {
         let old_record = (operation != Operation::Insert).then(|| {
             record
                 .get("id")
@@ -153,7 +128,6 @@ impl Tx<'_> {
         self.drafts.push(Draft {
             table,
             operation,
-            owner: owner.shared(),
             record,
             old_record,
         });
