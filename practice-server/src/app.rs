@@ -14,11 +14,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::ServeError;
 use crate::fault::FaultSettings;
+use crate::legacy::{Architectures, Legacy, LegacySettings};
 use crate::metrics::Metrics;
 use crate::realtime::{CommitMoments, Hub, HubConfig};
+use crate::rollout::Rollout;
 use crate::routes;
 use crate::service::{PracticeService, Sweep, SweepSettings, Swept};
-use crate::store::{Abort, Store, StoreContext};
+use crate::store::{Abort, Store, StoreContext, StoreError};
 
 /// What every handler and worker shares. Cloning shares it.
 #[derive(Clone)]
@@ -39,6 +41,8 @@ struct Inner {
     poller: Poller,
     sweep: SweepSettings,
     background: BackgroundSettings,
+    rollout: Rollout,
+    legacy: Option<Legacy>,
 }
 
 /// What runs besides the requests, and how it ends.
@@ -70,15 +74,14 @@ impl App {
             pool: config.pool,
             logical_replication: true,
         };
-        let store = match Store::open(&config.database, context).await {
-            Ok(store) => store,
-            Err(source) => {
-                return Err(ServeError::Store {
-                    database: config.database,
-                    source,
-                });
-            }
+        let failed = |source| ServeError::Store {
+            database: config.database.clone(),
+            source,
         };
+        let store = Store::open(&config.database, context).await.map_err(failed)?;
+        let (architectures, legacy) = architectures(&store, &config.legacy, address, &metrics)
+            .await
+            .map_err(failed)?;
         let base = config
             .public_url
             .as_ref()
@@ -100,7 +103,9 @@ impl App {
         );
         let poller = Poller::new(store.clone(), client, poll_schedule, metrics.clone());
         Ok(Self(Arc::new(Inner {
-            service: PracticeService::new(store.clone(), config.result_deadline),
+            rollout: architectures.rollout.clone(),
+            legacy,
+            service: PracticeService::new(store.clone(), config.result_deadline, architectures),
             store,
             hub,
             metrics,
@@ -170,6 +175,15 @@ impl App {
         self.0.background
     }
 
+    pub fn rollout(&self) -> &Rollout {
+        &self.0.rollout
+    }
+
+    /// The model of the trigger architecture, where there is one.
+    pub fn legacy(&self) -> Option<&Legacy> {
+        self.0.legacy.as_ref()
+    }
+
     pub fn dispatcher(&self) -> &Dispatcher {
         &self.0.dispatcher
     }
@@ -195,4 +209,27 @@ impl App {
         }
         Ok(swept)
     }
+}
+
+/// The architectures that this database can serve: both on PostgreSQL, direct calls elsewhere.
+async fn architectures(
+    store: &Store,
+    settings: &LegacySettings,
+    address: SocketAddr,
+    metrics: &Metrics,
+) -> Result<(Architectures, Option<Legacy>), StoreError> {
+    let metrics = metrics.legacy.clone();
+    let Store::Postgres(store) = store else {
+        let reason = "the trigger architecture needs PostgreSQL, and this database is SQLite";
+        return Ok((Architectures::direct_only(reason, metrics), None));
+    };
+    if let Some(obstacle) = Legacy::obstacle(&store.pool()).await? {
+        return match settings.direct_percent {
+            Some(percent) if !percent.is_everybody() => Err(StoreError::Unsuitable(obstacle)),
+            _ => Ok((Architectures::direct_only(&obstacle, metrics), None)),
+        };
+    }
+    let architectures = Architectures::both(store, settings, metrics).await?;
+    let legacy = Legacy::open(store, address, *settings, &architectures).await?;
+    Ok((architectures, Some(legacy)))
 }

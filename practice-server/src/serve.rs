@@ -74,7 +74,7 @@ async fn answer_requests(
     }
 }
 
-/// The dispatcher, the sweep and the poller.
+/// The dispatcher, the sweep, the poller, and what the trigger architecture needs.
 struct Workers {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -86,6 +86,10 @@ impl Workers {
         let mut tasks = JoinSet::new();
         tasks.spawn(app.dispatcher().clone().run(stopped.clone()));
         tasks.spawn(sweep_repeatedly(app.clone(), stopped.clone()));
+        tasks.spawn(app.rollout().clone().run(stopped.clone()));
+        if let Some(legacy) = app.legacy() {
+            legacy.start(&mut tasks, &stopped);
+        }
         if app.background().poll_classconnect {
             tasks.spawn(app.poller().clone().run(stopped));
         }

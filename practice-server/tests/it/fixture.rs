@@ -9,6 +9,7 @@ use practice_server::classconnect::{BreakerSettings, DispatchSettings, RetrySche
 use practice_server::clock::Clock;
 use practice_server::config::{Config, Secret, Secrets};
 use practice_server::fault::FaultSettings;
+use practice_server::legacy::LegacySettings;
 use practice_server::service::{PollSchedule, SweepSettings};
 use practice_server::store::{DatabaseUrl, Retention};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -45,6 +46,7 @@ pub(crate) fn config(classconnect_url: &str) -> Config {
             webhook: Verifier::new(vec![webhook_secret()]).unwrap(),
         },
         faults: FaultSettings::default(),
+        legacy: LegacySettings::default(),
         poll_classconnect: true,
         dispatch: DispatchSettings {
             concurrency: 8,
@@ -80,7 +82,7 @@ pub(crate) struct Server {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
     /// Kept until the server is gone, if it was made for it.
-    database: Option<Database>,
+    pub(crate) database: Option<Database>,
 }
 
 impl Server {

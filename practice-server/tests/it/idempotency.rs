@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: the same request twice is done once.
 
 use practice_server::domain::{Language, Refusal, Transcript, UserId};
-use practice_server::service::{IdempotencyKey, IdempotentRequest};
+use practice_server::service::{ActionError, IdempotencyKey, IdempotentRequest};
 use practice_server::store::Abort;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -126,7 +126,10 @@ async fn a_key_whose_request_is_under_way_is_a_conflict(on: Backend) {
     let (first, second) = tokio::join!(create(), create());
     let first = first.unwrap();
     assert!(
-        matches!(second, Err(Abort::Refused(Refusal::KeyInFlight))),
+        matches!(
+            second,
+            Err(ActionError::NotWritten(Abort::Refused(Refusal::KeyInFlight)))
+        ),
         "{second:?}"
     );
     assert_eq!(create().await.unwrap(), first);

@@ -3,23 +3,23 @@
 use sqlx::types::Json;
 
 use super::columns::Columns;
-use super::work::{Statement, Work, nothing};
 use super::sessions;
+use super::work::{Work, nothing};
 use crate::domain::{
-    Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget, Session, SessionId, Timestamp,
-    attempt_type_from_word, attempt_type_word,
+    Architecture, Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget,
+    Session, SessionId, Timestamp, attempt_type_from_word, attempt_type_word,
 };
 use crate::store::StoreError;
 
 const DOING_READ: &str = "reading an attempt";
 
-/// What an [`Attempt`] is made of: every column but the internal ones. The table goes by the name of `attempt`.
+/// What an [`Attempt`] is made of; the table goes by the name of `attempt`.
 macro_rules! columns {
     () => {
         "attempt.id, attempt.session_id, attempt.user_id, attempt.attempt_type, attempt.sentence_index, \
          attempt.word_index, attempt.audio_url, attempt.status, attempt.pronunciation_score, \
          attempt.is_passed, attempt.pronunciation_analysis, attempt.feedback_data, \
-         attempt.transcription_results, attempt.word_level_scores, attempt.error_message, \
+         attempt.transcription_results, attempt.word_level_scores, attempt.error_message, attempt.architecture, \
          attempt.created_at, attempt.updated_at"
     };
 }
@@ -29,8 +29,8 @@ pub(in crate::store) async fn insert(work: &mut Work, attempt: &Attempt) -> Resu
     work.statement(
         "inserting an attempt",
         "INSERT INTO practice_attempts (id, session_id, user_id, attempt_type, sentence_index, word_index, \
-         audio_url, status, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-         RETURNING txid_current()",
+         audio_url, status, architecture, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+         $10, $11) RETURNING txid_current()",
     )
     .bind(attempt.id.uuid())
     .bind(attempt.session_id.uuid())
@@ -40,40 +40,11 @@ pub(in crate::store) async fn insert(work: &mut Work, attempt: &Attempt) -> Resu
     .bind(target.word_index().map(i64::from))
     .bind(attempt.recording.audio_url.as_str())
     .bind(attempt.status.as_str())
+    .bind(attempt.architecture.as_str())
     .bind(attempt.created_at)
     .bind(attempt.updated_at)
     .publish(nothing)
     .await?;
-    Ok(())
-}
-
-/// Writes every column that may change after the insert.
-macro_rules! update {
-    () => {
-        "UPDATE practice_attempts AS attempt SET status = $1, error_message = $2, pronunciation_score = $3, \
-         is_passed = $4, pronunciation_analysis = $5, feedback_data = $6, transcription_results = $7, \
-         word_level_scores = $8, updated_at = $9 WHERE id = $10 RETURNING txid_current()"
-    };
-}
-
-fn bind_update<'w>(statement: Statement<'w>, attempt: &Attempt) -> Statement<'w> {
-    let result = attempt.result.as_ref();
-    statement
-        .bind(attempt.status.as_str())
-        .bind(attempt.error_message.as_deref())
-        .bind(result.map(|result| result.pronunciation_score))
-        .bind(result.map(|result| result.is_passed))
-        .bind(result.map(|result| Json(&result.pronunciation_analysis)))
-        .bind(result.map(|result| Json(&result.feedback_data)))
-        .bind(result.map(|result| Json(&result.transcription_results)))
-        .bind(result.map(|result| Json(&result.word_level_scores)))
-        .bind(attempt.updated_at)
-        .bind(attempt.id.uuid())
-}
-
-pub(in crate::store) async fn update(work: &mut Work, attempt: &Attempt) -> Result<(), StoreError> {
-    let statement = work.statement("updating an attempt", update!());
-    bind_update(statement, attempt).publish(nothing).await?;
     Ok(())
 }
 
@@ -104,15 +75,26 @@ pub(in crate::store) async fn advance(
 /// Writes the end of an attempt and answers how many others of its session are open. The session is held, so nobody adds
 /// or ends one meanwhile; the attempt itself is left out of the count, which sees it as it was before this statement.
 pub(in crate::store) async fn end(work: &mut Work, attempt: &Attempt) -> Result<u32, StoreError> {
-    let statement = work.statement(
-        "ending an attempt",
-        concat!(
-            update!(),
-            ", (SELECT count(*) FROM practice_attempts WHERE session_id = attempt.session_id AND id <> \
-             attempt.id AND status IN ('processing', 'analyzing')) AS open"
-        ),
-    );
-    let open: Option<i64> = bind_update(statement, attempt)
+    let result = attempt.result.as_ref();
+    let open: Option<i64> = work
+        .statement(
+            "ending an attempt",
+            "UPDATE practice_attempts AS attempt SET status = $1, error_message = $2, pronunciation_score = $3, \
+             is_passed = $4, pronunciation_analysis = $5, feedback_data = $6, transcription_results = $7, \
+             word_level_scores = $8, updated_at = $9 WHERE id = $10 RETURNING txid_current(), (SELECT count(*) \
+             FROM practice_attempts WHERE session_id = attempt.session_id AND id <> attempt.id AND status IN \
+             ('processing', 'analyzing')) AS open",
+        )
+        .bind(attempt.status.as_str())
+        .bind(attempt.error_message.as_deref())
+        .bind(result.map(|result| result.pronunciation_score))
+        .bind(result.map(|result| result.is_passed))
+        .bind(result.map(|result| Json(&result.pronunciation_analysis)))
+        .bind(result.map(|result| Json(&result.feedback_data)))
+        .bind(result.map(|result| Json(&result.transcription_results)))
+        .bind(result.map(|result| Json(&result.word_level_scores)))
+        .bind(attempt.updated_at)
+        .bind(attempt.id.uuid())
         .publish(|columns| columns.take("open"))
         .await?;
     Ok(u32::try_from(open.unwrap_or_default()).unwrap_or(u32::MAX))
@@ -147,7 +129,11 @@ pub(in crate::store) async fn lock_with_session(
 pub(in crate::store) async fn find(work: &mut Work, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
     work.statement(
         DOING_READ,
-        concat!("SELECT ", columns!(), " FROM practice_attempts AS attempt WHERE id = $1"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM practice_attempts AS attempt WHERE id = $1"
+        ),
     )
     .bind(id.uuid())
     .fetch_optional(|row| from_columns(&mut Columns::of(row)))
@@ -189,6 +175,7 @@ pub(super) fn from_columns(columns: &mut Columns<'_>) -> Result<Attempt, StoreEr
         status: columns.word("status", AttemptStatus::from_word)?,
         result: result_from_columns(columns)?,
         error_message: columns.take("error_message")?,
+        architecture: columns.word("architecture", Architecture::from_word)?,
         created_at: columns.take("created_at")?,
         updated_at: columns.take("updated_at")?,
     })

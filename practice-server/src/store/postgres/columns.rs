@@ -89,7 +89,10 @@ impl<'r> Columns<'r> {
         self.take::<Uuid>(column).map(T::from)
     }
 
-    pub(super) fn optional_id<T: From<Uuid>>(&mut self, column: &'static str) -> Result<Option<T>, StoreError> {
+    pub(super) fn optional_id<T: From<Uuid>>(
+        &mut self,
+        column: &'static str,
+    ) -> Result<Option<T>, StoreError> {
         Ok(self.take::<Option<Uuid>>(column)?.map(T::from))
     }
 

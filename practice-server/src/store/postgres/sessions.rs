@@ -5,19 +5,19 @@ use sqlx::types::Json;
 use super::columns::Columns;
 use super::work::{Work, nothing};
 use crate::domain::{
-    FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript,
+    Architecture, FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript,
 };
 use crate::store::StoreError;
 
 const DOING_READ: &str = "reading a session";
 
-/// What a [`Session`] is made of: every column but the internal ones. The table goes by the name of `session`.
+/// What a [`Session`] is made of; the table goes by the name of `session`.
 macro_rules! columns {
     () => {
         "session.id, session.user_id, session.transcript, session.improved_transcript, session.sentences, \
          session.language, session.status, session.current_sentence_index, session.current_word_index, \
          session.attempt_count, session.pronunciation_score, session.pronunciation_analysis, \
-         session.error_message, session.created_at, session.updated_at"
+         session.error_message, session.architecture, session.created_at, session.updated_at"
     };
 }
 pub(super) use columns;
@@ -26,8 +26,8 @@ pub(in crate::store) async fn insert(work: &mut Work, session: &Session) -> Resu
     work.statement(
         "inserting a session",
         "INSERT INTO practice_sessions (id, user_id, status, transcript, language, current_sentence_index, \
-         current_word_index, attempt_count, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-         $9, $10) RETURNING txid_current()",
+         current_word_index, attempt_count, architecture, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, \
+         $6, $7, $8, $9, $10, $11) RETURNING txid_current()",
     )
     .bind(session.id.uuid())
     .bind(session.user_id.as_str())
@@ -37,6 +37,7 @@ pub(in crate::store) async fn insert(work: &mut Work, session: &Session) -> Resu
     .bind(i64::from(session.progress.current_sentence_index))
     .bind(i64::from(session.progress.current_word_index))
     .bind(i64::from(session.progress.attempt_count))
+    .bind(session.architecture.as_str())
     .bind(session.created_at)
     .bind(session.updated_at)
     .publish(nothing)
@@ -69,10 +70,32 @@ pub(in crate::store) async fn update(work: &mut Work, session: &Session) -> Resu
     Ok(())
 }
 
+/// Writes down when practice was asked for, which fires the trigger of a session of the trigger architecture.
+pub(in crate::store) async fn request_practice(
+    work: &mut Work,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    work.statement(
+        "requesting practice",
+        "UPDATE practice_sessions SET practice_requested_at = $1, updated_at = $1 WHERE id = $2 RETURNING \
+         txid_current()",
+    )
+    .bind(now)
+    .bind(id.uuid())
+    .publish(nothing)
+    .await?;
+    Ok(())
+}
+
 pub(in crate::store) async fn find(work: &mut Work, id: SessionId) -> Result<Option<Session>, StoreError> {
     work.statement(
         DOING_READ,
-        concat!("SELECT ", columns!(), " FROM practice_sessions AS session WHERE id = $1"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM practice_sessions AS session WHERE id = $1"
+        ),
     )
     .bind(id.uuid())
     .fetch_optional(|row| from_columns(&mut Columns::of(row)))
@@ -149,6 +172,7 @@ pub(super) fn from_columns(columns: &mut Columns<'_>) -> Result<Session, StoreEr
         progress,
         error_message: columns.take("error_message")?,
         final_scores,
+        architecture: columns.word("architecture", Architecture::from_word)?,
         created_at: columns.take("created_at")?,
         updated_at: columns.take("updated_at")?,
     })

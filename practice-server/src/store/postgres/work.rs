@@ -17,7 +17,7 @@ pub(in crate::store) struct Work {
     /// The transaction, once it has changed a published row.
     published: Option<InFlight>,
     /// What the transaction will write at its end.
-    pub(super) pending: Pending,
+    pub(in crate::store) pending: Pending,
     statements: u64,
     /// A statement failed. PostgreSQL then refuses to commit, and says so only by the way.
     failed: bool,
