@@ -16,11 +16,11 @@ use crate::error::ServeError;
 use crate::fault::FaultSettings;
 use crate::legacy::{Architectures, Legacy, LegacySettings};
 use crate::metrics::Metrics;
-use crate::realtime::{CommitMoments, Hub, HubConfig};
+use crate::realtime::{CommitMoments, Feed, FeedMode, Hub, HubConfig};
 use crate::rollout::Rollout;
 use crate::routes;
 use crate::service::{PracticeService, Sweep, SweepSettings, Swept};
-use crate::store::{Abort, Store, StoreContext, StoreError};
+use crate::store::{Abort, DatabaseUrl, Store, StoreContext, StoreError};
 
 /// What every handler and worker shares. Cloning shares it.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ struct Inner {
     store: Store,
     service: PracticeService,
     hub: Hub,
+    /// Where changes come from, if the store does not publish them itself.
+    feed: Option<Feed>,
     metrics: Metrics,
     clock: Clock,
     authenticator: Authenticator,
@@ -66,13 +68,14 @@ impl App {
             config.secrets.api_key.expose(),
         ));
         let clock = config.clock.clone();
+        let commits = CommitMoments::default();
         let context = StoreContext {
             hub: hub.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
-            commits: CommitMoments::default(),
+            commits: commits.clone(),
             pool: config.pool,
-            logical_replication: true,
+            logical_replication: config.realtime == FeedMode::Wal,
         };
         let failed = |source| ServeError::Store {
             database: config.database.clone(),
@@ -82,6 +85,10 @@ impl App {
         let (architectures, legacy) = architectures(&store, &config.legacy, address, &metrics)
             .await
             .map_err(failed)?;
+        let feed = match &config.database {
+            DatabaseUrl::Postgres(url) => Some(Feed::new(url, config.realtime, hub.clone(), commits)),
+            DatabaseUrl::SqliteTemporary | DatabaseUrl::SqliteFile(_) => None,
+        };
         let base = config
             .public_url
             .as_ref()
@@ -108,6 +115,7 @@ impl App {
             service: PracticeService::new(store.clone(), config.result_deadline, architectures),
             store,
             hub,
+            feed,
             metrics,
             clock,
             authenticator: Authenticator::new(&config.secrets),
@@ -141,6 +149,11 @@ impl App {
 
     pub fn hub(&self) -> &Hub {
         &self.0.hub
+    }
+
+    /// Where changes come from, if the store does not publish them itself. Until it is connected nobody can subscribe.
+    pub fn feed(&self) -> Option<&Feed> {
+        self.0.feed.as_ref()
     }
 
     pub fn metrics(&self) -> &Metrics {

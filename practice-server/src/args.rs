@@ -17,6 +17,7 @@ use crate::classconnect::{BreakerSettings, DispatchSettings, RetrySchedule};
 use crate::clock::Clock;
 use crate::config::{Config, Secret, Secrets};
 use crate::fault::FaultSettings;
+use crate::realtime::FeedMode;
 use crate::service::{PollSchedule, SweepSettings};
 use crate::store::{DatabaseUrl, PoolSettings, PostgresUrl, Retention};
 use crate::units::{parse_duration, parse_share};
@@ -49,6 +50,10 @@ pub struct Args {
     /// Longest wait for a free connection to PostgreSQL, before a request is answered 503
     #[arg(long, default_value = "1s", value_parser = parse_duration)]
     pub pool_wait: Duration,
+
+    /// How PostgreSQL's changes reach subscribers: streamed from its log, or polled at the hosted product's pace
+    #[arg(long, value_enum, default_value_t = FeedMode::Wal)]
+    pub realtime: FeedMode,
 
     /// Base URL of ClassConnect
     #[arg(long, default_value = "http://127.0.0.1:8090")]
@@ -203,6 +208,7 @@ impl Args {
                 connections: self.pool_connections,
                 wait: self.pool_wait,
             },
+            realtime: self.realtime,
             classconnect_url,
             public_url,
             secrets,

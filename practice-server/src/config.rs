@@ -10,6 +10,7 @@ use crate::classconnect::{BreakerSettings, DispatchSettings};
 use crate::clock::Clock;
 use crate::fault::FaultSettings;
 use crate::legacy::LegacySettings;
+use crate::realtime::FeedMode;
 use crate::service::SweepSettings;
 use crate::store::{DatabaseUrl, PoolSettings};
 
@@ -19,6 +20,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// Of use with PostgreSQL only.
     pub pool: PoolSettings,
+    /// How PostgreSQL's changes are followed; SQLite's are published by its writer.
+    pub realtime: FeedMode,
     /// The base URL of ClassConnect.
     pub classconnect_url: Url,
     /// Under which ClassConnect reaches this server; its own bound address if absent.

@@ -7,6 +7,7 @@ use crate::args::ConfigError;
 use crate::domain::Refusal;
 use crate::legacy::TriggerOverdue;
 use crate::problem::Problem;
+use crate::realtime::FeedError;
 use crate::rollout::SetError;
 use crate::service::ActionError;
 use crate::store::{Abort, DatabaseUrl, StoreError, Violation};
@@ -255,6 +256,8 @@ pub enum ServeError {
         #[source]
         source: StoreError,
     },
+    #[error("cannot follow the changes of the database")]
+    Feed(#[from] FeedError),
     #[error("cannot set the HTTP client up")]
     HttpClient(#[from] reqwest::Error),
     #[error("cannot write the ready line")]

@@ -23,7 +23,6 @@ enum Backend<'c> {
 struct Draft {
     table: Table,
     operation: Operation,
-    owner: Arc<str>,
     record: Map<String, Value>,
     old_record: Option<Map<String, Value>>,
 }
@@ -49,7 +48,6 @@ impl Effects {
         let stamp = |draft: Draft| Change {
             table: draft.table,
             operation: draft.operation,
-            owner: draft.owner,
             record: Some(draft.record),
             old_record: draft.old_record,
             committed_monotonic_ns: Some(committed_monotonic_ns),

@@ -91,7 +91,7 @@ pub(crate) fn patient_pool() -> PoolSettings {
 const TEMPLATE: &str = "practice_template";
 
 /// The cluster of this process. It is removed when the process ends, however it ends.
-async fn cluster() -> &'static Cluster {
+pub(crate) async fn cluster() -> &'static Cluster {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
     CLUSTER
         .get_or_init(|| async {

@@ -10,6 +10,7 @@ use practice_server::clock::Clock;
 use practice_server::config::{Config, Secret, Secrets};
 use practice_server::fault::FaultSettings;
 use practice_server::legacy::LegacySettings;
+use practice_server::realtime::FeedMode;
 use practice_server::service::{PollSchedule, SweepSettings};
 use practice_server::store::{DatabaseUrl, Retention};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -37,6 +38,7 @@ pub(crate) fn config(classconnect_url: &str) -> Config {
     Config {
         database: DatabaseUrl::SqliteTemporary,
         pool: patient_pool(),
+        realtime: FeedMode::Wal,
         classconnect_url: classconnect_url.parse().unwrap(),
         public_url: None,
         secrets: Secrets {

@@ -18,6 +18,7 @@ mod journey;
 mod outage;
 mod outbox;
 mod pool;
+mod postgres_schema;
 mod process;
 mod realtime;
 mod statements;

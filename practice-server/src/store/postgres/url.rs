@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
@@ -59,6 +60,21 @@ impl PostgresUrl {
         self.0.expose()
     }
 
+    /// The password alone, for a connection that sqlx does not make. Empty when there is none.
+    pub fn password(&self) -> Secret {
+        let url = reqwest::Url::parse(self.0.expose()).ok();
+        let in_front = url.as_ref().and_then(reqwest::Url::password);
+        let decoded = in_front.map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned());
+        let as_parameter = || {
+            let mut parameters = url.as_ref()?.query_pairs();
+            parameters.find_map(|(name, value)| (name == "password").then(|| value.into_owned()))
+        };
+        // Where sqlx looks as well.
+        let from_environment = || std::env::var("PGPASSWORD").ok();
+        let password = as_parameter().or(decoded).or_else(from_environment);
+        Secret::new(password.unwrap_or_default())
+    }
+
     fn options(&self) -> PgConnectOptions {
         // It was parsed before, when this value was made.
         PgConnectOptions::from_str(self.0.expose()).unwrap_or_default()
@@ -92,6 +108,17 @@ mod tests {
         let url = PostgresUrl::parse("postgres://app:hunter2@db.example:6543/practice").unwrap();
         assert_eq!(url.to_string(), "postgres://app@db.example:6543/practice");
         assert!(!format!("{url:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_password_is_read_as_it_was_meant() {
+        for (url, password) in [
+            ("postgres://app:h%40nter%2F2@h/d", "h@nter/2"),
+            ("postgres://app@h/d?password=a%20b", "a b"),
+            ("postgres:///d?host=/run/postgresql&user=app&password=x", "x"),
+        ] {
+            assert_eq!(PostgresUrl::parse(url).unwrap().password().expose(), password);
+        }
     }
 
     #[test]

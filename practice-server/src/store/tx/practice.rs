@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Backend, Draft, Tx};
-use crate::domain::{Attempt, AttemptId, AttemptStatus, Session, SessionId, Timestamp, UserId};
+use crate::domain::{Attempt, AttemptId, AttemptStatus, Session, SessionId, Timestamp};
 use crate::realtime::{Operation, Table};
 use crate::store::{StoreError, postgres, sqlite};
 
@@ -15,12 +15,7 @@ impl Tx<'_> {
             Backend::Sqlite(connection) => sqlite::sessions::insert(connection, session)?,
             Backend::Postgres(work) => postgres::sessions::insert(work, session).await?,
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Insert,
-            &session.user_id,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Insert, session.record());
         Ok(())
     }
 
@@ -42,12 +37,7 @@ impl Tx<'_> {
             Backend::Sqlite(connection) => sqlite::sessions::update(connection, session)?,
             Backend::Postgres(work) => postgres::sessions::update(work, session).await?,
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Update,
-            &session.user_id,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Update, session.record());
         Ok(())
     }
 
@@ -69,12 +59,7 @@ impl Tx<'_> {
                 postgres::sessions::request_practice(work, session.id, self.now).await?
             }
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Update,
-            &session.user_id,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Update, session.record());
         Ok(())
     }
 
@@ -166,15 +151,10 @@ impl Tx<'_> {
     }
 
     fn draft_attempt(&mut self, operation: Operation, attempt: &Attempt) {
-        self.draft(
-            Table::PracticeAttempts,
-            operation,
-            &attempt.user_id,
-            attempt.record(),
-        );
+        self.draft(Table::PracticeAttempts, operation, attempt.record());
     }
 
-    fn draft(&mut self, table: Table, operation: Operation, owner: &UserId, record: Map<String, Value>) {
+    fn draft(&mut self, table: Table, operation: Operation, record: Map<String, Value>) {
         let old_record = (operation != Operation::Insert).then(|| {
             record
                 .get("id")
@@ -184,7 +164,6 @@ impl Tx<'_> {
         self.drafts.push(Draft {
             table,
             operation,
-            owner: owner.shared(),
             record,
             old_record,
         });
