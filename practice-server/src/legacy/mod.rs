@@ -11,6 +11,7 @@ mod about;
 mod architectures;
 mod boot;
 mod edge;
+mod edge_settings;
 mod postgres_queue;
 mod profile;
 mod queue;
@@ -25,7 +26,6 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -39,6 +39,7 @@ pub use profile::QueueProfile;
 pub use settings::LegacySettings;
 pub use trigger_watch::{Awaited, TriggerOverdue, TriggerWatch};
 
+use self::edge_settings::EdgeSettings;
 use self::sender::Sender;
 use self::worker::QueueWorker;
 use crate::metrics::LegacyMetrics;
@@ -59,8 +60,8 @@ struct Inner {
 }
 
 impl Legacy {
-    /// Tells the database where the edge functions of this server are and under which key they are called. The key is new
-    /// with every start, so requests that were queued for an earlier server are lost.
+    /// Tells the database where the edge functions of this server are and under which key they are called. Requests that
+    /// were queued for a server that has gone are lost, like those for a function whose platform is down.
     ///
     /// # Errors
     /// A database that cannot be written, or an HTTP client that cannot be set up.
@@ -71,23 +72,21 @@ impl Legacy {
         architectures: &Architectures,
     ) -> Result<Self, StoreError> {
         let database = store.pool();
-        let key = format!(
-            "{}{}",
-            uuid::Uuid::new_v4().simple(),
-            uuid::Uuid::new_v4().simple()
-        );
-        let base_url = base_url(address);
-        write_edge_settings(&database, &base_url, &key, &settings).await?;
-        let sender = Sender::new(&base_url).map_err(|error| {
+        let edge = EdgeSettings::new(address, settings.queue_timeout);
+        edge.write_unless_taken(&database)
+            .await
+            .map_err(|error| StoreError::new("telling the triggers where the edge functions are", error))?;
+        let key_digest = Sha256::digest(edge.key.expose().as_bytes()).into();
+        let sender = Sender::new(&edge.base_url).map_err(|error| {
             StoreError::Unsuitable(format!("the worker of the HTTP queue cannot be set up: {error}"))
         })?;
         let connect = store.url().connect_options();
-        let worker = QueueWorker::new(connect, settings.queue, sender, architectures.clone());
+        let worker = QueueWorker::new(connect, settings.queue, edge, sender, architectures.clone());
         Ok(Self(Arc::new(Inner {
             settings,
             worker,
             database,
-            key_digest: Sha256::digest(key.as_bytes()).into(),
+            key_digest,
             watch: architectures.watch.clone(),
             metrics: architectures.metrics.clone(),
         })))
@@ -133,54 +132,5 @@ impl Legacy {
 
     fn metrics(&self) -> &LegacyMetrics {
         &self.0.metrics
-    }
-}
-
-/// Where this server reaches itself.
-fn base_url(mut address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    format!("http://{address}")
-}
-
-async fn write_edge_settings(
-    database: &PgPool,
-    base_url: &str,
-    key: &str,
-    settings: &LegacySettings,
-) -> Result<(), StoreError> {
-    let headers = json!({ "Authorization": format!("Bearer {key}") });
-    let milliseconds = i32::try_from(settings.queue_timeout.as_millis()).unwrap_or(i32::MAX);
-    sqlx::query(
-        "INSERT INTO supabase_functions.edge_settings (base_url, headers, timeout_milliseconds) VALUES ($1, $2, $3) ON \
-         CONFLICT (is_the_row) DO UPDATE SET base_url = excluded.base_url, headers = excluded.headers, \
-         timeout_milliseconds = excluded.timeout_milliseconds",
-    )
-    .bind(base_url)
-    .bind(headers)
-    .bind(milliseconds.max(1))
-    .execute(database)
-    .await
-    .map_err(|error| StoreError::new("telling the triggers where the edge functions are", error))?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_that_listens_everywhere_reaches_itself_on_loopback() {
-        for (bound, reached) in [
-            ("0.0.0.0:8080", "http://127.0.0.1:8080"),
-            ("[::]:8080", "http://[::1]:8080"),
-            ("127.0.0.2:80", "http://127.0.0.2:80"),
-        ] {
-            assert_eq!(base_url(bound.parse().unwrap()), reached);
-        }
     }
 }

@@ -7,10 +7,11 @@ use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection, Row};
 
+use super::edge_settings::EdgeSettings;
 use super::queue::{Delivery, DeliveryEnd, Method, QueuedRequest, RequestQueue, Taking};
 
 /// pg_net has one worker per database, whatever the number of backends; the holder of this advisory lock is ours.
-const WORKER_LOCK: i64 = 0x6e65_745f_7175_6575;
+pub(super) const WORKER_LOCK: i64 = 0x6e65_745f_7175_6575;
 /// How long answers and the record of requests are kept (`pg_net.ttl`). Supabase keeps the record for ever; we do not.
 const KEPT_FOR: &str = "6 hours";
 /// Rows that are deleted at once.
@@ -26,11 +27,15 @@ pub(crate) struct PostgresQueue {
 }
 
 impl PostgresQueue {
-    /// `None`: another server's worker serves this database.
+    /// From now on the triggers call `edge`, the functions of the server whose worker this is. `None`: another server's
+    /// worker serves this database.
     ///
     /// # Errors
     /// A database that cannot be reached.
-    pub(crate) async fn open(options: &PgConnectOptions) -> Result<Option<Self>, sqlx::Error> {
+    pub(super) async fn open(
+        options: &PgConnectOptions,
+        edge: &EdgeSettings,
+    ) -> Result<Option<Self>, sqlx::Error> {
         let mut working = PgConnection::connect_with(options).await?;
         let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
             .bind(WORKER_LOCK)
@@ -39,6 +44,7 @@ impl PostgresQueue {
         if !is_ours {
             return Ok(None);
         }
+        edge.write(&mut working).await?;
         Ok(Some(Self {
             working,
             looking: PgConnection::connect_with(options).await?,

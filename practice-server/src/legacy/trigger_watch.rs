@@ -238,7 +238,9 @@ mod tests {
         let watch = TriggerWatch::new(Duration::from_secs(10), LegacyMetrics::default());
         let (first, first_done) = watch.begin(awaited("a"));
         let (_second, second_done) = watch.begin(awaited("a"));
-        drop((first, first_done));
+        // In this order, as when a request is given up.
+        drop(first_done);
+        drop(first);
         assert!(watch.is_anybody_waiting());
         for done in watch.lock().remove(&awaited("a")).unwrap() {
             done.send(()).unwrap();

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::architectures::Architectures;
+use super::edge_settings::EdgeSettings;
 use super::postgres_queue::PostgresQueue;
 use super::profile::QueueProfile;
 use super::queue::{Delivery, QueuedRequest};
@@ -25,6 +26,7 @@ const LOOK_EVERY_WHEN_UNUSED: Duration = Duration::from_secs(1);
 pub(super) struct QueueWorker {
     connect: PgConnectOptions,
     profile: QueueProfile,
+    edge: EdgeSettings,
     surroundings: Real,
 }
 
@@ -38,6 +40,7 @@ impl QueueWorker {
     pub(super) fn new(
         connect: PgConnectOptions,
         profile: QueueProfile,
+        edge: EdgeSettings,
         sender: Sender,
         architectures: Architectures,
     ) -> Self {
@@ -47,6 +50,7 @@ impl QueueWorker {
                 .application_name("practice-server queue worker")
                 .options([("idle_in_transaction_session_timeout", "0")]),
             profile,
+            edge,
             surroundings: Real {
                 sender,
                 architectures,
@@ -71,7 +75,7 @@ impl QueueWorker {
     }
 
     async fn serve(&self, stop: &mut watch::Receiver<bool>) -> Result<(), sqlx::Error> {
-        let Some(mut queue) = PostgresQueue::open(&self.connect).await? else {
+        let Some(mut queue) = PostgresQueue::open(&self.connect, &self.edge).await? else {
             return Ok(());
         };
         let result = work(self.profile, &mut queue, &self.surroundings, stop).await;

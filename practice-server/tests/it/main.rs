@@ -15,6 +15,7 @@ mod fixture;
 mod http;
 mod idempotency;
 mod journey;
+mod legacy;
 mod outage;
 mod outbox;
 mod pool;

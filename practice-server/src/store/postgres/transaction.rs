@@ -22,6 +22,9 @@ use crate::store::{Abort, Committed, DriverError, StoreContext, StoreError, Tran
 /// database hangs.
 const WORK_TIMEOUT: Duration = Duration::from_secs(12);
 
+/// The pause before a transaction that was undone in favour of another one is run again.
+const PAUSE_BEFORE_REPEAT: Duration = Duration::from_millis(20);
+
 /// What running transactions and reads takes.
 pub(super) struct Units {
     pub(super) pool: Pool,
@@ -108,6 +111,8 @@ impl Units {
                     error = with_causes(&error),
                     "a transaction is run again"
                 );
+                // Not at once: what it had taken goes first to the one that it would meet again otherwise.
+                tokio::time::sleep(PAUSE_BEFORE_REPEAT).await;
                 self.attempt(self.pool.acquire().await?, again).await
             }
             result => result,
