@@ -65,7 +65,7 @@ impl Cluster {
                 password,
             }),
             Err(error) => {
-                guardian.clean_up().await;
+                guardian.clean_up(server.folder().path()).await;
                 Err(error)
             }
         }
@@ -149,17 +149,16 @@ impl Cluster {
     pub async fn stop(self) -> Result<(), Error> {
         let Self { server, guardian, .. } = self;
         let folder = server.folder().path().to_path_buf();
-        if guardian.clean_up().await {
+        if guardian.clean_up(&folder).await {
             return Ok(());
         }
-        // Somebody killed the guardian, or it may not delete from the folder that the cluster's is in, but this process
-        // may.
+        // Somebody killed the guardian.
         if let Ok(lock) = server.lock()
             && guardian::clean_up_now(server.user(), &server.program("pg_ctl"), &folder, lock).await
         {
             return Ok(());
         }
-        std::fs::remove_dir(&folder).map_err(|_| Error::NotRemoved { folder })
+        Err(Error::NotRemoved { folder })
     }
 
     /// The server's own word: it removes the file when it ends in order.

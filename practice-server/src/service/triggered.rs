@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use super::apply::settle_session;
+use super::apply::{end_attempt, settle_session};
 use super::improve_transcript::auto_improve_transcript;
 use super::start_practice::auto_start_practice;
 use super::submit_recording::analyse_attempt;
 use crate::domain::{AttemptId, AttemptStatus, Session, SessionId, SessionStatus, SubmissionKind};
-use crate::store::{Abort, Entity, Transaction, Transition, TransitionCause, Tx};
+use crate::store::{Abort, Transaction, TransitionCause, Tx};
 
 /// What a triggered function is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,32 +115,18 @@ impl Transaction for GiveUpAttempt {
     type Output = ();
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<(), Abort> {
-        let Some(mut session) = tx.session(self.session).await? else {
-            return Ok(());
-        };
-        let Some(mut attempt) = tx.attempt(self.attempt).await? else {
+        let rows = tx.session_and_attempt(self.session, self.attempt).await?;
+        let Some((mut session, mut attempt)) = rows else {
             return Ok(());
         };
         if attempt.status != AttemptStatus::Processing || has_call(tx, self.attempt).await? {
             return Ok(());
         }
-        let from = attempt.status;
-        attempt.status = AttemptStatus::Failed;
+        let cause = TransitionCause::Sweep;
         attempt.error_message = Some("the triggered function did not begin in time".to_owned());
-        attempt.updated_at = tx.now();
-        tx.update_attempt(&attempt).await?;
-        let ended = Transition {
-            submission_id: None,
-            entity: Entity::Attempt,
-            entity_id: attempt.id.to_string(),
-            from_status: Some(from.as_str()),
-            to_status: attempt.status.as_str(),
-            is_terminal: true,
-            cause: TransitionCause::Sweep,
-        };
-        tx.record_transition(&ended).await?;
+        let open = end_attempt(tx, None, &mut attempt, AttemptStatus::Failed, cause).await?;
         if session.status == SessionStatus::Analyzing {
-            settle_session(tx, None, &mut session, TransitionCause::Sweep).await?;
+            settle_session(tx, None, &mut session, open, cause).await?;
         }
         Ok(())
     }

@@ -82,6 +82,6 @@ pub(super) async fn find_call(tx: &mut Tx<'_>, event: &WebhookEvent) -> Result<O
     if let Some(call) = tx.call_without_job(reference, event.submission()).await? {
         return Ok(Some(call));
     }
-    // Between the two looks the call may have got its job: then it was without one at the first and not at the second.
+    // The answer to the call may have been recorded between the two looks, by whoever sent it.
     Ok(tx.call_of_job(event.job_id()).await?.filter(agrees))
 }

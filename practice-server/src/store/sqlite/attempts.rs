@@ -58,6 +58,26 @@ pub(in crate::store) fn update(connection: &Connection, attempt: &Attempt) -> Re
     Ok(())
 }
 
+/// Moves an attempt on, if its status is still `from`. Answers it as it is now.
+pub(in crate::store) fn advance(
+    connection: &Connection,
+    id: AttemptId,
+    from: AttemptStatus,
+    to: AttemptStatus,
+    now: Timestamp,
+) -> Result<Option<Attempt>, StoreError> {
+    connection
+        .statement(
+            "moving an attempt on",
+            "UPDATE practice_attempts SET status = ?, updated_at = ? WHERE id = ? AND status = ? RETURNING *",
+        )
+        .bind(to.as_str())
+        .bind(now.unix_us())
+        .bind(id.to_string())
+        .bind(from.as_str())
+        .fetch_optional(from_row)
+}
+
 pub(in crate::store) fn find(connection: &Connection, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
     connection
         .statement(DOING_READ, "SELECT * FROM practice_attempts WHERE id = ?")
