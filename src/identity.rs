@@ -12,6 +12,9 @@ use crate::chance::{Chance, Purpose};
 /// How long a signed token is valid: longer than any run.
 const TOKEN_VALIDITY: Duration = Duration::from_secs(8 * 24 * 3600);
 
+/// Who the operator's tokens speak for: nobody's user id.
+const OPERATOR: &str = "loadtest-operator";
+
 /// Makes the identities of all tickets. Cheap to clone.
 #[derive(Clone)]
 pub struct Identities {
@@ -100,6 +103,23 @@ impl Identities {
         }
     }
 
+    /// A token of the target's operator (role `service_role`), without `Bearer`; `None` when the run does not hold the
+    /// secret that signs tokens.
+    pub fn operator_token(&self) -> Option<String> {
+        match &*self.credentials {
+            Credentials::None | Credentials::Listed(_) => None,
+            Credentials::Signed { key, expires_at_s } => {
+                let claims = serde_json::json!({
+                    "aud": "authenticated",
+                    "role": "service_role",
+                    "sub": OPERATOR,
+                    "exp": expires_at_s,
+                });
+                jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key).ok()
+            }
+        }
+    }
+
     /// The practice text of a ticket: three sentences, of which the first holds the ticket's number, so that no two
     /// tickets share a text.
     pub fn transcript(&self, ticket: u64) -> String {
@@ -165,6 +185,11 @@ mod tests {
             .unwrap()
             .claims;
         assert_eq!(claims["sub"], identities.user_id(5).to_string());
+        let operator = identities.operator_token().unwrap();
+        let claims = jsonwebtoken::decode::<serde_json::Value>(&operator, &key, &validation)
+            .unwrap()
+            .claims;
+        assert_eq!(claims["role"], "service_role");
         assert!(!format!("{identities:?}").contains(secret));
     }
 
@@ -173,5 +198,6 @@ mod tests {
         let identities = Identities::listed(Chance::new(3), None, vec!["a".into(), "b".into()]);
         assert_eq!(identities.token(3).as_deref(), Some("b"));
         assert_eq!(Identities::anonymous(Chance::new(3), None).token(3), None);
+        assert_eq!(identities.operator_token(), None);
     }
 }

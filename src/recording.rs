@@ -93,6 +93,7 @@ fn facts(loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> RunFacts {
         target: TargetRecord {
             description: result.target.clone(),
             version: plan.target.version.clone(),
+            notes: result.target_notes.clone(),
             built_in: matches!(plan.target.kind, TargetKind::Reference(_)),
         },
         environment: environment(),

@@ -1,7 +1,6 @@
 //! The hot paths between a commit and the sockets.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use practice_server::realtime::hot_paths::{RowFilter, Subscribers, decode_join, encode_frame};
@@ -40,7 +39,6 @@ fn session_update() -> Change {
     Change {
         table: Table::PracticeSessions,
         operation: Operation::Update,
-        owner: Arc::from(USER),
         record: Some(row(record)),
         old_record: Some(row(json!({"id": SESSION}))),
         committed_monotonic_ns: Some(1_234_567_890),

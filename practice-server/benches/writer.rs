@@ -28,7 +28,7 @@ use practice_server::service::{
     Accepted, ClaimCalls, CompleteCall, HandleWebhookResults, IdempotencyKey, IdempotentRequest,
     PracticeService,
 };
-use practice_server::store::{CallCompletion, ClaimedCall, DatabaseUrl, Store, StoreContext};
+use practice_server::store::{CallCompletion, ClaimedCall, DatabaseUrl, PoolSettings, Store, StoreContext};
 use rustix::time::{ClockId, clock_gettime};
 
 use self::events::{Job, analysed, extracted, improved};
@@ -61,6 +61,8 @@ impl Practice {
             metrics: Metrics::new(),
             clock: clock.clone(),
             commits: CommitMoments::default(),
+            pool: PoolSettings::default(),
+            logical_replication: false,
         };
         let store = Store::open(&DatabaseUrl::SqliteTemporary, context).await.unwrap();
         Self {

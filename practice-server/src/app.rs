@@ -15,10 +15,10 @@ use crate::config::Config;
 use crate::error::ServeError;
 use crate::fault::FaultSettings;
 use crate::metrics::Metrics;
-use crate::realtime::{CommitMoments, Hub, HubConfig};
+use crate::realtime::{CommitMoments, Feed, Hub, HubConfig};
 use crate::routes;
 use crate::service::{PracticeService, Sweep, SweepSettings, Swept};
-use crate::store::{Abort, Store, StoreContext};
+use crate::store::{Abort, DatabaseUrl, Store, StoreContext};
 
 /// What every handler and worker shares. Cloning shares it.
 #[derive(Clone)]
@@ -28,6 +28,8 @@ struct Inner {
     store: Store,
     service: PracticeService,
     hub: Hub,
+    /// Where changes come from, if the store does not publish them itself.
+    feed: Option<Feed>,
     metrics: Metrics,
     clock: Clock,
     authenticator: Authenticator,
@@ -62,11 +64,14 @@ impl App {
             config.secrets.api_key.expose(),
         ));
         let clock = config.clock.clone();
+        let commits = CommitMoments::default();
         let context = StoreContext {
             hub: hub.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
-            commits: CommitMoments::default(),
+            commits: commits.clone(),
+            pool: config.pool,
+            logical_replication: true,
         };
         let store = match Store::open(&config.database, context).await {
             Ok(store) => store,
@@ -76,6 +81,10 @@ impl App {
                     source,
                 });
             }
+        };
+        let feed = match &config.database {
+            DatabaseUrl::Postgres(url) => Some(Feed::new(url, config.realtime, hub.clone(), commits)),
+            DatabaseUrl::SqliteTemporary | DatabaseUrl::SqliteFile(_) => None,
         };
         let base = config
             .public_url
@@ -101,6 +110,7 @@ impl App {
             service: PracticeService::new(store.clone(), config.result_deadline),
             store,
             hub,
+            feed,
             metrics,
             clock,
             authenticator: Authenticator::new(&config.secrets),
@@ -134,6 +144,11 @@ impl App {
 
     pub fn hub(&self) -> &Hub {
         &self.0.hub
+    }
+
+    /// Where changes come from, if the store does not publish them itself. Until it is connected nobody can subscribe.
+    pub fn feed(&self) -> Option<&Feed> {
+        self.0.feed.as_ref()
     }
 
     pub fn metrics(&self) -> &Metrics {

@@ -1,6 +1,7 @@
 //! The command line as written, and its one conversion into a [`Config`].
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,10 +13,12 @@ use crate::classconnect::{BreakerSettings, DispatchSettings, RetrySchedule};
 use crate::clock::Clock;
 use crate::config::{Config, Secret, Secrets};
 use crate::fault::FaultSettings;
+use crate::realtime::FeedMode;
 use crate::service::{PollSchedule, SweepSettings};
-use crate::store::{DatabaseUrl, Retention};
+use crate::store::{DatabaseUrl, PoolSettings, PostgresUrl, Retention};
 use crate::units::{parse_duration, parse_share};
 
+const DATABASE_URL: &str = "PRACTICE_DATABASE_URL";
 const JWT_SECRET: &str = "PRACTICE_JWT_SECRET";
 const API_KEY: &str = "PRACTICE_API_KEY";
 const CLASSCONNECT_API_KEY: &str = "CLASSCONNECT_API_KEY";
@@ -31,9 +34,22 @@ pub struct Args {
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// `sqlite::memory:` (a temporary file, removed at the end) or `sqlite:PATH`
-    #[arg(long, default_value = "sqlite::memory:")]
-    pub database: String,
+    /// `sqlite::memory:` (a temporary file, removed at the end), `sqlite:PATH` or `postgres://USER@HOST:PORT/DATABASE`;
+    /// a URL with a password belongs into the environment, where other users of the machine cannot read it
+    #[arg(long, env = DATABASE_URL, hide_env_values = true, default_value = "sqlite::memory:")]
+    pub database: Secret,
+
+    /// Connections to PostgreSQL, at most
+    #[arg(long, default_value_t = PoolSettings::default().connections)]
+    pub pool_connections: NonZeroU32,
+
+    /// Longest wait for a free connection to PostgreSQL, before a request is answered 503
+    #[arg(long, default_value = "1s", value_parser = parse_duration)]
+    pub pool_wait: Duration,
+
+    /// How PostgreSQL's changes reach subscribers: streamed from its log, or polled at the hosted product's pace
+    #[arg(long, value_enum, default_value_t = FeedMode::Wal)]
+    pub realtime: FeedMode,
 
     /// Base URL of ClassConnect
     #[arg(long, default_value = "http://127.0.0.1:8090")]
@@ -144,7 +160,7 @@ impl Args {
     /// All mistakes together.
     pub fn into_config(self, environment: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
         let mut mistakes = self.durations_that_must_not_be_zero();
-        let database = keep(&mut mistakes, parse_database(&self.database));
+        let database = keep(&mut mistakes, parse_database(self.database.expose()));
         let classconnect_url = keep(
             &mut mistakes,
             parse_base_url("--classconnect-url", &self.classconnect_url),
@@ -169,6 +185,11 @@ impl Args {
         };
         Ok(Config {
             database,
+            pool: PoolSettings {
+                connections: self.pool_connections,
+                wait: self.pool_wait,
+            },
+            realtime: self.realtime,
             classconnect_url,
             public_url,
             secrets,
@@ -210,6 +231,7 @@ impl Args {
 
     fn durations_that_must_not_be_zero(&self) -> Vec<String> {
         let durations = [
+            ("--pool-wait", self.pool_wait),
             ("--lease", self.lease),
             ("--poll-first-after", self.poll_first_after),
             ("--poll-interval-max", self.poll_interval_max),
@@ -226,14 +248,19 @@ fn keep<T>(mistakes: &mut Vec<String>, result: Result<T, String>) -> Option<T> {
     result.map_err(|mistake| mistakes.push(mistake)).ok()
 }
 
+/// The text may hold a password, so no sentence repeats more of it than the scheme.
 fn parse_database(text: &str) -> Result<DatabaseUrl, String> {
-    match text.strip_prefix("sqlite:") {
-        Some(":memory:") => Ok(DatabaseUrl::SqliteTemporary),
-        Some(path) if !path.is_empty() => Ok(DatabaseUrl::SqliteFile(PathBuf::from(
+    let scheme = text.split(':').next().unwrap_or_default();
+    match (scheme, text.strip_prefix("sqlite:")) {
+        (_, Some(":memory:")) => Ok(DatabaseUrl::SqliteTemporary),
+        (_, Some(path)) if !path.is_empty() => Ok(DatabaseUrl::SqliteFile(PathBuf::from(
             path.strip_prefix("//").unwrap_or(path),
         ))),
+        ("postgres" | "postgresql", _) => PostgresUrl::parse(text)
+            .map(DatabaseUrl::Postgres)
+            .map_err(|mistake| format!("--database, {DATABASE_URL}: {mistake}")),
         _ => Err(format!(
-            "--database \"{text}\": write sqlite::memory: or sqlite:PATH"
+            "--database \"{scheme}:…\": write sqlite::memory:, sqlite:PATH or postgres://USER@HOST:PORT/DATABASE"
         )),
     }
 }

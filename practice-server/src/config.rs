@@ -9,13 +9,18 @@ use reqwest::Url;
 use crate::classconnect::{BreakerSettings, DispatchSettings};
 use crate::clock::Clock;
 use crate::fault::FaultSettings;
+use crate::realtime::FeedMode;
 use crate::service::SweepSettings;
-use crate::store::DatabaseUrl;
+use crate::store::{DatabaseUrl, PoolSettings};
 
 /// Everything the server needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub database: DatabaseUrl,
+    /// Of use with PostgreSQL only.
+    pub pool: PoolSettings,
+    /// How PostgreSQL's changes are followed; SQLite's are published by its writer.
+    pub realtime: FeedMode,
     /// The base URL of ClassConnect.
     pub classconnect_url: Url,
     /// Under which ClassConnect reaches this server; its own bound address if absent.
@@ -64,6 +69,12 @@ impl Secret {
     /// The text itself, for the one place that needs it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
     }
 }
 

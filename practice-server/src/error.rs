@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use crate::args::ConfigError;
 use crate::domain::Refusal;
 use crate::problem::Problem;
-use crate::store::{Abort, DatabaseUrl, StoreError};
+use crate::realtime::FeedError;
+use crate::store::{Abort, DatabaseUrl, StoreError, Violation};
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -60,17 +61,23 @@ impl ApiError {
         let new = Problem::new;
         match self {
             Self::Refused(refusal) => refusal_problem(refusal).with_detail(refusal.to_string()),
-            Self::Store(StoreError::Constraint { .. }) => {
-                new(StatusCode::CONFLICT, "data-conflict", "Data conflict")
-            }
+            Self::Store(StoreError::Constraint {
+                violation: Violation::Conflict,
+                ..
+            }) => new(StatusCode::CONFLICT, "data-conflict", "Data conflict"),
+            Self::Store(StoreError::Constraint {
+                violation: Violation::Value,
+                ..
+            }) => new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request")
+                .with_detail("a value in the request cannot be stored"),
             Self::Store(StoreError::Unavailable { .. }) => new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "Service temporarily unavailable",
             ),
-            Self::Store(StoreError::Corrupt { .. } | StoreError::Failed { .. }) => {
-                new(StatusCode::INTERNAL_SERVER_ERROR, "database", "Database error")
-            }
+            Self::Store(
+                StoreError::Corrupt { .. } | StoreError::Unsuitable(_) | StoreError::Failed { .. },
+            ) => new(StatusCode::INTERNAL_SERVER_ERROR, "database", "Database error"),
             Self::Unauthorized | Self::WebhookNotAuthentic => {
                 new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated")
             }
@@ -196,6 +203,8 @@ pub enum ServeError {
         #[source]
         source: StoreError,
     },
+    #[error("cannot follow the changes of the database")]
+    Feed(#[from] FeedError),
     #[error("cannot set the HTTP client up")]
     HttpClient(#[from] reqwest::Error),
     #[error("cannot write the ready line")]

@@ -80,6 +80,12 @@ pub struct Metrics {
     pub writer_queue_depth: Gauge,
     pub pool_connections: Gauge,
     pub pool_connections_idle: Gauge,
+    pub pool_connections_max: Gauge,
+    /// The wait for a place in the pool, also when it was in vain.
+    pub pool_wait: Histogram,
+    pub pool_timeouts: Counter,
+    /// By unit of work, the borders of transactions included.
+    pub db_statements: Family<QueryLabel, Counter>,
     /// By one of [`WEBHOOK_OUTCOMES`].
     pub webhooks: Family<OutcomeLabel, Counter>,
     pub webhook_processing: Histogram,
@@ -108,6 +114,10 @@ impl Metrics {
             writer_queue_depth: Gauge::default(),
             pool_connections: Gauge::default(),
             pool_connections_idle: Gauge::default(),
+            pool_connections_max: Gauge::default(),
+            pool_wait: Histogram::new(SECONDS_EDGES),
+            pool_timeouts: Counter::default(),
+            db_statements: Family::default(),
             webhooks: Family::default(),
             webhook_processing: Histogram::new(SECONDS_EDGES),
             calls: Family::default(),
@@ -166,16 +176,7 @@ impl Metrics {
             "Write jobs waiting",
             self.writer_queue_depth.clone(),
         );
-        registry.register(
-            "db_pool_connections",
-            "Open reader connections",
-            self.pool_connections.clone(),
-        );
-        registry.register(
-            "db_pool_connections_idle",
-            "Reader connections nobody uses",
-            self.pool_connections_idle.clone(),
-        );
+        self.register_pool(&mut registry);
         self.register_classconnect(&mut registry);
         registry.register(
             "injected_faults",
@@ -184,6 +185,40 @@ impl Metrics {
         );
         self.realtime.register(&mut registry);
         registry
+    }
+
+    fn register_pool(&self, registry: &mut Registry) {
+        registry.register(
+            "db_pool_connections",
+            "Open connections; on SQLite those of the readers",
+            self.pool_connections.clone(),
+        );
+        registry.register(
+            "db_pool_connections_idle",
+            "Open connections nobody uses",
+            self.pool_connections_idle.clone(),
+        );
+        registry.register(
+            "db_pool_connections_max",
+            "Connections that may be open at once",
+            self.pool_connections_max.clone(),
+        );
+        registry.register_with_unit(
+            "db_pool_wait",
+            "Wait for a connection of the pool, also in vain (PostgreSQL)",
+            Unit::Seconds,
+            self.pool_wait.clone(),
+        );
+        registry.register(
+            "db_pool_timeouts",
+            "Waits for a connection of the pool that were given up (PostgreSQL)",
+            self.pool_timeouts.clone(),
+        );
+        registry.register(
+            "db_statements",
+            "Statements sent by unit of work, borders of transactions included (PostgreSQL)",
+            self.db_statements.clone(),
+        );
     }
 
     fn register_classconnect(&self, registry: &mut Registry) {
@@ -260,6 +295,12 @@ impl Metrics {
 
     pub fn count_dead_letter(&self, source: &'static str) {
         self.dead_letters.get_or_create(&SourceLabel { source }).inc();
+    }
+
+    pub fn count_statements(&self, query: &'static str, count: u64) {
+        self.db_statements
+            .get_or_create(&QueryLabel { query })
+            .inc_by(count);
     }
 
     pub fn observe_query(&self, query: &'static str, seconds: f64) {

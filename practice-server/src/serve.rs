@@ -31,7 +31,13 @@ pub(crate) async fn serve_app(
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let workers = Workers::start(&app);
+    let workers = match Workers::start(&app).await {
+        Ok(workers) => workers,
+        Err(error) => {
+            app.store().close().await;
+            return Err(error);
+        }
+    };
     let served = answer_requests(listener, &app, shutdown).await;
     workers.stop(&app).await;
     app.store().close().await;
@@ -74,22 +80,29 @@ async fn answer_requests(
     }
 }
 
-/// The dispatcher, the sweep and the poller.
+/// The feed of changes, the dispatcher, the sweep and the poller.
 struct Workers {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
 impl Workers {
-    fn start(app: &App) -> Self {
+    /// # Errors
+    /// A database whose changes cannot be followed. The first requests come only when they are, so that nobody has to
+    /// subscribe twice.
+    async fn start(app: &App) -> Result<Self, ServeError> {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        if let Some(feed) = app.feed() {
+            let live = feed.connect().await?;
+            tasks.spawn(feed.clone().run(live, stopped.clone()));
+        }
         tasks.spawn(app.dispatcher().clone().run(stopped.clone()));
         tasks.spawn(sweep_repeatedly(app.clone(), stopped.clone()));
         if app.background().poll_classconnect {
             tasks.spawn(app.poller().clone().run(stopped));
         }
-        Self { stop, tasks }
+        Ok(Self { stop, tasks })
     }
 
     /// Lets the workers finish what they have begun, within the configured time.

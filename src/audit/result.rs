@@ -30,7 +30,7 @@ impl Compared {
                         let compared = step.submission.iter().flat_map(|submission| &submission.compare);
                         places.extend(compared.map(|(_, in_result)| in_result.clone()));
                     }
-                    Step::Repeat { steps, .. } => collect(steps, places),
+                    Step::Repeat { steps, .. } | Step::Parallel { steps, .. } => collect(steps, places),
                     Step::Subscribe(_) | Step::Await(_) | Step::Think(_) => {}
                 }
             }

@@ -104,7 +104,6 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
         target: Target {
             kind: TargetKind::Reference(ReferenceServer {
                 database: Database::Sqlite,
-                architecture: Architecture::Direct,
                 answer_delay: Duration::ZERO,
                 error_rate: crate::units::Ratio::ZERO,
                 poll_classconnect: true,
@@ -123,6 +122,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             workers: 1,
             partition: Partition::WHOLE,
         },
+        actions: Vec::new(),
         journeys: vec![Journey {
             name: "j".into(),
             weight: 1,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::action::ActionRun;
 use super::health::{HostStalls, NeverBegun, ProcessHealth, Punctuality};
 use super::measurements::Measurements;
 use crate::plan::Condition;
@@ -21,6 +22,8 @@ pub struct Evidence {
     pub hops: Vec<Hop>,
     /// What the window policies found, in order of detection.
     pub incidents: Vec<Incident>,
+    /// What the scenario did to its target, in the order of the plan.
+    pub actions: Vec<ActionRun>,
     pub interruption: Option<Interruption>,
 }
 
@@ -93,6 +96,8 @@ pub struct GeneratorHealth {
     pub frames_malformed: u64,
     /// Realtime sockets that closed before their user was done with them.
     pub sockets_lost: u64,
+    /// Channels that the server had lost and that their users joined again.
+    pub channels_rejoined: u64,
     /// Open files that this process was seen with at most; `None` where the system does not say.
     pub descriptors_peak: Option<u64>,
     /// Open files that this process may have.

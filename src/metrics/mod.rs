@@ -1,5 +1,6 @@
 //! What was measured: samples as workers record them, slices per second as everything else reads them.
 
+mod action;
 mod evidence;
 mod health;
 mod history;
@@ -9,6 +10,7 @@ mod recorder;
 mod sample;
 mod slice;
 
+pub use action::{ActionOutcome, ActionRun};
 pub use evidence::{
     Audit, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations, MockHealth,
     Timeline, Violation, ViolationKind, WorkerHealth,

@@ -29,6 +29,8 @@ pub struct Counters {
     pub initial_reads: u64,
     pub events_discarded: u64,
     pub sockets_lost: u64,
+    /// Channels that the server had lost and that were joined again.
+    pub channels_rejoined: u64,
     /// Frames that were not of the protocol.
     pub frames_malformed: u64,
 }

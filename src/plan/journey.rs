@@ -1,5 +1,6 @@
 //! What a virtual user does: journeys made of steps.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::load::DurationDistribution;
@@ -54,7 +55,16 @@ pub enum Step {
     Subscribe(Box<SubscribeStep>),
     Await(Box<AwaitStep>),
     Think(ThinkStep),
-    Repeat { times: u32, steps: Vec<Step> },
+    Repeat {
+        times: u32,
+        steps: Vec<Step>,
+    },
+    /// The same steps several times at once, each on a connection of its own. Only requests, pauses and repetitions
+    /// of them stand within it.
+    Parallel {
+        times: u32,
+        steps: Vec<Step>,
+    },
 }
 
 impl Step {
@@ -86,7 +96,9 @@ impl Step {
                 step.event.templates().chain(polled).collect()
             }
             Step::Think(_) => Vec::new(),
-            Step::Repeat { steps, .. } => steps.iter().flat_map(Step::templates).collect(),
+            Step::Repeat { steps, .. } | Step::Parallel { steps, .. } => {
+                steps.iter().flat_map(Step::templates).collect()
+            }
         }
     }
 }
@@ -105,6 +117,18 @@ pub enum Method {
     Put,
     Patch,
     Delete,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        })
+    }
 }
 
 /// An HTTP request.

@@ -4,16 +4,19 @@
 
 use std::collections::BTreeSet;
 
+mod action;
 mod capacity;
 mod criteria;
 mod journey;
 mod load;
 mod metric;
 mod partition;
+mod postgres;
 mod target;
 mod template;
 mod transport;
 
+pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
 pub use journey::{
@@ -23,9 +26,11 @@ pub use journey::{
 pub use load::{Connections, DurationDistribution, Executor, Load, Spacing, Stage};
 pub use metric::{Metric, Unit};
 pub use partition::Partition;
+pub use postgres::{
+    Architecture, ConnectionPool, DatabaseUrl, LegacyModel, Postgres, PostgresPlace, RealtimeSource,
+};
 pub use target::{
-    Architecture, Attachment, ClassConnect, Database, ReferenceServer, RemoteTarget, Target, TargetKind,
-    Tokens,
+    Attachment, ClassConnect, Database, ReferenceServer, RemoteTarget, Target, TargetKind, Tokens,
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
@@ -41,6 +46,8 @@ pub struct Plan {
     /// The mock of ClassConnect; `None` when the target brings its own.
     pub classconnect: Option<ClassConnect>,
     pub load: Load,
+    /// What is done to the target while the load goes on, in the order of time.
+    pub actions: Vec<Action>,
     /// At least one; the weights decide which journey a ticket takes.
     pub journeys: Vec<Journey>,
     /// Every step that is measured, over all journeys, indexed by [`StepId`].
@@ -61,6 +68,21 @@ impl Plan {
             .flat_map(Step::templates)
             .flat_map(Template::variables)
             .collect()
+    }
+
+    /// The most connections that a user has at once, besides the realtime socket.
+    pub fn connections_of_a_user(&self) -> u32 {
+        fn most(steps: &[Step]) -> u32 {
+            let of_step = |step: &Step| match step {
+                // Their own connection stays open meanwhile.
+                Step::Parallel { times, .. } => 1 + times,
+                Step::Repeat { steps, .. } => most(steps),
+                Step::Request(_) | Step::Subscribe(_) | Step::Await(_) | Step::Think(_) => 1,
+            };
+            steps.iter().map(of_step).max().unwrap_or(1)
+        }
+        let journeys = self.journeys.iter();
+        journeys.map(|journey| most(&journey.steps)).max().unwrap_or(1)
     }
 
     /// The name of a measured step.

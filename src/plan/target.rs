@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::postgres::{Architecture, Postgres};
 use super::transport::{Certificates, Transport};
 use crate::units::Ratio;
 
@@ -43,7 +44,6 @@ pub enum TargetKind {
 #[derive(Debug, Clone)]
 pub struct ReferenceServer {
     pub database: Database,
-    pub architecture: Architecture,
     /// Every answer of the practice API is this much later.
     pub answer_delay: Duration,
     /// This share of the practice API's requests is answered with 500.
@@ -52,18 +52,22 @@ pub struct ReferenceServer {
     pub poll_classconnect: bool,
 }
 
+impl ReferenceServer {
+    /// Which architecture it runs: the legacy one needs triggers, and so PostgreSQL.
+    pub fn architecture(&self) -> Architecture {
+        match &self.database {
+            Database::Sqlite => Architecture::Direct,
+            Database::Postgres(postgres) => postgres.architecture,
+        }
+    }
+}
+
 /// Where the reference server keeps its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
     /// SQLite, embedded; a temporary file.
     Sqlite,
-}
-
-/// Which of the two architectures the reference server runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Architecture {
-    /// Direct service calls with two database updates.
-    Direct,
+    Postgres(Postgres),
 }
 
 /// A deployment of the user's own.

@@ -183,6 +183,7 @@ pub(super) fn counts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("Polls by fallbacks", count(generator.polls)),
         ("Reads after subscribing", count(generator.initial_reads)),
         ("Sockets lost", count(generator.sockets_lost)),
+        ("Channels joined again", count(generator.channels_rejoined)),
         ("Malformed frames", count(generator.frames_malformed)),
     ];
     if let Some(mock) = &record.mock {

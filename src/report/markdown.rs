@@ -14,6 +14,7 @@ pub(super) fn render(record: &RunRecord) -> String {
     head(&mut text, record);
     targets(&mut text, record);
     windows(&mut text, record);
+    actions(&mut text, record);
     audit(&mut text, record);
     hops(&mut text, record);
     steps(&mut text, record);
@@ -99,6 +100,12 @@ fn head(text: &mut String, record: &RunRecord) {
         ),
     );
     text.push('\n');
+    for note in &record.target.notes {
+        line(text, &format!("- {}", escape(note)));
+    }
+    if !record.target.notes.is_empty() {
+        text.push('\n');
+    }
     if let Some(note) = view::built_in_note(record) {
         line(text, &format!("> {note}"));
         text.push('\n');
@@ -168,6 +175,17 @@ fn windows(text: &mut String, record: &RunRecord) {
     }
     if !alerts && !rollback {
         line(text, "- The scenario sets no alerts and no rollback thresholds.");
+    }
+    text.push('\n');
+}
+
+fn actions(text: &mut String, record: &RunRecord) {
+    if record.actions.is_empty() {
+        return;
+    }
+    line(text, "#### What was done to the target\n");
+    for action in &record.actions {
+        line(text, &format!("- {}", escape(&view::action(action))));
     }
     text.push('\n');
 }

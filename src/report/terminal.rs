@@ -14,6 +14,7 @@ pub(super) fn render(record: &RunRecord) -> String {
     head(&mut text, record);
     targets(&mut text, record);
     section(&mut text, "Alerts and rollback", &windows(record));
+    section(&mut text, "Actions", &actions(record));
     section(&mut text, "Audit", &audit(record));
     section(&mut text, "Failures", &failures(record));
     section(&mut text, "Health of the generator", &health(record));
@@ -32,6 +33,9 @@ fn head(text: &mut String, record: &RunRecord) {
         text,
         &format!("{}: {}", record.scenario.name, view::target(record)),
     );
+    for note in &record.target.notes {
+        line(text, note);
+    }
     line(text, &format!("{}, seed {}", view::started(record), record.seed));
     line(text, &view::extent(record));
     text.push('\n');
@@ -95,6 +99,10 @@ fn windows(record: &RunRecord) -> Vec<String> {
     }
     lines.extend(view::unwatched(record).map(|condition| format!("NO DATA   {condition}")));
     lines
+}
+
+fn actions(record: &RunRecord) -> Vec<String> {
+    record.actions.iter().map(view::action).collect()
 }
 
 fn audit(record: &RunRecord) -> Vec<String> {

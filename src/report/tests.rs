@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::model::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
 use super::*;
-use crate::metrics::{IncidentKind, NeverBegun, WorkerHealth};
+use crate::metrics::{ActionOutcome, ActionRun, IncidentKind, NeverBegun, WorkerHealth};
 use crate::plan::{Comparator, JudgeMode, Metric};
 use crate::sla::fixture::{self, Run, Trouble};
 use crate::sla::{FixedIterations, replay};
@@ -29,6 +29,7 @@ pub(crate) fn facts() -> RunFacts {
         target: TargetRecord {
             description: "reference practice server, SQLite, direct architecture".to_owned(),
             version: "4f2a9c1".to_owned(),
+            notes: Vec::new(),
             built_in: true,
         },
         environment: EnvironmentRecord {
@@ -371,4 +372,67 @@ fn several_workers_are_shown_one_by_one_and_drops_by_cause() {
         let page = render(format, &record).unwrap();
         assert!(page.contains("50 found no free virtual user, 1\u{202f}200 called off"));
     }
+}
+
+#[test]
+fn what_was_done_to_the_target_is_shown_with_its_times_and_stored() {
+    let mut run = fixture::healthy();
+    let action = |name: &str, begun_s, ended_s, outcome| ActionRun {
+        name: name.to_owned(),
+        deed: "PUT /admin/v1/rollout".to_owned(),
+        planned_s: 10.0,
+        begun_s,
+        ended_s,
+        outcome,
+    };
+    run.evidence.actions = vec![
+        action(
+            "the database goes away",
+            Some(10.0),
+            Some(20.3),
+            ActionOutcome::Done("it was away for 10.0 s".to_owned()),
+        ),
+        action(
+            "roll out <to> 10 %",
+            Some(12.0),
+            Some(12.01),
+            ActionOutcome::Done("answered with status 200".to_owned()),
+        ),
+        action(
+            "all",
+            Some(13.0),
+            Some(13.2),
+            ActionOutcome::Failed("answered with status 409".to_owned()),
+        ),
+        action("too late", None, None, ActionOutcome::NotBegun),
+    ];
+    let mut record = record(run);
+    record.target.notes = vec!["The trigger architecture is a <model>.".to_owned()];
+    let lines = [
+        "the database goes away: from 10.0 s to 20.3 s; it was away for 10.0 s",
+        "roll out <to> 10 %: at 12.0 s; answered with status 200",
+        "all: FAILED at 13.0 s; answered with status 409",
+        "too late: planned at 10 s, not begun",
+    ];
+    let text = render(Format::Text, &record).unwrap();
+    for line in lines
+        .into_iter()
+        .chain(["The trigger architecture is a <model>."])
+    {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+    let markdown = render(Format::Markdown, &record).unwrap();
+    assert!(markdown.contains("- roll out &lt;to&gt; 10 %: at 12.0 s; answered with status 200"));
+    assert!(markdown.contains("- The trigger architecture is a &lt;model&gt;."));
+    let page = render(Format::Html, &record).unwrap();
+    assert!(page.contains("The trigger architecture is a &#60;model&#62;."));
+    assert!(page.contains("<span class=\"quiet\">not begun</span>"));
+    // A mark in each chart over time, for each action that was begun.
+    let charts = page.matches("class=\"chart\"").count() - page.matches("id=\"chart-spectrum\"").count();
+    assert_eq!(page.matches("<div class=\"phase action\"").count(), 3 * charts);
+
+    let stored = RunRecord::from_json(&render(Format::Json, &record).unwrap()).unwrap();
+    assert_eq!(stored, record);
+    let again = stored.judged_again(&stored.criteria().unwrap()).unwrap();
+    assert_eq!((again.verdict.as_str(), again.actions.len()), ("INVALID", 4));
 }

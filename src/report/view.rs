@@ -1,6 +1,6 @@
 //! A stored run in words: what every format shows alike.
 
-use super::model::{CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
+use super::model::{ActionRecord, CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
 use crate::sla::Verdict;
@@ -206,6 +206,27 @@ pub(super) fn incident_course(incident: &IncidentRecord) -> String {
         .map(|after| format!(", {after:.0} s after the first bad second"))
         .unwrap_or_default();
     format!("{what}; detected at {:.0} s{after}; {end}", incident.tripped_at_s)
+}
+
+/// An action with its name, and what became of it, as a sentence.
+pub(super) fn action(action: &ActionRecord) -> String {
+    format!("{}: {}", action.name, action_course(action))
+}
+
+/// When an action was carried out, and what was seen.
+pub(super) fn action_course(action: &ActionRecord) -> String {
+    let Some(begun) = action.begun_s else {
+        return format!("planned at {:.0} s, not begun", action.planned_s);
+    };
+    let detail = action.detail.as_deref().unwrap_or_default();
+    match (action.status.as_str(), action.ended_s) {
+        ("done", Some(ended)) if ended - begun >= 0.05 => {
+            format!("from {begun:.1} s to {ended:.1} s; {detail}")
+        }
+        ("done", _) => format!("at {begun:.1} s; {detail}"),
+        ("failed", _) => format!("FAILED at {begun:.1} s; {detail}"),
+        _ => format!("begun at {begun:.1} s and still under way when the run ended"),
+    }
 }
 
 /// The window conditions that nothing was measured for: they cannot have been breached, nor kept.

@@ -101,6 +101,7 @@ impl Collector {
         self.health.initial_reads += batch.counters.initial_reads;
         self.health.events_discarded += batch.counters.events_discarded;
         self.health.sockets_lost += batch.counters.sockets_lost;
+        self.health.channels_rejoined += batch.counters.channels_rejoined;
         self.health.frames_malformed += batch.counters.frames_malformed;
         for record in &batch.history {
             let written = serde_json::to_writer(&mut self.history, record)

@@ -89,7 +89,7 @@ impl SocketLimits {
     pub(super) fn check(&self, plan: &Plan) -> Result<(), SocketShortage> {
         let vus = plan.load.max_vus;
         let subscribes = plan.steps.iter().any(|step| step.kind == StepKind::Subscribe);
-        let per_user = 1 + u64::from(subscribes);
+        let per_user = u64::from(plan.connections_of_a_user()) + u64::from(subscribes);
         let reserved = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_WORKER * u64::from(plan.load.workers);
         let needed = u64::from(vus) * per_user + reserved;
         if needed > self.descriptors {
@@ -170,7 +170,7 @@ fn connections_to_one_address(plan: &Plan) -> u64 {
             place(&remote.base_url) == place(&remote.realtime_url)
         }
     };
-    1 + u64::from(subscribes && shared)
+    u64::from(plan.connections_of_a_user()) + u64::from(subscribes && shared)
 }
 
 fn is_loopback(plan: &Plan) -> bool {

@@ -1,5 +1,6 @@
 //! A run from start to end: [`run`] reads from top to bottom as the run happens.
 
+mod actions;
 mod apart;
 mod collect;
 mod folder;
@@ -18,12 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Moment, RunClock, wall_clock_now};
-use crate::executor::{Stop, StopSwitch};
+use crate::executor::StopSwitch;
 use crate::metrics::{Audit, Evidence, GeneratorHealth, Hop, Interruption, Iterations, NeverBegun, Timeline};
 use crate::plan::{Plan, StepKind};
 use crate::protocol::{ConnectError, Connector, Dialing};
 use crate::sla::{self, ExitCode, Judgement};
 use crate::target::{self, ControlError, StartError, Started};
+use actions::{Actions, Means};
 pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
 pub use folder::{FolderError, RunFolder};
@@ -33,7 +35,7 @@ use limits::SocketLimits;
 pub use limits::SocketShortage;
 use progress::Progress;
 pub use progress::ProgressMode;
-use read_back::ReadBack;
+use read_back::{ReadBack, awaited};
 use supervise::{Supervision, Supervisor};
 use workers::WorkerPlan;
 
@@ -63,6 +65,8 @@ pub struct RunResult {
     pub context: sla::Context,
     /// What was tested, in words.
     pub target: String,
+    /// What a reader must know of it, in sentences.
+    pub target_notes: Vec<String>,
     pub started_at: jiff::Timestamp,
 }
 
@@ -144,6 +148,7 @@ pub async fn run(
         progress.note("WARNING: the target's certificate is not verified (insecure = true in [target.tls])");
     }
     let target = started.endpoints.description.clone();
+    let target_notes = started.endpoints.notes.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
         let context = sla::Context::of(&plan, supervision.arrivals_planned);
@@ -153,6 +158,7 @@ pub async fn run(
             judgement,
             context,
             target: target.clone(),
+            target_notes: target_notes.clone(),
             started_at,
         }
     };
@@ -186,10 +192,18 @@ pub async fn run(
         Some(Interruption::Cut | Interruption::Killed) => CHILD_PATIENCE_CUT,
         Some(Interruption::Drained) | None => CHILD_PATIENCE,
     };
+    bring_down(started, patience).await;
+    Ok(result)
+}
+
+/// Ends what the run has started: the database last, because the server works with it to its end.
+async fn bring_down(started: Started, patience: Duration) {
     for child in started.children {
         child.stop(patience).await;
     }
-    Ok(result)
+    if let Some(database) = started.database {
+        database.remove().await;
+    }
 }
 
 /// Starts the target and makes sure that it is up before any load is sent.
@@ -266,13 +280,24 @@ impl Course<'_> {
             clock,
             epoch,
         };
+        let means = Means {
+            probe: started.probe.apart(),
+            database: started.database.clone(),
+        };
+        let actions =
+            Actions::start(&plan.actions, clock, epoch, signal.clone(), means).map_err(cannot_start)?;
         let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
         let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
         let stop = switch.clone();
         let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)
-            .run(&mut collector, batches, &mut observations, &mut started.children)
+            .run(
+                &mut collector,
+                batches,
+                &mut observations,
+                actions,
+                &mut started.children,
+            )
             .await;
-        switch.stop(Stop::Now);
         collector.host.stop();
         // What the observer had under way when it was stopped is still to come.
         let last_observations = async {
@@ -319,6 +344,7 @@ impl Course<'_> {
         let history = collector.history_path.clone();
         let ledger = started.mock.is_some().then_some(&collector.ledger);
         let read_back = ReadBack {
+            awaited: awaited(plan),
             plan,
             clock,
             probe: &started.probe,
@@ -361,6 +387,7 @@ fn evidence(
         audit,
         hops: hops.unwrap_or_default(),
         incidents: supervision.incidents.clone(),
+        actions: supervision.actions.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),
     }

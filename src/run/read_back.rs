@@ -2,7 +2,7 @@
 //!
 //! The history is streamed from disk and rows are read some at a time, so that a long run is audited in little memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::clock::{Moment, RunClock};
 use crate::metrics::{
     Acceptance, Audit, EventSample, HistoryRecord, Hop, Measurements, Sample, SeriesKind, SubmissionRecord,
 };
-use crate::plan::{Plan, Step, Submission};
+use crate::plan::{Plan, Step, StepId, Submission};
 use crate::target::TargetProbe;
 
 /// Rows read at once.
@@ -27,6 +27,8 @@ const READ_AGAIN: Duration = Duration::from_millis(250);
 
 /// What the audit looks at.
 pub(super) struct ReadBack<'a> {
+    /// The requests whose results users wait for, one by one.
+    pub(super) awaited: BTreeSet<StepId>,
     pub(super) plan: &'a Plan,
     pub(super) clock: RunClock,
     pub(super) probe: &'a TargetProbe,
@@ -104,13 +106,14 @@ impl ReadBack<'_> {
         let received = results.get(&key).copied();
         let own = waterfall.take(record, job, received);
         let step = self.plan.steps.iter().position(|step| step.name == record.step);
-        // Without the webhook ever sent there is no delay to take out: the result's absence is counted elsewhere.
-        if job.is_some_and(|job| job.first_sent.is_some()) {
+        let step = step.and_then(|index| u16::try_from(index).ok()).map(StepId);
+        // Without the webhook ever sent there is no delay to take out: the result's absence is counted elsewhere. And
+        // nobody notices a result that no user waits for.
+        let is_awaited = step.is_some_and(|step| self.awaited.contains(&step));
+        if is_awaited && job.is_some_and(|job| job.first_sent.is_some()) {
             measurements.record(&Sample::Event(EventSample {
                 kind: SeriesKind::ServerTime,
-                step: step
-                    .and_then(|index| u16::try_from(index).ok())
-                    .map(crate::plan::StepId),
+                step,
                 warm_up: record.warm_up,
                 at: Moment::from_nanos(record.intended_ns),
                 value_ns: own.map(|own| own.as_nanos() as i64),
@@ -174,6 +177,31 @@ impl ReadBack<'_> {
     }
 }
 
+/// The requests whose results users wait for. Of several that are sent at once no single one is waited for.
+pub(super) fn awaited(plan: &Plan) -> BTreeSet<StepId> {
+    fn collect(
+        steps: &[Step],
+        at_once: bool,
+        awaited: &mut BTreeSet<StepId>,
+        several: &mut BTreeSet<StepId>,
+    ) {
+        for step in steps {
+            match step {
+                Step::Await(wait) => drop(awaited.insert(wait.trigger)),
+                Step::Request(request) if at_once => drop(several.insert(request.id)),
+                Step::Repeat { steps, .. } => collect(steps, at_once, awaited, several),
+                Step::Parallel { steps, .. } => collect(steps, true, awaited, several),
+                Step::Request(_) | Step::Subscribe(_) | Step::Think(_) => {}
+            }
+        }
+    }
+    let (mut awaited, mut several) = (BTreeSet::new(), BTreeSet::new());
+    for journey in &plan.journeys {
+        collect(&journey.steps, false, &mut awaited, &mut several);
+    }
+    &awaited - &several
+}
+
 fn read_history(path: &Path) -> std::io::Result<impl Iterator<Item = std::io::Result<HistoryRecord>>> {
     let lines = BufReader::new(std::fs::File::open(path)?).lines();
     Ok(lines.map(|line| serde_json::from_str(&line?).map_err(std::io::Error::from)))
@@ -196,7 +224,7 @@ fn collect<'a>(plan: &Plan, steps: &'a [Step], found: &mut HashMap<String, &'a S
                     found.insert(plan.step_name(request.id).to_owned(), submission);
                 }
             }
-            Step::Repeat { steps, .. } => collect(plan, steps, found),
+            Step::Repeat { steps, .. } | Step::Parallel { steps, .. } => collect(plan, steps, found),
             Step::Subscribe(_) | Step::Await(_) | Step::Think(_) => {}
         }
     }

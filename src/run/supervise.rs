@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::actions::{ActionBook, ActionNews, Actions};
 use super::collect::Collector;
 use super::interrupts::Interrupts;
 use super::limits::descriptors_open;
@@ -14,7 +15,7 @@ use super::workers::WorkerMessage;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::executor::{Stop, StopSwitch};
-use crate::metrics::{Incident, IncidentKind, Interruption};
+use crate::metrics::{ActionRun, Incident, IncidentKind, Interruption};
 use crate::plan::{Executor, Partition, Plan, WindowPolicy};
 use crate::schedule::Arrivals;
 use crate::sla::{Change, WindowWatch};
@@ -34,6 +35,8 @@ pub(super) struct Supervision {
     pub(super) drained: Moment,
     pub(super) interruption: Option<Interruption>,
     pub(super) incidents: Vec<Incident>,
+    /// What was done to the target, as far as it is known.
+    pub(super) actions: Vec<ActionRun>,
     /// Arrivals that the schedule holds until the load ended; `None` for closed models.
     pub(super) arrivals_planned: Option<u64>,
     /// Arrivals of the schedule after that; 0 for closed models.
@@ -49,6 +52,7 @@ pub(super) struct Supervisor<'a> {
     alerts: Option<WindowWatch>,
     rollback: Option<WindowWatch>,
     due: DueArrivals,
+    actions: ActionBook,
     load_ended: Option<Moment>,
     interrupts: &'a mut Interrupts,
     progress: &'a mut Progress,
@@ -84,6 +88,7 @@ impl<'a> Supervisor<'a> {
                 .as_ref()
                 .map(|rollback| watch(IncidentKind::Rollback, &rollback.policy)),
             due: DueArrivals::of(plan),
+            actions: ActionBook::new(&plan.actions, epoch),
             load_ended: None,
             interrupts,
             progress,
@@ -99,9 +104,10 @@ impl<'a> Supervisor<'a> {
         collector: &mut Collector,
         mut workers: mpsc::Receiver<WorkerMessage>,
         observations: &mut mpsc::Receiver<Observation>,
+        mut actions: Actions,
         children: &mut [Child],
     ) -> Supervision {
-        let mut observing = true;
+        let (mut observing, mut acting) = (true, true);
         loop {
             let next_tick = self
                 .epoch
@@ -118,10 +124,27 @@ impl<'a> Supervisor<'a> {
                     Some(observation) => collector.take_observation(observation),
                     None => observing = false,
                 },
+                news = actions.next(), if acting => match news {
+                    Some(news) => self.take_action(news),
+                    None => acting = false,
+                },
                 () = self.clock.sleep_until(next_tick) => self.tick(collector, children),
             }
         }
-        self.supervision(self.interrupts.so_far())
+        // No user is left, so no action has anybody to be noticed by; one under way ends in order.
+        let drained = self.clock.now();
+        self.stop.stop(Stop::Now);
+        actions.finish(&mut self.actions).await;
+        Supervision {
+            drained,
+            ..self.supervision(self.interrupts.so_far())
+        }
+    }
+
+    fn take_action(&mut self, news: ActionNews) {
+        if let Some(line) = self.actions.take(news) {
+            self.progress.note(&line);
+        }
     }
 
     /// What has been seen so far; `interruption` as given.
@@ -139,6 +162,7 @@ impl<'a> Supervisor<'a> {
             drained: now,
             interruption,
             incidents,
+            actions: self.actions.written(),
             arrivals_planned,
             arrivals_called_off: self
                 .due

@@ -29,6 +29,40 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     SECRET_KEYS.iter().any(|secret| secret.eq_ignore_ascii_case(key))
 }
 
+/// The key whose value may hold a password among other things.
+const DATABASE_KEY: &str = "database";
+
+/// Whether a value of this key holds a password that is written out, in the address of a database.
+pub(super) fn holds_written_password(key: &str, text: &str) -> bool {
+    const VARIABLE: char = '\u{1}';
+    if key != DATABASE_KEY {
+        return false;
+    }
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        plain.push_str(&rest[..start]);
+        plain.push(VARIABLE);
+        rest = rest[start..].find('}').map_or("", |end| &rest[start + end + 1..]);
+    }
+    plain.push_str(rest);
+    let Some((_, address)) = plain.split_once("://") else {
+        return false;
+    };
+    let is_written = |password: &str| !password.is_empty() && !password.contains(VARIABLE);
+    let authority = address.split(['/', '?', '#']).next().unwrap_or_default();
+    let in_authority = authority
+        .rsplit_once('@')
+        .and_then(|(user, _)| user.split_once(':'))
+        .is_some_and(|(_, password)| is_written(password));
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    let in_query = query
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix("password="))
+        .any(is_written);
+    in_authority || in_query
+}
+
 /// Replaces the variables in all texts of the tree. A text whose variable is not set is refused, and so is a secret
 /// that is written out.
 pub(super) fn expand(node: &mut Node, environment: Environment<'_>, diagnostics: &mut Diagnostics) {
@@ -96,6 +130,15 @@ fn expand_text(
         );
         return None;
     }
+    if key.is_some_and(|key| holds_written_password(key, text)) {
+        diagnostics.redact(span);
+        diagnostics.push(
+            span,
+            "a password must not be written into a file; name an environment variable in its place, or for the whole \
+             address: database = \"${DATABASE_URL}\"",
+        );
+        return None;
+    }
     let mut expanded = String::new();
     let mut rest = text;
     let mut complete = true;
@@ -112,7 +155,9 @@ fn expand_text(
         };
         match value_of(name, default, environment) {
             Ok(value) => {
-                if secret_key.is_some() || is_secret_name(name) {
+                let is_of_an_address =
+                    key == Some(DATABASE_KEY) && (text.contains("://") || value.contains("://"));
+                if secret_key.is_some() || is_secret_name(name) || is_of_an_address {
                     diagnostics.keep_secret(&value, &format!("${{{name}}}"));
                 }
                 expanded.push_str(&value);
@@ -150,5 +195,29 @@ fn value_of(name: &str, default: Option<&str>, environment: Environment<'_>) -> 
         (None, None) => Err(format!(
             "the environment variable `{name}` is not set; set it, or give a default: ${{{name}:-value}}"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_address_of_a_database_is_found_unless_a_variable_stands_for_it() {
+        for (text, written) in [
+            ("sqlite", false),
+            ("postgres", false),
+            ("postgres://me@localhost/app", false),
+            ("postgres://me:hunter2@localhost/app", true),
+            ("postgres://me:hunter2@localhost/${NAME}", true),
+            ("postgres://me:${DB_PASSWORD}@localhost:5432/app", false),
+            ("${DATABASE_URL}", false),
+            ("postgres://localhost/app?user=me&password=hunter2", true),
+            ("postgres://localhost/app?password=${PW}&sslmode=disable", false),
+            ("postgres://me:@localhost/app", false),
+        ] {
+            assert_eq!(holds_written_password("database", text), written, "{text}");
+        }
+        assert!(!holds_written_password("base_url", "http://me:hunter2@localhost"));
     }
 }

@@ -2,18 +2,20 @@
 
 use super::diagnostic::{Diagnostics, Span};
 use super::document::{self, Entry, Node, NodeValue, Table};
-use super::environment::is_secret_key;
+use super::environment::{holds_written_password, is_secret_key};
 
 /// Puts one option's value at its dotted path, such as `load.rate` or `journey.0.weight`.
 pub(super) fn apply(root: &mut Node, key: &str, value: &str, diagnostics: &mut Diagnostics) {
     let last = key.rsplit('.').next().unwrap_or(key);
-    if is_secret_key(last) || last == "tokens_file" {
+    let holds_password = holds_written_password(last, value);
+    if is_secret_key(last) || last == "tokens_file" || holds_password {
         // The value must not even reach the source that the mistake is shown in.
         let source = diagnostics.add_source("--set", format!("{key}=…"));
         diagnostics.push(
             key_span(source, key),
             format!(
-                "`{last}` is a secret, and command lines are visible to others; set it in the environment instead"
+                "`{last}` {} a secret, and command lines are visible to others; set it in the environment instead",
+                if holds_password { "holds" } else { "is" }
             ),
         );
         return;

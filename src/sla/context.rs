@@ -133,6 +133,8 @@ impl Busy {
                 }
                 Step::Think(think) => self.seconds += think.duration.mean().as_secs_f64() * times,
                 Step::Repeat { times: inner, steps } => self.add(steps, healthy, times * f64::from(*inner)),
+                // At once: they take as long as one of them.
+                Step::Parallel { steps, .. } => self.add(steps, healthy, times),
             }
         }
     }
@@ -182,8 +184,8 @@ fn fixed_iterations(load: &Load) -> Option<FixedIterations> {
 mod tests {
     use super::*;
     use crate::plan::{
-        Architecture, Connections, Criteria, Database, DurationDistribution, JudgeMode, Load, Partition,
-        ReferenceServer, Spacing, Stage, Target, ThinkStep, Variables,
+        Connections, Criteria, Database, DurationDistribution, JudgeMode, Load, Partition, ReferenceServer,
+        Spacing, Stage, Target, ThinkStep, Variables,
     };
     use crate::sla::fixture;
     use crate::units::{Rate, Ratio};
@@ -212,7 +214,6 @@ mod tests {
             target: Target {
                 kind: TargetKind::Reference(ReferenceServer {
                     database: Database::Sqlite,
-                    architecture: Architecture::Direct,
                     answer_delay: Duration::ZERO,
                     error_rate: Ratio::ZERO,
                     poll_classconnect: false,
@@ -244,6 +245,7 @@ mod tests {
                 workers: 1,
                 partition: Partition::WHOLE,
             },
+            actions: Vec::new(),
             journeys,
             steps: Vec::new(),
             variables: Variables::new(),

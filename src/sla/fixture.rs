@@ -238,6 +238,7 @@ pub(crate) fn run(trouble: Trouble) -> Run {
         audit: Some(audit(tickets, lost)),
         hops: hops(tickets),
         incidents: Vec::new(),
+        actions: Vec::new(),
         interruption: None,
     };
     Run {

@@ -1,5 +1,6 @@
 //! The verdict, row by row, on made-up runs.
 
+mod actions;
 mod sockets;
 
 use std::time::Duration;

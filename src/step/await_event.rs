@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::StepFailure;
 use super::inbox::{ExpectationPurpose, Inbox, Wanted};
-use super::poll;
 use super::render::{VariableValue, render};
 use super::session::{Session, Trigger};
+use super::{poll, subscribe};
 use crate::clock::Moment;
 use crate::metrics::{EventSample, HistoryRecord, ResultChannel, ResultRecord, Sample, SeriesKind};
 use crate::plan::{AwaitStep, Fallback};
@@ -45,6 +45,7 @@ async fn wait(
         .map(|fallback| trigger.sent.plus(fallback.after));
     let mut has_polled = false;
     loop {
+        read_what_was_missed(session, deadline).await;
         let is_live = session
             .realtime
             .as_ref()
@@ -61,8 +62,9 @@ async fn wait(
             Some(realtime) => {
                 let look = |inbox: &Inbox| match inbox.find(wanted, trigger.sent) {
                     Some(found) => Some(Some(found)),
-                    // A subscription that is lost ends the wait as well, so that polling can begin.
-                    None => (is_live && !inbox.is_live()).then_some(None),
+                    // A subscription that is lost ends the wait as well, so that polling can begin; so does one that is
+                    // live again.
+                    None => (is_live && !inbox.is_live() || inbox.has_read_due()).then_some(None),
                 };
                 realtime.wait_until(until, look).await.flatten()
             }
@@ -91,6 +93,18 @@ async fn wait(
                 return Some((ResultChannel::Poll, clock.now()));
             }
         }
+    }
+}
+
+/// A channel that was joined again has missed what happened meanwhile: the rows are read, as after the first join.
+async fn read_what_was_missed(session: &mut Session, deadline: Moment) {
+    loop {
+        let due = session.realtime.as_ref();
+        let Some(read) = due.and_then(|realtime| realtime.with_inbox(Inbox::take_due_read)) else {
+            return;
+        };
+        let timeout = deadline.since(session.context.clock.now());
+        Box::pin(subscribe::read_row(session, read, timeout)).await;
     }
 }
 

@@ -4,6 +4,7 @@
 mod await_event;
 mod context;
 mod inbox;
+mod parallel;
 mod poll;
 mod realtime;
 mod render;
@@ -42,6 +43,12 @@ pub(crate) async fn run_steps(session: &mut Session, steps: &[Step]) -> Result<(
                     let within: Pin<Box<dyn Future<Output = _>>> = Box::pin(run_steps(session, steps));
                     within.await?;
                 }
+            }
+            Step::Parallel { times, steps } => {
+                // Boxed for the same reason, and because few users take such a step.
+                let within: Pin<Box<dyn Future<Output = _>>> =
+                    Box::pin(parallel::run(session, *times, steps));
+                within.await?;
             }
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::context::Context;
-use super::inbox::{Inbox, Settled, SubscriptionState};
+use super::inbox::{Inbox, Settled, Subscription};
 use super::signal::Signal;
 use crate::chance::Purpose;
 use crate::clock::Moment;
@@ -40,7 +40,7 @@ struct Shared {
     warm_up: bool,
     inbox: RefCell<Inbox>,
     /// Joins that the task has not sent yet.
-    joins: RefCell<VecDeque<Join>>,
+    joins: RefCell<VecDeque<(String, Rc<Join>)>>,
     /// The user is done: the task closes the socket.
     leaving: Cell<bool>,
     /// When the task wakes by itself.
@@ -87,12 +87,13 @@ impl Realtime {
     }
 
     /// Asks the task to join. `false` when the socket is gone, or too many joins wait for it.
-    pub(super) fn join(&self, join: Join) -> bool {
+    pub(super) fn join(&self, topic: &str, join: &Rc<Join>, subscription: Subscription) -> bool {
         let mut joins = self.shared.joins.borrow_mut();
         if self.with_inbox(|inbox| inbox.is_lost()) || joins.len() >= JOINS_WAITING_MAX {
             return false;
         }
-        joins.push_back(join);
+        self.with_inbox(|inbox| inbox.join(subscription));
+        joins.push_back((topic.to_owned(), Rc::clone(join)));
         self.shared.asked.raise();
         true
     }
@@ -193,8 +194,8 @@ impl Shared {
             match wake {
                 Wake::Frame(text) => self.take(text?.decode(), now),
                 Wake::Asked => {
-                    while let Some(join) = self.next_join() {
-                        socket.join(&join).await?;
+                    while let Some((topic, join)) = self.next_join() {
+                        self.send_join(socket, &topic, &join).await?;
                     }
                     if self.leaving.get() {
                         return Ok(());
@@ -206,12 +207,18 @@ impl Shared {
             if now >= self.alarm.get() {
                 self.settle();
             }
+            while let Some((topic, join)) = self.due_rejoin(now) {
+                self.send_join(socket, &topic, &join).await?;
+                self.context
+                    .recorder
+                    .count(|counters| counters.channels_rejoined += 1);
+            }
             if now >= next_heartbeat {
                 socket.heartbeat().await?;
                 beats += 1;
                 next_heartbeat = clock.now().plus(self.heartbeat_gap(beats));
             }
-            let next = self.next_deadline().unwrap_or(next_heartbeat).min(next_heartbeat);
+            let next = self.next_wake().unwrap_or(next_heartbeat).min(next_heartbeat);
             // An alarm that comes too early does no harm; to set one with every event would.
             if next < self.alarm.get() || now >= self.alarm.get() {
                 self.alarm.set(next);
@@ -236,8 +243,30 @@ impl Shared {
         }
     }
 
-    fn next_join(&self) -> Option<Join> {
+    async fn send_join(
+        &self,
+        socket: &mut RealtimeSocket,
+        topic: &str,
+        join: &Join,
+    ) -> Result<(), RealtimeError> {
+        let reference = socket.join(join).await?;
+        self.inbox.borrow_mut().sent(topic, reference);
+        Ok(())
+    }
+
+    fn next_join(&self) -> Option<(String, Rc<Join>)> {
         self.joins.borrow_mut().pop_front()
+    }
+
+    fn due_rejoin(&self, now: Moment) -> Option<(String, Rc<Join>)> {
+        self.inbox.borrow_mut().take_due_rejoin(now)
+    }
+
+    /// When the task with a socket has something to do by itself.
+    fn next_wake(&self) -> Option<Moment> {
+        let inbox = self.inbox.borrow();
+        let (deadline, rejoin) = (inbox.next_deadline(), inbox.next_rejoin());
+        deadline.into_iter().chain(rejoin).min()
     }
 
     fn next_deadline(&self) -> Option<Moment> {
@@ -267,9 +296,7 @@ impl Shared {
             Frame::System {
                 topic,
                 result: Ok(()),
-            } => {
-                self.inbox.borrow_mut().set_state(&topic, SubscriptionState::Live);
-            }
+            } => self.inbox.borrow_mut().live(&topic),
             Frame::Joined {
                 topic,
                 result: Err(reason),
@@ -277,15 +304,12 @@ impl Shared {
             | Frame::System {
                 topic,
                 result: Err(reason),
-            } => {
-                self.inbox
-                    .borrow_mut()
-                    .set_state(&topic, SubscriptionState::Failed(reason));
+            } => self.inbox.borrow_mut().lose(&topic, reason, at),
+            Frame::Crashed { topic } => {
+                let reason = "the server lost the channel".to_owned();
+                self.inbox.borrow_mut().lose(&topic, reason, at);
             }
-            Frame::Closed { topic } => {
-                let closed = SubscriptionState::Failed("the server closed the channel".to_owned());
-                self.inbox.borrow_mut().set_state(&topic, closed);
-            }
+            Frame::Closed { topic, joined_by } => self.inbox.borrow_mut().close(&topic, joined_by),
             Frame::Malformed => {
                 self.context
                     .recorder

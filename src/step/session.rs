@@ -13,6 +13,10 @@ use crate::metrics::Outcome;
 use crate::plan::{Method, StepId, Variables};
 use crate::protocol::{Answer, HeaderBlock, HttpConnection, HttpRequest};
 
+/// Courses beside each other draw from ranges of their own, so that what one draws does not depend on how far the others
+/// have got. No course draws so often.
+const DRAWS_PER_COURSE: u64 = 1 << 16;
+
 /// The state of one iteration.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -115,6 +119,59 @@ impl Session {
             realtime.finish().await;
         }
         self.http
+    }
+
+    /// A course of steps beside others of the same user: with the same identity and values, but a connection of its
+    /// own, and draws of its own.
+    pub(super) fn branch(&self, course: u32) -> Session {
+        let own = u64::from(course) * DRAWS_PER_COURSE;
+        Session {
+            context: Rc::clone(&self.context),
+            ticket: self.ticket,
+            warm_up: self.warm_up,
+            token: None,
+            authorization: self.authorization.clone(),
+            values: self.values.clone(),
+            intended: self.intended,
+            http: None,
+            realtime: None,
+            triggers: Vec::new(),
+            thinks: self.thinks + own,
+            idempotency_keys: self.idempotency_keys + own,
+            recordings: self.recordings + own,
+            has_requested: Rc::clone(&self.has_requested),
+        }
+    }
+
+    /// All courses have ended: the user goes on when the last of them has, and what they wait for from here on was
+    /// triggered by the first sending of each request.
+    pub(super) fn rejoin(&mut self, courses: Vec<Session>, times: u32) {
+        let drawn = u64::from(times) * DRAWS_PER_COURSE;
+        self.thinks += drawn;
+        self.idempotency_keys += drawn;
+        self.recordings += drawn;
+        let mut firsts: Vec<(StepId, Trigger)> = Vec::new();
+        for course in courses {
+            self.intended = self.intended.max(course.intended);
+            for (step, trigger) in course.triggers {
+                match firsts.iter_mut().find(|(id, _)| *id == step) {
+                    Some((_, first)) if first.sent <= trigger.sent => {}
+                    Some((_, first)) => *first = trigger,
+                    None => firsts.push((step, trigger)),
+                }
+            }
+        }
+        for (step, trigger) in firsts {
+            // What comes of several is not the result of one.
+            let submission = None;
+            self.set_trigger(
+                step,
+                Trigger {
+                    submission,
+                    ..trigger
+                },
+            );
+        }
     }
 
     /// Makes the next address of a recording: each rendering of `{{recording_url}}` is another recording.

@@ -1,15 +1,16 @@
 //! The `subscribe` step: done when the server says that the subscription is live, not when the join is acknowledged.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::StepFailure;
-use super::inbox::{Filter, Inbox, SubscriptionState};
+use super::inbox::{Filter, Inbox, Read, Subscription, SubscriptionState};
 use super::poll;
 use super::realtime::Realtime;
 use super::render::{VariableValue, render};
 use super::session::Session;
 use crate::metrics::{EventSample, Sample, SeriesKind};
-use crate::plan::SubscribeStep;
+use crate::plan::{InitialRead, SubscribeStep};
 use crate::protocol::{Join, JoinBinding, RawRow, connect_realtime};
 
 /// Runs the step.
@@ -28,21 +29,33 @@ pub(super) async fn run(session: &mut Session, step: &SubscribeStep) -> Result<(
     }));
     // Without a subscription the user goes on, as a real one would: polling brings the results.
     if is_live && let Some(read) = &step.read {
-        session
-            .context
-            .recorder
-            .count(|counters| counters.initial_reads += 1);
-        let path = render(&read.path, &session.values);
-        if let Some(body) = poll::read_body(session, path, step.timeout).await
-            && let Ok(text) = std::str::from_utf8(&body)
-            && let Some(row) = RawRow::parse(text)
-            && let Some(realtime) = &session.realtime
-        {
-            keep_row(session, realtime, &read.table, row);
-        }
+        let read = rendered(read, &session.values);
+        read_row(session, read, step.timeout).await;
     }
     session.intended = clock.now();
     Ok(())
+}
+
+/// Reads a row that stands for the events that were missed.
+pub(super) async fn read_row(session: &mut Session, read: Read, timeout: Duration) {
+    session
+        .context
+        .recorder
+        .count(|counters| counters.initial_reads += 1);
+    if let Some(body) = poll::read_body(session, read.path, timeout).await
+        && let Ok(text) = std::str::from_utf8(&body)
+        && let Some(row) = RawRow::parse(text)
+        && let Some(realtime) = &session.realtime
+    {
+        keep_row(session, realtime, &read.table, row);
+    }
+}
+
+fn rendered(read: &InitialRead, values: &[VariableValue]) -> Read {
+    Read {
+        path: render(&read.path, values),
+        table: read.table.clone(),
+    }
 }
 
 fn keep_row(session: &Session, realtime: &Realtime, table: &str, row: RawRow<'_>) {
@@ -74,8 +87,10 @@ async fn subscribe(session: &mut Session, step: &SubscribeStep) -> Result<(), St
     };
     let topic = format!("realtime:{}", render(&step.channel, &session.values));
     let (join, filters) = join(step, &topic, session.token.as_deref(), &session.values);
-    realtime.with_inbox(|inbox| inbox.join(topic.clone(), filters));
-    if !realtime.join(join) {
+    let join = Rc::new(join);
+    let read = step.read.as_ref().map(|read| rendered(read, &session.values));
+    let subscription = Subscription::new(topic.clone(), filters, Rc::clone(&join), read);
+    if !realtime.join(&topic, &join, subscription) {
         return Err("the realtime socket was closed".to_owned());
     }
     let never = context.clock.now().plus(step.timeout);

@@ -25,6 +25,7 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Asks one origin. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct OriginClient {
+    connector: Connector,
     client: Client<Dialer, Full<Bytes>>,
 }
 
@@ -40,8 +41,14 @@ impl OriginClient {
         let mut builder = Client::builder(TokioExecutor::new());
         builder.http2_only(connector.http_version() == HttpVersion::Http2);
         Self {
-            client: builder.build(Dialer(connector)),
+            client: builder.build(Dialer(connector.clone())),
+            connector,
         }
+    }
+
+    /// A client of the same origin with connections of its own.
+    pub(super) fn apart(&self) -> Self {
+        Self::new(self.connector.clone())
     }
 
     /// Sends a GET and reads the whole answer.
@@ -49,9 +56,23 @@ impl OriginClient {
     /// # Errors
     /// A few words that say why there is no answer.
     pub(super) async fn get(&self, url: &str, headers: HeaderMap) -> Result<Answered, String> {
+        self.send(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// A few words that say why there is no answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answered, String> {
         let uri = Uri::try_from(url).map_err(|error| error.to_string())?;
-        let mut request = Request::new(Full::default());
-        *request.method_mut() = Method::GET;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         let exchange = async {

@@ -2,14 +2,18 @@
 //!
 //! Over HTTP only, and without their types: the target is a black box.
 
+mod about;
 mod children;
 mod client;
+mod database;
 mod exposition;
 mod mock;
+mod postgres;
 mod probe;
 mod reference;
 
 pub use children::{Child, ChildError};
+pub use database::ThrowAwayDatabase;
 pub use exposition::QueryTimes;
 pub use mock::{LedgerPage, MockControl};
 pub use probe::{ControlError, TargetProbe};

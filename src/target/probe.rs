@@ -1,12 +1,14 @@
 //! Questions to the target beside the load: is it up, what do its own metrics say, what does a row show.
 
-use http::header::{AUTHORIZATION, HeaderName};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::Value;
 
 use super::client::OriginClient;
 use super::exposition::QueryTimes;
 use crate::audit::RowState;
 use crate::identity::Identities;
+use crate::plan::{ActionRequest, Method};
 use crate::protocol::Connector;
 
 /// Asks the target. Cheap to clone.
@@ -35,6 +37,14 @@ impl TargetProbe {
             client: OriginClient::new(connector),
             base_url: base_url.to_owned(),
             identities,
+        }
+    }
+
+    /// A probe with connections of its own, for another thread.
+    pub fn apart(&self) -> Self {
+        Self {
+            client: self.client.apart(),
+            ..self.clone()
         }
     }
 
@@ -87,14 +97,68 @@ impl TargetProbe {
         }
     }
 
+    /// Sends a request in the name of the target's operator. The sentence says what was answered.
+    ///
+    /// # Errors
+    /// A sentence, when there is no answer or it is not 2xx.
+    pub async fn act(&self, request: &ActionRequest) -> Result<String, String> {
+        let method = match request.method {
+            Method::Get => http::Method::GET,
+            Method::Post => http::Method::POST,
+            Method::Put => http::Method::PUT,
+            Method::Patch => http::Method::PATCH,
+            Method::Delete => http::Method::DELETE,
+        };
+        let mut headers = self.headers_with(self.identities.operator_token())?;
+        let mut body = Vec::new();
+        if let Some(json) = &request.body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            body = json.to_string().into_bytes();
+        }
+        let url = format!("{}{}", self.base_url, request.path);
+        let answer = self.client.send(method, &url, headers, body.into()).await;
+        let answer = answer.map_err(|reason| format!("{url} cannot be reached: {reason}"))?;
+        let status = answer.status.as_u16();
+        if answer.status.is_success() {
+            return Ok(format!("answered with status {status}"));
+        }
+        let said = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+        let detail = ["detail", "title", "message"]
+            .iter()
+            .find_map(|key| said[*key].as_str());
+        Err(match detail {
+            Some(detail) => format!("{url} answered with status {status}: {detail}"),
+            None => format!("{url} answered with status {status}"),
+        })
+    }
+
+    /// What the target's operator is told at `path`; `None` when there is nothing, or not for this run.
+    pub async fn ask_as_operator(&self, path: &str) -> Option<Value> {
+        let headers = self.headers_with(Some(self.identities.operator_token()?)).ok()?;
+        let answer = self
+            .client
+            .get(&format!("{}{path}", self.base_url), headers)
+            .await
+            .ok()?;
+        answer
+            .status
+            .is_success()
+            .then(|| serde_json::from_slice(&answer.body).ok())
+            .flatten()
+    }
+
     /// How the user of `ticket` proves who they are.
     fn headers(&self, ticket: u64) -> Result<HeaderMap, String> {
+        self.headers_with(self.identities.token(ticket))
+    }
+
+    fn headers_with(&self, token: Option<String>) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         let value = |text: &str| {
             HeaderValue::from_str(text)
                 .map_err(|_| "a token or key of the target cannot stand in a header".to_owned())
         };
-        if let Some(token) = self.identities.token(ticket) {
+        if let Some(token) = token {
             headers.insert(AUTHORIZATION, value(&format!("Bearer {token}"))?);
         }
         if let Some(key) = self.identities.api_key() {

@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::about::About;
 use super::children::{Child, ChildError};
+use super::database::ThrowAwayDatabase;
 use super::mock::MockControl;
+use super::postgres::postgres_arguments;
 use super::probe::{ControlError, TargetProbe};
 use crate::chance::Chance;
 use crate::clock::wall_clock_now;
 use crate::identity::Identities;
 use crate::plan::{
-    Architecture, Database, HttpVersion, Plan, ReferenceServer, RemoteTarget, TargetKind, Tokens, Transport,
+    Database, HttpVersion, Plan, Postgres, PostgresPlace, ReferenceServer, RemoteTarget, TargetKind, Tokens,
+    Transport,
 };
 use crate::protocol::{ConnectError, Connector, Dialing, Origin, TlsClient, TlsSettingsError};
 use crate::units::format_duration;
@@ -32,6 +36,8 @@ pub struct Endpoints {
     pub identities: Identities,
     /// What is tested, in words, for the report.
     pub description: String,
+    /// What a reader must know of it, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// A target that is up.
@@ -42,6 +48,8 @@ pub struct Started {
     pub mock: Option<MockControl>,
     /// In the order in which they are stopped.
     pub children: Vec<Child>,
+    /// The run's own database, removed when the children have ended.
+    pub database: Option<ThrowAwayDatabase>,
     /// Path that answers 2xx when the target is up.
     pub health_path: Option<String>,
 }
@@ -51,6 +59,8 @@ pub struct Started {
 pub enum StartError {
     #[error(transparent)]
     Child(#[from] ChildError),
+    #[error(transparent)]
+    Database(#[from] throwaway_postgres::Error),
     #[error(transparent)]
     Control(#[from] ControlError),
     #[error("cannot read the tokens from {}", .path.display())]
@@ -111,18 +121,21 @@ async fn start_reference(
 ) -> Result<Started, StartError> {
     let secrets = Secrets::new();
     let shared = classconnect_secrets(&secrets.classconnect_key, &secrets.webhook);
+    // First of all, and so the last to go: the server must find it there to its end.
+    let database = database(server).await?;
     let mock = start_mock(plan, "127.0.0.1:0", &shared, executable, folder).await?;
-    let all_secrets = [
+    let mut all_secrets = vec![
         shared[0],
         shared[1],
         ("PRACTICE_JWT_SECRET", secrets.jwt.as_str()),
         ("PRACTICE_API_KEY", secrets.api_key.as_str()),
     ];
-    let arguments = server_arguments(plan, server, mock.url());
+    let url = database_url(server, database.as_ref());
+    all_secrets.extend(url.as_deref().map(|url| ("PRACTICE_DATABASE_URL", url)));
     let target = Child::start(
         executable,
         "practice-server",
-        &arguments,
+        &server_arguments(plan, server, mock.url()),
         &all_secrets,
         folder.join("practice-server.log"),
     )
@@ -139,23 +152,52 @@ async fn start_reference(
         None,
     )?;
     let connector = Connector::resolve(&dialing).await?;
+    let probe = TargetProbe::new(target.url(), connector, identities.clone());
+    let about = About::ask(server, database.as_ref(), &probe).await;
     let endpoints = Endpoints {
         base_url: target.url().to_owned(),
         http: dialing.clone(),
         base_path: String::new(),
         realtime: dialing,
         realtime_path: format!("/realtime/v1/websocket?apikey={}&vsn=2.0.0", secrets.api_key),
-        identities: identities.clone(),
-        description: describe(server),
+        identities,
+        description: about.description,
+        notes: about.notes,
     };
     Ok(Started {
-        probe: TargetProbe::new(target.url(), connector, identities),
+        probe,
         mock: Some(MockControl::new(mock.url())?),
         endpoints,
         // The server first: a mock that is still there can take its last webhooks' answers.
         children: vec![target, mock],
+        database,
         health_path: Some("/readyz".to_owned()),
     })
+}
+
+/// Starts the run's own database, when the plan has one.
+async fn database(server: &ReferenceServer) -> Result<Option<ThrowAwayDatabase>, throwaway_postgres::Error> {
+    match &server.database {
+        Database::Postgres(Postgres {
+            place: PostgresPlace::ThrowAway { commit_delay },
+            pool,
+            ..
+        }) => ThrowAwayDatabase::start(pool.connections, *commit_delay)
+            .await
+            .map(Some),
+        Database::Postgres(_) | Database::Sqlite => Ok(None),
+    }
+}
+
+/// The address that the server is told in secret; `None` for the embedded database.
+fn database_url(server: &ReferenceServer, own: Option<&ThrowAwayDatabase>) -> Option<String> {
+    match (&server.database, own) {
+        (Database::Sqlite, _) => None,
+        (Database::Postgres(postgres), own) => match &postgres.place {
+            PostgresPlace::At(url) => Some(url.expose().to_owned()),
+            PostgresPlace::ThrowAway { .. } => own.map(ThrowAwayDatabase::url),
+        },
+    }
 }
 
 fn classconnect_secrets<'a>(api_key: &'a str, webhook_secret: &'a str) -> [(&'static str, &'a str); 2] {
@@ -200,19 +242,14 @@ async fn start_mock(
 }
 
 fn server_arguments(plan: &Plan, server: &ReferenceServer, mock_url: &str) -> Vec<String> {
-    let database = match server.database {
-        Database::Sqlite => "sqlite::memory:",
-    };
-    let mut arguments: Vec<String> = [
-        "--listen",
-        "127.0.0.1:0",
-        "--database",
-        database,
-        "--classconnect-url",
-        mock_url,
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut arguments: Vec<String> = ["--listen", "127.0.0.1:0", "--classconnect-url", mock_url]
+        .map(str::to_owned)
+        .into();
+    match &server.database {
+        Database::Sqlite => arguments.extend(["--database".to_owned(), "sqlite::memory:".to_owned()]),
+        // Its address goes by the environment: it holds a password.
+        Database::Postgres(postgres) => arguments.extend(postgres_arguments(postgres, plan.seed)),
+    }
     arguments.extend([
         "--poll-classconnect".to_owned(),
         server.poll_classconnect.to_string(),
@@ -226,16 +263,6 @@ fn server_arguments(plan: &Plan, server: &ReferenceServer, mock_url: &str) -> Ve
         arguments.extend(["--fault-seed".to_owned(), plan.seed.to_string()]);
     }
     arguments
-}
-
-fn describe(server: &ReferenceServer) -> String {
-    let database = match server.database {
-        Database::Sqlite => "SQLite",
-    };
-    let architecture = match server.architecture {
-        Architecture::Direct => "direct service calls",
-    };
-    format!("the built-in reference server ({architecture}, {database})")
 }
 
 async fn connect_remote(
@@ -288,6 +315,7 @@ async fn connect_remote(
         realtime,
         realtime_path: format!("{realtime_path}{separator}{key_part}vsn=2.0.0"),
         identities: identities.clone(),
+        notes: Vec::new(),
         description: if plan.target.is_unverified() {
             format!("{} (certificate not verified)", remote.base_url)
         } else {
@@ -299,6 +327,7 @@ async fn connect_remote(
         endpoints,
         mock,
         children,
+        database: None,
         health_path: remote.health_path.clone(),
     })
 }

@@ -1,7 +1,7 @@
 //! The cluster as its users see it: started, asked for addresses, stopped for a while, removed.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::binaries::Binaries;
 use crate::folder::{self, Folder};
@@ -56,7 +56,7 @@ impl Cluster {
         let password = random::password().map_err(Error::Password)?;
         let folder = Folder::create(&user)?;
         let server = Server::new(binaries, user, folder);
-        let guardian = Guardian::watch(server.user(), &server.pg_ctl(), server.folder())?;
+        let guardian = Guardian::watch(server.user(), &server.program("pg_ctl"), server.folder())?;
         match bring_up(&server, &settings, &password).await {
             Ok(port) => Ok(Self {
                 server,
@@ -65,7 +65,7 @@ impl Cluster {
                 password,
             }),
             Err(error) => {
-                guardian.clean_up().await;
+                guardian.clean_up(server.folder().path()).await;
                 Err(error)
             }
         }
@@ -93,6 +93,12 @@ impl Cluster {
     /// The version of the server, as it says it, for example `15.18`.
     pub fn version(&self) -> &str {
         self.server.version()
+    }
+
+    /// A program of the same PostgreSQL, for example `psql` or `pg_dump`: beside the server's programs, or by its name
+    /// alone where the distribution keeps clients on `PATH`.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.server.program(name)
     }
 
     /// The port of 127.0.0.1 on which the server listens, the same until the end.
@@ -143,17 +149,16 @@ impl Cluster {
     pub async fn stop(self) -> Result<(), Error> {
         let Self { server, guardian, .. } = self;
         let folder = server.folder().path().to_path_buf();
-        if guardian.clean_up().await {
+        if guardian.clean_up(&folder).await {
             return Ok(());
         }
-        // Somebody killed the guardian, or it may not delete from the folder that the cluster's is in, but this process
-        // may.
+        // Somebody killed the guardian.
         if let Ok(lock) = server.lock()
-            && guardian::clean_up_now(server.user(), &server.pg_ctl(), &folder, lock).await
+            && guardian::clean_up_now(server.user(), &server.program("pg_ctl"), &folder, lock).await
         {
             return Ok(());
         }
-        std::fs::remove_dir(&folder).map_err(|_| Error::NotRemoved { folder })
+        Err(Error::NotRemoved { folder })
     }
 
     /// The server's own word: it removes the file when it ends in order.

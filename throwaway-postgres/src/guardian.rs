@@ -5,7 +5,8 @@
 //! the way is walked in every run and not only after a crash. It runs as the server's user: what it stops and deletes
 //! is that user's in any case.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -17,7 +18,8 @@ use crate::user::ServerUser;
 ///
 /// The file with the server's process id may be older than the host's last start, and its number somebody else's now:
 /// only a process that was started with this very folder is stopped. The loop is for programs of a crashed process
-/// (`initdb`, a server on its way up) that still write to the folder while it is removed.
+/// (`initdb`, a server on its way up) that still write to the folder while it is removed. An empty folder may stay: where
+/// it is in one that only another user may change, that user removes it, now or at the next start.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 while read -r _; do :; done
@@ -37,6 +39,7 @@ tries=0
 while [ "$tries" -lt 10 ]; do
     stop_server
     rm -rf -- "$folder" && exit 0
+    [ -z "$(ls -A "$folder")" ] && exit 0
     tries=$((tries + 1))
     sleep 1
 done
@@ -70,11 +73,11 @@ impl Guardian {
     }
 
     /// Lets it clean up and waits until it has. Whether nothing is left.
-    pub(crate) async fn clean_up(mut self) -> bool {
+    pub(crate) async fn clean_up(mut self, folder: &Path) -> bool {
         drop(self.process.stdin.take());
         // The process is not tied to a runtime, so that a cluster may live longer than the one it was started on.
         let ended = tokio::task::spawn_blocking(move || self.process.wait()).await;
-        matches!(ended, Ok(Ok(status)) if status.success())
+        matches!(ended, Ok(Ok(status)) if status.success()) && is_removed(folder)
     }
 
     #[cfg(test)]
@@ -89,7 +92,15 @@ pub(crate) async fn clean_up_now(user: &ServerUser, pg_ctl: &Path, folder: &Path
     let status = tokio::process::Command::from(command(user, pg_ctl, folder, lock))
         .status()
         .await;
-    matches!(status, Ok(status) if status.success())
+    matches!(status, Ok(status) if status.success()) && is_removed(folder)
+}
+
+/// Removes what may be left of a folder that was cleaned up: itself, empty.
+fn is_removed(folder: &Path) -> bool {
+    match fs::remove_dir(folder) {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 fn command(user: &ServerUser, pg_ctl: &Path, folder: &Path, lock: File) -> Command {

@@ -166,9 +166,8 @@ impl Server {
         })
     }
 
-    /// The program that stops a server, for whoever has to do so when this process cannot.
-    pub(crate) fn pg_ctl(&self) -> PathBuf {
-        self.binaries.program("pg_ctl")
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.binaries.program(name)
     }
 
     pub(crate) fn user(&self) -> &ServerUser {

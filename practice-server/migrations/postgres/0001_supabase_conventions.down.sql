@@ -18,5 +18,3 @@ BEGIN
     END IF;
 END
 $remove$;
-
-REVOKE USAGE ON SCHEMA public FROM classconnect_webhook;

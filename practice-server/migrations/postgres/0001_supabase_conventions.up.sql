@@ -30,6 +30,10 @@ BEGIN
                 NULL;
             END;
         END IF;
+        -- Everybody may enter it, unless somebody took that away.
+        IF NOT has_schema_privilege(wanted.name, 'public', 'USAGE') THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', wanted.name);
+        END IF;
     END LOOP;
 
     IF to_regnamespace('auth') IS NULL THEN
@@ -74,5 +78,3 @@ BEGIN
     END IF;
 END
 $install$;
-
-GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role, classconnect_webhook;

@@ -49,6 +49,8 @@ fn the_defaults_are_usable() {
 fn flags_reach_the_configuration() {
     let config = args(&[
         "--database=sqlite:/tmp/a.db",
+        "--pool-connections=3",
+        "--pool-wait=250ms",
         "--fault-delay=300ms",
         "--fault-error-rate=10%",
         "--poll-classconnect=false",
@@ -59,6 +61,8 @@ fn flags_reach_the_configuration() {
     assert_eq!(config.database, DatabaseUrl::SqliteFile("/tmp/a.db".into()));
     assert_eq!(config.faults.delay, Duration::from_millis(300));
     assert_eq!(config.faults.error_share, 0.1);
+    assert_eq!(config.pool.connections.get(), 3);
+    assert_eq!(config.pool.wait, Duration::from_millis(250));
     assert!(!config.poll_classconnect);
     assert_eq!(config.dispatch.retry_schedule.attempts_max(), 2);
 }
@@ -104,6 +108,24 @@ fn a_bad_webhook_secret_is_named_but_not_shown() {
         found[0].starts_with(WEBHOOK_SECRET) && !found[0].contains("whsec_short"),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_database_password_is_taken_and_never_shown() {
+    let url = "postgres://app:hunter2@db.example:5432/practice";
+    let args = args(&[&format!("--database={url}")]);
+    assert!(!format!("{args:?}").contains("hunter2"));
+    let config = args.into_config(environment).unwrap();
+    assert_eq!(
+        config.database.to_string(),
+        "postgres://app@db.example:5432/practice"
+    );
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for wrong in ["postgres://app:hunter2@h:x/d", "mysql://app:hunter2@h/d"] {
+        let found = mistakes(&[&format!("--database={wrong}")], environment);
+        assert!(found[0].contains("--database"), "{found:?}");
+        assert!(!found[0].contains("hunter2"), "{found:?}");
+    }
 }
 
 #[test]

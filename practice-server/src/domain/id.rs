@@ -18,6 +18,17 @@ macro_rules! row_id {
             pub fn random() -> Self {
                 Self(Uuid::new_v4())
             }
+
+            /// The id as a database that knows UUIDs stores it.
+            pub fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
         }
 
         impl FromStr for $name {

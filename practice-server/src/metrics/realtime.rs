@@ -20,6 +20,11 @@ pub struct RealtimeMetrics {
     joins_refused: Counter,
     idle_closed: Counter,
     sockets_broken: Counter,
+    feed_live: Gauge,
+    feed_interruptions: Counter,
+    changes_read: Counter,
+    policy_questions: Counter,
+    policy_failures: Counter,
 }
 
 impl RealtimeMetrics {
@@ -30,6 +35,11 @@ impl RealtimeMetrics {
                 "realtime_subscriptions_live",
                 "Live subscriptions of all sockets",
                 &self.subscriptions_live,
+            ),
+            (
+                "realtime_feed_live",
+                "1 while committed changes come in, 0 while the database's log cannot be followed",
+                &self.feed_live,
             ),
         ];
         for (name, help, gauge) in gauges {
@@ -72,6 +82,26 @@ impl RealtimeMetrics {
                 "Sockets that ended without a farewell",
                 &self.sockets_broken,
             ),
+            (
+                "realtime_feed_interruptions",
+                "Times that the feed of changes broke off and clients were told to subscribe again",
+                &self.feed_interruptions,
+            ),
+            (
+                "realtime_changes_read",
+                "Row changes that the feed read from the database's log",
+                &self.changes_read,
+            ),
+            (
+                "realtime_policy_questions",
+                "Clients whose view of a row the database was asked about",
+                &self.policy_questions,
+            ),
+            (
+                "realtime_policy_failures",
+                "Clients for whom a policy failed, and who therefore did not see the row",
+                &self.policy_failures,
+            ),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());
@@ -85,6 +115,7 @@ impl RealtimeMetrics {
         };
         gauge(&self.sockets_open, hub.sockets_open);
         gauge(&self.subscriptions_live, hub.subscriptions_live);
+        gauge(&self.feed_live, hub.feed_live);
         let counter = |counter: &Counter, value: u64| counter.inner().store(value, Ordering::Relaxed);
         counter(&self.events_sent, hub.events_sent);
         counter(&self.bytes_sent, hub.bytes_sent);
@@ -94,5 +125,9 @@ impl RealtimeMetrics {
         counter(&self.joins_refused, hub.joins_refused);
         counter(&self.idle_closed, hub.idle_closed);
         counter(&self.sockets_broken, hub.sockets_broken);
+        counter(&self.feed_interruptions, hub.feed_interruptions);
+        counter(&self.changes_read, hub.changes_read);
+        counter(&self.policy_questions, hub.policy_questions);
+        counter(&self.policy_failures, hub.policy_failures);
     }
 }

@@ -4,41 +4,59 @@ use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// The database role that a token names. A role the database does not know sees as little as `anon`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The database role that a token names. Any other role is taken for `anon`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Role {
     Anon,
     Authenticated,
     Service,
 }
 
+impl Role {
+    pub(crate) const ALL: [Self; 3] = [Self::Anon, Self::Authenticated, Self::Service];
+
+    /// The role's name in the database.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Anon => "anon",
+            Self::Authenticated => "authenticated",
+            Self::Service => "service_role",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// Claims that say when and for how long a token was issued, not for whom. A refreshed token differs in them.
+const CLAIMS_OF_THE_TOKEN: [&str; 4] = ["exp", "iat", "jti", "nbf"];
+
 /// What a client may see, and until when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Identity {
     pub(crate) role: Role,
-    /// The user's id (`sub`).
-    pub(crate) subject: Option<Arc<str>>,
+    /// The token's claims, which policies of the database ask about.
+    pub(crate) claims: Arc<Map<String, Value>>,
     /// Seconds since the Unix epoch; an API key does not expire.
     pub(crate) expires_at_unix_s: Option<i64>,
 }
 
 impl Identity {
-    const ANON: Self = Self {
-        role: Role::Anon,
-        subject: None,
-        expires_at_unix_s: None,
-    };
-
-    /// The row-level security rule `user_id = auth.uid()`, which `service_role` bypasses.
-    pub(crate) fn may_see_rows_of(&self, owner: &str) -> bool {
-        match self.role {
-            Role::Anon => false,
-            Role::Authenticated => self.subject.as_deref() == Some(owner),
-            Role::Service => true,
+    /// Whoever has nothing but the publishable key.
+    pub(crate) fn anon() -> Self {
+        Self {
+            role: Role::Anon,
+            claims: Arc::new(Map::from_iter([("role".to_owned(), Role::Anon.name().into())])),
+            expires_at_unix_s: None,
         }
+    }
+
+    /// The user's id (`sub`).
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.claims.get("sub").and_then(Value::as_str)
     }
 
     /// Private channels need a policy that admits the user, and the reference server has none.
@@ -46,9 +64,14 @@ impl Identity {
         self.role == Role::Service
     }
 
-    /// Whether both see the same rows, whatever their expiry.
-    pub(crate) fn sees_the_same_as(&self, other: &Self) -> bool {
-        self.role == other.role && self.subject == other.subject
+    /// Whether both are the same to every policy that does not ask about the token itself.
+    pub(crate) fn is_the_same_user_as(&self, other: &Self) -> bool {
+        let claims = |identity: &'_ Self| {
+            let mut claims = Map::clone(&identity.claims);
+            claims.retain(|name, _| !CLAIMS_OF_THE_TOKEN.contains(&name.as_str()));
+            claims
+        };
+        self.role == other.role && claims(self) == claims(other)
     }
 }
 
@@ -86,14 +109,6 @@ pub(crate) struct Authenticator {
     validation: Validation,
 }
 
-#[derive(Deserialize)]
-struct Claims {
-    role: Option<Value>,
-    exp: Option<Value>,
-    iat: Option<Value>,
-    sub: Option<String>,
-}
-
 impl Authenticator {
     pub(crate) fn new(api_key: String, jwt_secret: &str) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
@@ -114,7 +129,7 @@ impl Authenticator {
             return Err(AuthError::KeyMissing);
         }
         if key == self.api_key {
-            return Ok(Identity::ANON);
+            return Ok(Identity::anon());
         }
         self.verify(key, now_unix_us)
     }
@@ -133,35 +148,32 @@ impl Authenticator {
     }
 
     fn verify(&self, token: &str, now_unix_us: i64) -> Result<Identity, AuthError> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
+        let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &self.key, &self.validation)
             .map_err(|error| match error.kind() {
                 ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => AuthError::Signature,
                 _ => AuthError::Malformed,
             })?
             .claims;
-        if claims.iat.is_some_and(|issued| !issued.is_number()) {
+        if claims
+            .get("iat")
+            .is_some_and(|issued| !issued.is_null() && !issued.is_number())
+        {
             return Err(AuthError::Malformed);
         }
         let role = claims
-            .role
-            .as_ref()
+            .get("role")
             .and_then(Value::as_str)
             .ok_or(AuthError::ClaimsMissing)?;
         let expires_at = claims
-            .exp
-            .as_ref()
+            .get("exp")
             .and_then(whole_seconds)
             .ok_or(AuthError::ClaimsMissing)?;
         if expires_at <= now_unix_us.div_euclid(1_000_000) {
             return Err(AuthError::Expired);
         }
         Ok(Identity {
-            role: match role {
-                "authenticated" => Role::Authenticated,
-                "service_role" => Role::Service,
-                _ => Role::Anon,
-            },
-            subject: claims.sub.map(Arc::from),
+            role: Role::from_name(role).unwrap_or(Role::Anon),
+            claims: Arc::new(claims),
             expires_at_unix_s: Some(expires_at),
         })
     }

@@ -1,7 +1,5 @@
 //! One committed row change: what storage hands to realtime, in commit order.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value};
 
 /// What happened to the row.
@@ -19,17 +17,15 @@ pub enum Table {
     PracticeAttempts,
 }
 
-/// A row change that has been committed. Storage calls [`super::Hub::publish`] with the changes of a
-/// transaction after its commit has returned, in commit order.
+/// A row change that has been committed. SQLite's writer publishes the changes of a transaction after its commit has
+/// returned, PostgreSQL's come from its log; both in commit order.
 #[derive(Debug, Clone)]
 pub struct Change {
     pub table: Table,
     pub operation: Operation,
-    /// The user whose row this is: the row-level security rule is `user_id = auth.uid()`.
-    pub owner: Arc<str>,
     /// The row after the change (absent for a delete): column name to JSON-typed value.
     pub record: Option<Map<String, Value>>,
-    /// The row's primary key before the change (absent for an insert).
+    /// The row before the change (absent for an insert): its primary key, and what else the database told.
     pub old_record: Option<Map<String, Value>>,
     /// The moment the commit returned: `CLOCK_MONOTONIC`, nanoseconds. Processes on one host can compare it. `None`
     /// when another program committed the change.

@@ -93,7 +93,7 @@ fn admit(
     parameters: &HashMap<String, String>,
     headers: &HeaderMap,
 ) -> Result<(Identity, Vsn, SocketPermit), Refusal> {
-    if *hub.closing().borrow() {
+    if hub.state().closing {
         return Err(Refusal::Closing);
     }
     let header = headers.get("x-api-key").and_then(|value| value.to_str().ok());

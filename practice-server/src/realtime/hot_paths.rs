@@ -21,7 +21,7 @@ fn vsn(name: &str) -> Vsn {
 
 /// Encodes a change and its frame for one topic; the frame's length in bytes.
 pub fn encode_frame(change: &Change, vsn_name: &str) -> usize {
-    let data = encode_change(change);
+    let data = encode_change(change, change.table.every_column());
     let message = ServerMessage {
         join_ref: None,
         reference: None,
@@ -79,7 +79,7 @@ impl Subscribers {
             let (outbox, deliveries) = Outbox::new(hub.config().queue_frames_max);
             let identity = Identity {
                 role: Role::Authenticated,
-                subject: Some(Arc::from(user)),
+                claims: Arc::new(Map::from_iter([("sub".to_owned(), user.into())])),
                 expires_at_unix_s: None,
             };
             let topic = Arc::from(topic);

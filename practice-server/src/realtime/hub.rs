@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 
+use super::access::AccessRules;
 use super::auth::{Authenticator, Identity};
 use super::binding::{BindingId, Subscription};
 use super::change::Change;
+use super::columns::ColumnSet;
 use super::metrics::{Counters, HubMetrics};
 use super::outbox::{ChannelKey, Delivery, Offer, Outbox};
 use super::payload::{ChangePayload, encode_change};
 use super::protocol::{ServerMessage, Vsn};
-use super::registry::{Channel, Registry};
+use super::registry::{Channel, Recipient, Registry, Selection};
 use crate::clock;
 
 /// What the realtime server is told at its start. It holds secrets and therefore has no `Debug`.
@@ -64,14 +67,26 @@ struct Inner {
     config: HubConfig,
     authenticator: Authenticator,
     registry: RwLock<Registry>,
+    rules: RwLock<Arc<AccessRules>>,
     counters: Counters,
     next_channel: AtomicU64,
     sockets_open: watch::Sender<usize>,
-    closing: watch::Sender<bool>,
+    state: watch::Sender<HubState>,
+}
+
+/// What every socket must know of the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HubState {
+    /// The hub is going; sockets are closed.
+    pub(crate) closing: bool,
+    /// Whether changes come in.
+    pub(crate) live: bool,
+    /// How often changes have stopped coming in, so that some may have been missed.
+    pub(crate) interruptions: u64,
 }
 
 impl Hub {
-    /// A hub without sockets.
+    /// A hub without sockets, for a store that publishes its changes itself: they are visible to their owners.
     pub fn new(config: HubConfig) -> Self {
         let authenticator = Authenticator::new(config.api_key.clone(), &config.jwt_secret);
         Self {
@@ -79,10 +94,15 @@ impl Hub {
                 config,
                 authenticator,
                 registry: RwLock::default(),
+                rules: RwLock::new(Arc::new(AccessRules::built_in())),
                 counters: Counters::default(),
                 next_channel: AtomicU64::new(1),
                 sockets_open: watch::Sender::new(0),
-                closing: watch::Sender::new(false),
+                state: watch::Sender::new(HubState {
+                    closing: false,
+                    live: true,
+                    interruptions: 0,
+                }),
             }),
         }
     }
@@ -93,34 +113,70 @@ impl Hub {
     /// time: each socket receives events in the order of these calls. It never waits for a socket.
     pub fn publish(&self, changes: &[Change]) {
         for change in changes {
-            self.publish_one(change);
+            // The built-in rules leave nobody undecided.
+            self.deliver(change, &self.select(change).visible);
         }
     }
 
-    fn publish_one(&self, change: &Change) {
+    /// Whom a change is for, by the rules of the moment.
+    pub(crate) fn select(&self, change: &Change) -> Selection {
+        let rules = Arc::clone(&self.inner.rules.read().unwrap_or_else(PoisonError::into_inner));
         // The lock is held for the lookup only, not while frames are encoded and queued.
-        let recipients = self
-            .inner
+        self.inner
             .registry
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .recipients(change);
-        if recipients.is_empty() {
-            return;
-        }
-        let data = encode_change(change);
-        let mut frames: HashMap<(&str, &[BindingId], Vsn), Utf8Bytes> = HashMap::new();
-        for recipient in &recipients {
-            let channel = &recipient.channel;
-            let ids = recipient.bindings.as_slice();
+            .select(change, &rules)
+    }
+
+    /// Queues a change for those it is for. Equal frames are encoded once.
+    pub(crate) fn deliver(&self, change: &Change, recipients: &[Recipient]) {
+        let mut encoded: HashMap<ColumnSet, Box<RawValue>> = HashMap::new();
+        let mut frames: HashMap<(&str, &[BindingId], Vsn, ColumnSet), Utf8Bytes> = HashMap::new();
+        for recipient in recipients {
+            let Recipient {
+                channel,
+                bindings,
+                columns,
+            } = recipient;
             let frame = frames
-                .entry((&channel.topic, ids, channel.vsn))
+                .entry((&channel.topic, bindings, channel.vsn, *columns))
                 .or_insert_with(|| {
-                    let payload = ChangePayload { ids, data: &data };
+                    let data = encoded
+                        .entry(*columns)
+                        .or_insert_with(|| encode_change(change, *columns));
+                    let payload = ChangePayload { ids: bindings, data };
                     push(&channel.topic, "postgres_changes", payload).encode(channel.vsn)
                 });
             self.offer(channel, frame.clone());
         }
+    }
+
+    /// Changes will come from a feed, which is not live yet: nobody can subscribe, and nobody sees anything.
+    pub(crate) fn await_feed(&self) {
+        self.set_rules(AccessRules::default());
+        self.inner.state.send_modify(|state| state.live = false);
+    }
+
+    /// The feed is live; from here on these rules apply.
+    pub(crate) fn feed_is_live(&self, rules: AccessRules) {
+        self.set_rules(rules);
+        self.inner.state.send_modify(|state| state.live = true);
+    }
+
+    /// The rules have changed.
+    pub(crate) fn set_rules(&self, rules: AccessRules) {
+        *self.inner.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// The feed broke off. Whoever is subscribed is told to subscribe again and to read the rows: changes may have been
+    /// missed.
+    pub(crate) fn interrupt(&self) {
+        self.inner.state.send_if_modified(|state| {
+            let was_live = std::mem::replace(&mut state.live, false);
+            state.interruptions += u64::from(was_live);
+            was_live
+        });
     }
 
     /// Relays a broadcast to the other members of the sender's topic, and to the sender if it asked.
@@ -159,13 +215,16 @@ impl Hub {
 
     /// A snapshot of the hub's gauges and counters.
     pub fn metrics(&self) -> HubMetrics {
-        self.inner.counters.snapshot(*self.inner.sockets_open.borrow())
+        let state = *self.inner.state.borrow();
+        self.inner
+            .counters
+            .snapshot(*self.inner.sockets_open.borrow(), state)
     }
 
     /// Refuses new sockets, closes the open ones ("going away") and returns when the last one is gone,
     /// which takes as long as the slowest write at most.
     pub async fn close_all(&self) {
-        self.inner.closing.send_replace(true);
+        self.inner.state.send_modify(|state| state.closing = true);
         let mut sockets_open = self.inner.sockets_open.subscribe();
         // The sender lives as long as `self`, so waiting cannot fail.
         let _ = sockets_open.wait_for(|open| *open == 0).await;
@@ -188,9 +247,12 @@ impl Hub {
         (self.inner.config.unix_us)()
     }
 
-    /// Turns true once, when the hub closes.
-    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
-        self.inner.closing.subscribe()
+    pub(crate) fn state(&self) -> HubState {
+        *self.inner.state.borrow()
+    }
+
+    pub(crate) fn watch_state(&self) -> watch::Receiver<HubState> {
+        self.inner.state.subscribe()
     }
 
     /// Takes one of the places for sockets. `None` when all are taken.
@@ -212,9 +274,8 @@ impl Hub {
             outbox,
             subscriptions,
         } = request;
-        let key = ChannelKey(self.inner.next_channel.fetch_add(1, Ordering::Relaxed));
         let channel = Arc::new(Channel {
-            key,
+            key: self.next_key(),
             topic,
             vsn,
             identity,
@@ -232,6 +293,12 @@ impl Hub {
             channel,
             subscriptions,
         }
+    }
+}
+
+impl Hub {
+    fn next_key(&self) -> ChannelKey {
+        ChannelKey(self.inner.next_channel.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -259,6 +326,35 @@ pub(crate) struct Membership {
     hub: Hub,
     pub(crate) channel: Arc<Channel>,
     subscriptions: Vec<Arc<Subscription>>,
+}
+
+impl Membership {
+    /// Goes on under another token, from one change to the next. Events that are queued are kept for the same user
+    /// only: they were let through for the old token.
+    pub(crate) fn change_identity(&mut self, identity: Identity) {
+        let old = &self.channel;
+        let key = match identity.is_the_same_user_as(&old.identity) {
+            true => old.key,
+            false => self.hub.next_key(),
+        };
+        let channel = Arc::new(Channel {
+            key,
+            topic: Arc::clone(&old.topic),
+            vsn: old.vsn,
+            identity,
+            outbox: Arc::clone(&old.outbox),
+        });
+        let mut registry = self
+            .hub
+            .inner
+            .registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        registry.remove(old, &self.subscriptions);
+        registry.insert(&channel, &self.subscriptions);
+        drop(registry);
+        self.channel = channel;
+    }
 }
 
 impl Drop for Membership {

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::hub::HubState;
+
 /// A snapshot of the realtime server's gauges and counters. Counters never decrease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HubMetrics {
@@ -26,6 +28,16 @@ pub struct HubMetrics {
     /// Sockets that ended without a closing handshake: the connection was lost, a message was too large, or
     /// the client broke the WebSocket protocol.
     pub sockets_broken: u64,
+    /// Gauge: 1 while committed changes come in, 0 while the database's log cannot be followed.
+    pub feed_live: u64,
+    /// Times that the feed broke off; whoever was subscribed was told to subscribe again.
+    pub feed_interruptions: u64,
+    /// Row changes of published tables that the feed has read.
+    pub changes_read: u64,
+    /// Clients, by role and claims, whose view of a row the database was asked about.
+    pub policy_questions: u64,
+    /// Of those, the ones for whom a policy failed; they did not see the row.
+    pub policy_failures: u64,
 }
 
 /// A number that many threads change.
@@ -61,10 +73,13 @@ pub(crate) struct Counters {
     pub(crate) joins_refused: Counter,
     pub(crate) idle_closed: Counter,
     pub(crate) sockets_broken: Counter,
+    pub(crate) changes_read: Counter,
+    pub(crate) policy_questions: Counter,
+    pub(crate) policy_failures: Counter,
 }
 
 impl Counters {
-    pub(crate) fn snapshot(&self, sockets_open: usize) -> HubMetrics {
+    pub(crate) fn snapshot(&self, sockets_open: usize, state: HubState) -> HubMetrics {
         HubMetrics {
             sockets_open: sockets_open as u64,
             subscriptions_live: self.subscriptions_live.get(),
@@ -76,6 +91,11 @@ impl Counters {
             joins_refused: self.joins_refused.get(),
             idle_closed: self.idle_closed.get(),
             sockets_broken: self.sockets_broken.get(),
+            feed_live: state.live.into(),
+            feed_interruptions: state.interruptions,
+            changes_read: self.changes_read.get(),
+            policy_questions: self.policy_questions.get(),
+            policy_failures: self.policy_failures.get(),
         }
     }
 }

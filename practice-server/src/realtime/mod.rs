@@ -6,11 +6,13 @@
 //! what is on the wire; `registry` and `hub` connect changes with sockets, `session` holds the conversation
 //! on a socket, `socket` and `handshake` do the input and output.
 
+mod access;
 mod auth;
 mod binding;
 mod change;
 mod columns;
 mod commits;
+mod feed;
 mod filter;
 mod handshake;
 #[doc(hidden)]
@@ -26,6 +28,7 @@ mod socket;
 
 pub use change::{Change, Operation, Table};
 pub use commits::{CommitMoments, InFlight};
+pub use feed::{Feed, FeedError, FeedMode, LiveFeed};
 pub use handshake::router;
 pub use hub::{Hub, HubConfig};
 pub use metrics::HubMetrics;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::binding::BindingId;
 use super::change::{Change, Operation, Table};
-use super::columns::Column;
+use super::columns::{Column, ColumnSet};
 
 /// The largest encoded change; realtime-py accepts no frame above 1 MiB, and the envelope needs some room.
 const CHANGE_BYTES_MAX: usize = 1024 * 1024 - 16 * 1024;
@@ -27,24 +27,26 @@ fn serialize_ids<S: Serializer>(ids: &[BindingId], serializer: S) -> Result<S::O
     serializer.collect_seq(ids.iter().map(|id| id.get()))
 }
 
-/// Encodes a change. One that is too large for clients keeps only its small values and says so in `errors`.
-pub(crate) fn encode_change(change: &Change) -> Box<RawValue> {
-    let whole = encode(change, None);
+/// Encodes what a role that may see these columns is told of a change. A change that is too large for clients keeps
+/// only its small values and says so in `errors`.
+pub(crate) fn encode_change(change: &Change, columns: ColumnSet) -> Box<RawValue> {
+    let whole = encode(change, columns, None);
     if whole.get().len() <= CHANGE_BYTES_MAX {
         return whole;
     }
-    encode(change, Some(KEPT_VALUE_BYTES_MAX))
+    encode(change, columns, Some(KEPT_VALUE_BYTES_MAX))
 }
 
-fn encode(change: &Change, value_bytes_max: Option<usize>) -> Box<RawValue> {
+fn encode(change: &Change, columns: ColumnSet, value_bytes_max: Option<usize>) -> Box<RawValue> {
     let row = |values| Row {
         table: change.table,
         values,
+        columns,
         value_bytes_max,
     };
     let columns = change
         .row()
-        .map(|values| columns_of(change.table, values))
+        .map(|values| row(values).columns())
         .unwrap_or_default();
     let data = ChangeData {
         schema: "public",
@@ -97,17 +99,36 @@ struct ColumnHeader {
     typname: &'static str,
 }
 
-/// A row's published columns in the order of the table's definition.
+/// A row's visible columns in the order of the table's definition.
 struct Row<'a> {
     table: Table,
     values: &'a Map<String, Value>,
+    columns: ColumnSet,
     value_bytes_max: Option<usize>,
+}
+
+impl<'a> Row<'a> {
+    fn present(&self) -> impl Iterator<Item = (&'static Column, &'a Value)> {
+        let Self { values, columns, .. } = *self;
+        let visible = self.table.columns().iter().enumerate();
+        visible
+            .filter(move |(position, _)| columns.contains(*position))
+            .filter_map(move |(_, column)| values.get(column.name).map(|value| (column, value)))
+    }
+
+    fn columns(&self) -> Vec<ColumnHeader> {
+        let header = |(column, _): (&'static Column, _)| ColumnHeader {
+            name: column.name,
+            typname: column.column_type.typname(),
+        };
+        self.present().map(header).collect()
+    }
 }
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (column, value) in present(self.table, self.values) {
+        for (column, value) in self.present() {
             if self
                 .value_bytes_max
                 .is_none_or(|limit| encoded_length(value) <= limit)
@@ -117,22 +138,6 @@ impl Serialize for Row<'_> {
         }
         map.end()
     }
-}
-
-fn present(table: Table, values: &Map<String, Value>) -> impl Iterator<Item = (&'static Column, &Value)> {
-    table
-        .columns()
-        .iter()
-        .filter_map(|column| values.get(column.name).map(|value| (column, value)))
-}
-
-fn columns_of(table: Table, values: &Map<String, Value>) -> Vec<ColumnHeader> {
-    present(table, values)
-        .map(|(column, _)| ColumnHeader {
-            name: column.name,
-            typname: column.column_type.typname(),
-        })
-        .collect()
 }
 
 fn encoded_length(value: &Value) -> usize {

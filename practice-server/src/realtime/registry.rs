@@ -1,16 +1,21 @@
 //! Who is subscribed to what: the index that a committed change is looked up in.
 //!
-//! A subscription with an `eq` condition is found by its column and value; one without is found by the
-//! row's owner, and only those that bypass row-level security are visited for every change. What a lookup
-//! finds is then checked against the whole filter and the row-level rule.
+//! A subscription with an `eq` condition is found by its column and value. One without is found by its user, where the
+//! rule of the table is about the user alone; only where it is not, all of them are visited. What a lookup finds is
+//! then checked against the whole filter and the rule.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::access::{AccessRules, Rule, Verdict, parse_uuid};
 use super::auth::{Identity, Role};
 use super::binding::{BindingId, Subscription};
 use super::change::{Change, Operation, Table};
+use super::columns::ColumnSet;
 use super::filter::Scalar;
 use super::outbox::{ChannelKey, Outbox};
 use super::protocol::Vsn;
@@ -26,21 +31,31 @@ pub(crate) struct Channel {
 }
 
 /// A channel that a change is for, with the bindings it matched in the order of the join.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recipient {
     pub(crate) channel: Arc<Channel>,
     pub(crate) bindings: Vec<BindingId>,
+    /// The columns that its role may see.
+    pub(crate) columns: ColumnSet,
 }
 
-/// Where subscriptions of one table and operation are found.
+/// Whom a change is for, in the order of their channels.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    pub(crate) visible: Vec<Recipient>,
+    /// Those whom the database must decide about.
+    pub(crate) undecided: Vec<Recipient>,
+}
+
+/// Where subscriptions of one table, operation and role are found.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Lookup {
-    /// Rows whose column has this value.
+    /// Those for rows whose column has this value.
     Value(&'static str, Scalar),
-    /// Rows of this user.
-    Owner(Arc<str>),
-    /// Every row.
-    Any,
+    /// Those of this user for any row.
+    User(Arc<str>),
+    /// Those of clients without a user's id for any row.
+    Nameless,
 }
 
 #[derive(Debug)]
@@ -61,7 +76,7 @@ struct Bucket {
 /// All memberships and their subscriptions.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    buckets: HashMap<(Table, Operation), Bucket>,
+    buckets: HashMap<(Table, Operation, Role), Bucket>,
     members: HashMap<Arc<str>, Vec<Arc<Channel>>>,
 }
 
@@ -73,18 +88,15 @@ impl Registry {
             .push(Arc::clone(channel));
         for (position, subscription) in subscriptions.iter().enumerate() {
             for operation in subscription.operations {
-                let Some(lookup) = lookup(channel, subscription) else {
-                    continue;
-                };
                 let entry = Entry {
                     channel: Arc::clone(channel),
                     position,
                     subscription: Arc::clone(subscription),
                 };
                 self.buckets
-                    .entry((subscription.table, *operation))
+                    .entry((subscription.table, *operation, channel.identity.role))
                     .or_default()
-                    .insert(lookup, entry);
+                    .insert(Lookup::of(channel, subscription), entry);
             }
         }
     }
@@ -98,11 +110,9 @@ impl Registry {
         }
         for subscription in subscriptions {
             for operation in subscription.operations {
-                let Some(lookup) = lookup(channel, subscription) else {
-                    continue;
-                };
-                if let Some(bucket) = self.buckets.get_mut(&(subscription.table, *operation)) {
-                    bucket.remove(lookup, channel.key);
+                let bucket = (subscription.table, *operation, channel.identity.role);
+                if let Some(bucket) = self.buckets.get_mut(&bucket) {
+                    bucket.remove(Lookup::of(channel, subscription), channel.key);
                 }
             }
         }
@@ -114,29 +124,26 @@ impl Registry {
     }
 
     /// Whom a change is for. Each channel is named once, whatever the number of bindings that matched.
-    pub(crate) fn recipients(&self, change: &Change) -> Vec<Recipient> {
-        let Some(bucket) = self.buckets.get(&(change.table, change.operation)) else {
-            return Vec::new();
+    pub(crate) fn select(&self, change: &Change, rules: &AccessRules) -> Selection {
+        let mut selection = Selection::default();
+        let Some(row) = change.row() else {
+            return selection;
         };
-        let mut matches = bucket.matches(change);
-        matches.sort_unstable_by_key(|entry| (entry.channel.key, entry.position));
-        let mut recipients: Vec<Recipient> = Vec::new();
-        for entry in matches {
-            let binding = entry.subscription.binding;
-            match recipients.last_mut() {
-                Some(recipient) if recipient.channel.key == entry.channel.key => {
-                    // Two equal bindings of one channel share their id.
-                    if !recipient.bindings.contains(&binding) {
-                        recipient.bindings.push(binding);
+        for role in Role::ALL {
+            let bucket = self.buckets.get(&(change.table, change.operation, role));
+            let view = rules.view(change.table, role, change.operation);
+            if let (Some(bucket), Some(view)) = (bucket, view) {
+                let matches = bucket.matches(change.table, row, view.rows, view.columns);
+                for recipient in by_channel(matches, view.columns) {
+                    match view.rows.verdict(&recipient.channel.identity, row) {
+                        Verdict::Hidden => {}
+                        Verdict::AskDatabase => selection.undecided.push(recipient),
+                        Verdict::Visible => selection.visible.push(recipient),
                     }
                 }
-                _ => recipients.push(Recipient {
-                    channel: Arc::clone(&entry.channel),
-                    bindings: vec![binding],
-                }),
             }
         }
-        recipients
+        selection
     }
 
     #[cfg(test)]
@@ -149,17 +156,27 @@ impl Registry {
     }
 }
 
-/// Where a channel's subscription is kept. `None` when the channel's role sees no rows at all.
-fn lookup(channel: &Channel, subscription: &Subscription) -> Option<Lookup> {
-    let unfiltered = match (channel.identity.role, &channel.identity.subject) {
-        (Role::Service, _) => Lookup::Any,
-        (Role::Authenticated, Some(subject)) => Lookup::Owner(Arc::clone(subject)),
-        (Role::Authenticated, None) | (Role::Anon, _) => return None,
-    };
-    Some(match subscription.filter.required_value() {
-        Some((column, value)) => Lookup::Value(column.name, value.clone()),
-        None => unfiltered,
-    })
+/// One recipient per channel, with its bindings in the order of the join.
+fn by_channel(mut matches: Vec<&Entry>, columns: ColumnSet) -> Vec<Recipient> {
+    matches.sort_unstable_by_key(|entry| (entry.channel.key, entry.position));
+    let mut recipients: Vec<Recipient> = Vec::new();
+    for entry in matches {
+        let binding = entry.subscription.binding;
+        match recipients.last_mut() {
+            Some(recipient) if recipient.channel.key == entry.channel.key => {
+                // Two equal bindings of one channel share their id.
+                if !recipient.bindings.contains(&binding) {
+                    recipient.bindings.push(binding);
+                }
+            }
+            _ => recipients.push(Recipient {
+                channel: Arc::clone(&entry.channel),
+                bindings: vec![binding],
+                columns,
+            }),
+        }
+    }
+    recipients
 }
 
 impl Bucket {
@@ -196,35 +213,67 @@ impl Bucket {
         }
     }
 
-    fn matches(&self, change: &Change) -> Vec<&Entry> {
-        let Some(row) = change.row() else {
-            return Vec::new();
-        };
-        let values = self.columns.keys().filter_map(|name| {
-            let column = change.table.column(name)?;
-            Some(Lookup::Value(
-                column.name,
-                Scalar::from_row(row.get(*name)?, column.column_type)?,
-            ))
+    /// The subscriptions whose filter the row passes. Those of users whom the rule hides it from may be left out.
+    fn matches(
+        &self,
+        table: Table,
+        row: &Map<String, Value>,
+        rule: &Rule,
+        columns: ColumnSet,
+    ) -> Vec<&Entry> {
+        let with_value = self.columns.keys().filter_map(|name| {
+            let column = table.column(name)?;
+            let value = Scalar::from_row(row.get(*name)?, column.column_type)?;
+            self.entries.get(&Lookup::Value(column.name, value))
         });
-        values
-            .chain([Lookup::Owner(Arc::clone(&change.owner)), Lookup::Any])
-            .filter_map(|lookup| self.entries.get(&lookup))
+        let owner = rule
+            .owner_column()
+            .and_then(|column| row.get(column.name)?.as_str());
+        let without_value: Vec<&Vec<Entry>> = match owner {
+            Some(owner) => [Lookup::User(user_key(owner)), Lookup::Nameless]
+                .iter()
+                .filter_map(|lookup| self.entries.get(lookup))
+                .collect(),
+            None => self
+                .entries
+                .iter()
+                .filter_map(|(lookup, entries)| lookup.column().is_none().then_some(entries))
+                .collect(),
+        };
+        with_value
+            .chain(without_value)
             .flatten()
             .filter(|entry| {
-                entry.channel.identity.may_see_rows_of(&change.owner)
-                    && entry.subscription.filter.matches(row)
+                let filter = &entry.subscription.filter;
+                // A filter on a column that the role may not read would tell what is in it.
+                columns.covers(filter.columns()) && filter.matches(row)
             })
             .collect()
     }
 }
 
 impl Lookup {
+    fn of(channel: &Channel, subscription: &Subscription) -> Self {
+        match (subscription.filter.required_value(), channel.identity.subject()) {
+            (Some((column, value)), _) => Self::Value(column.name, value.clone()),
+            (None, Some(subject)) => Self::User(user_key(subject)),
+            (None, None) => Self::Nameless,
+        }
+    }
+
     fn column(&self) -> Option<&'static str> {
         match self {
             Self::Value(column, _) => Some(column),
-            Self::Owner(_) | Self::Any => None,
+            Self::User(_) | Self::Nameless => None,
         }
+    }
+}
+
+/// A UUID has many spellings; users are found under one of them.
+fn user_key(id: &str) -> Arc<str> {
+    match parse_uuid(id) {
+        Some(uuid) => Arc::from(&*uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
+        None => Arc::from(id),
     }
 }
 

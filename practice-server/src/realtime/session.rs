@@ -14,9 +14,14 @@ use tokio::time::Instant;
 
 use super::auth::{AuthError, Identity};
 use super::binding::{Binding, BindingError, JoinConfig, Subscription, access_token};
+use super::hub::HubState;
 use super::hub::{Hub, JoinRequest, Membership};
 use super::outbox::{Delivery, Outbox};
 use super::protocol::{ClientMessage, PHOENIX_TOPIC, ServerMessage, TOPIC_PREFIX, Vsn};
+
+/// What clients are told when changes may have been missed.
+const INTERRUPTED: &str =
+    "The change feed was interrupted and changes may have been missed: subscribe again and read the rows";
 
 /// The most channels one socket may join.
 const CHANNELS_MAX: usize = 100;
@@ -110,6 +115,25 @@ impl Session {
         std::mem::take(&mut self.replies)
     }
 
+    /// Ends the subscriptions of a feed that broke off, and returns the frames that say so. Clients join again by
+    /// themselves when a channel has crashed; one that merely heard of trouble would go on without what it missed.
+    pub(crate) fn interrupt(&mut self) -> Vec<Utf8Bytes> {
+        let interrupted: Vec<String> = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| !channel.config.bindings.is_empty())
+            .map(|(topic, _)| topic.clone())
+            .collect();
+        for topic in interrupted {
+            if let Some(JoinedChannel { join_ref, .. }) = self.channels.remove(&topic) {
+                let join_ref = join_ref.as_deref();
+                self.system(join_ref, &topic, "postgres_changes", "error", INTERRUPTED);
+                self.end_channel(&topic, join_ref, "phx_error");
+            }
+        }
+        std::mem::take(&mut self.replies)
+    }
+
     fn join(&mut self, mut message: ClientMessage) {
         let payload = message.payload.take();
         match self.admit(&message, payload) {
@@ -144,6 +168,13 @@ impl Session {
             .unwrap_or_else(|| Ok(self.handshake_identity.clone()))
             .and_then(|identity| self.unexpired(identity))
             .map_err(|error| format!("{}: {error}", error.code()))?;
+        let HubState { live, .. } = self.hub.state();
+        if !live && !config.bindings.is_empty() {
+            return Err(
+                "InitializingProjectConnection: the database's changes cannot be followed at the moment, try again"
+                    .to_owned(),
+            );
+        }
         if config.private && !identity.may_join_private_channels() {
             return Err(format!(
                 "Unauthorized: You do not have permissions to read from this Channel topic: {}",
@@ -226,18 +257,8 @@ impl Session {
         };
         channel.config.access_token = Some(token);
         channel.expires_at = deadline(&self.hub, &identity);
-        let (subscriptions, outcome) = subscribe(&channel.config.bindings);
-        // With the same role and user nothing changes in what is visible, and events that are already
-        // queued stay valid. Otherwise no decision made for the old token may be used any more.
-        if !identity.sees_the_same_as(&channel.membership.channel.identity) {
-            channel.membership = self.hub.join(JoinRequest {
-                topic: Arc::clone(&channel.membership.channel.topic),
-                vsn: self.vsn,
-                identity,
-                outbox: Arc::clone(&self.outbox),
-                subscriptions,
-            });
-        }
+        channel.membership.change_identity(identity);
+        let (_, outcome) = subscribe(&channel.config.bindings);
         let join_ref = channel.join_ref.clone();
         self.announce(join_ref.as_deref(), topic, outcome);
     }
@@ -289,13 +310,17 @@ impl Session {
         self.push(join_ref, topic, "system", payload);
     }
 
-    /// Clients know by the reference, which equals the join's, that the close is about this channel.
     fn close(&mut self, topic: &str, join_ref: Option<&str>) {
+        self.end_channel(topic, join_ref, "phx_close");
+    }
+
+    /// Clients know by the reference, which equals the join's, that the end is about this channel.
+    fn end_channel(&mut self, topic: &str, join_ref: Option<&str>, event: &str) {
         self.write(&ServerMessage {
             join_ref,
             reference: join_ref,
             topic,
-            event: "phx_close",
+            event,
             payload: json!({}),
         });
     }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::auth::Identity;
-use super::hub::Hub;
+use super::hub::{Hub, HubState};
 use super::outbox::{Delivery, Outbox};
 use super::protocol::{ClientMessage, MalformedFrame, Vsn};
 use super::session::Session;
@@ -23,12 +23,17 @@ pub(crate) async fn serve(socket: WebSocket, hub: Hub, vsn: Vsn, identity: Ident
     let outbox = Arc::new(outbox);
     let session = Session::new(hub.clone(), vsn, identity, Arc::clone(&outbox));
     let now = Instant::now();
+    let state = hub.watch_state();
+    // Whoever joins from here on hears of every interruption from here on.
+    let interruptions = state.borrow().interruptions;
     let connection = Connection {
         socket,
         hub,
         vsn,
         session,
         deliveries,
+        state,
+        interruptions,
         last_received: now,
     };
     tokio::select! {
@@ -38,18 +43,15 @@ pub(crate) async fn serve(socket: WebSocket, hub: Hub, vsn: Vsn, identity: Ident
     }
 }
 
-/// Completes when the hub closes.
-async fn hub_closes(closing: &mut watch::Receiver<bool>) {
-    // The connection holds the hub, so the sender outlives this receiver.
-    let _ = closing.wait_for(|closing| *closing).await;
-}
-
 struct Connection {
     socket: WebSocket,
     hub: Hub,
     vsn: Vsn,
     session: Session,
     deliveries: mpsc::Receiver<Delivery>,
+    state: watch::Receiver<HubState>,
+    /// The interruptions of the feed that this socket's channels have been told about.
+    interruptions: u64,
     last_received: Instant,
 }
 
@@ -65,7 +67,8 @@ enum End {
 
 impl Connection {
     async fn run(mut self) {
-        let mut closing = self.hub.closing();
+        // A hub that closed before is noticed as well.
+        self.state.mark_changed();
         let timer = sleep_until(self.next_timer());
         tokio::pin!(timer);
         let end = loop {
@@ -82,7 +85,8 @@ impl Connection {
                 },
                 Some(delivery) = self.deliveries.recv() => self.deliver(delivery).await,
                 () = &mut timer => self.check_timers().await,
-                () = hub_closes(&mut closing) => Err(End::Close(close_code::AWAY, "shutting down")),
+                // The connection holds the hub, so the sender outlives this receiver.
+                Ok(()) = self.state.changed() => self.follow_hub().await,
             };
             if let Err(end) = step {
                 break end;
@@ -119,6 +123,24 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+
+    /// The hub closes, or its feed came or went.
+    async fn follow_hub(&mut self) -> Result<(), End> {
+        let state = *self.state.borrow_and_update();
+        if state.closing {
+            return Err(End::Close(close_code::AWAY, "shutting down"));
+        }
+        if state.interruptions == self.interruptions {
+            return Ok(());
+        }
+        self.interruptions = state.interruptions;
+        // What came before the interruption is in order.
+        if let Ok(delivery) = self.deliveries.try_recv() {
+            self.deliver(delivery).await?;
+        }
+        let ended = self.session.interrupt();
+        self.write(ended).await
     }
 
     /// Writes the deliveries that are waiting in one go.

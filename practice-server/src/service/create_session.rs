@@ -7,6 +7,7 @@ use super::improve_transcript::auto_improve_transcript;
 use crate::domain::{Language, Session, Transcript, UserId};
 use crate::store::{Abort, Entity, Transaction, Transition, TransitionCause, Tx};
 
+#[derive(Clone)]
 pub(super) struct CreatePracticeSession {
     pub(super) user: UserId,
     pub(super) transcript: Transcript,

@@ -64,6 +64,7 @@ impl IdempotentRequest {
 }
 
 /// Runs an action unless its key has an answer already.
+#[derive(Clone)]
 pub(super) struct Idempotent<T> {
     pub(super) user: UserId,
     pub(super) request: IdempotentRequest,
@@ -85,7 +86,8 @@ impl<T: Transaction<Output = Accepted>> Transaction for Idempotent<T> {
             column: "idempotency_keys.answer",
             detail: error.to_string(),
         };
-        if let Some(stored) = tx.stored_answer(&user, &request.key.0).await? {
+        let taken = tx.take_key(&user, &request.key.0, &request.fingerprint).await?;
+        if let Some(stored) = taken {
             if stored.fingerprint != request.fingerprint {
                 return Err(Refusal::KeyReused.into());
             }

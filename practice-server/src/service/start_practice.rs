@@ -10,6 +10,7 @@ use super::session_status::{StatusMetadata, session_of, update_session_status};
 use crate::domain::{Refusal, Session, SessionId, SessionStatus, SubmissionKind, UserId};
 use crate::store::{Abort, Transaction, TransitionCause, Tx};
 
+#[derive(Clone)]
 pub(super) struct StartPractice {
     pub(super) user: UserId,
     pub(super) session_id: SessionId,

@@ -14,6 +14,7 @@ use crate::domain::{
 };
 use crate::store::{Abort, Entity, Transaction, Transition, TransitionCause, Tx};
 
+#[derive(Clone)]
 pub(super) struct SubmitRecording {
     pub(super) user: UserId,
     pub(super) session_id: SessionId,

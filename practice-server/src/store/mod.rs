@@ -2,6 +2,8 @@
 //! every backend implements, and it either happens wholly or not at all. The rules stay out of the backends.
 
 mod error;
+mod pool_settings;
+mod postgres;
 mod rows;
 mod sqlite;
 mod transaction;
@@ -12,7 +14,9 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-pub use error::{Abort, DriverError, StoreError, WriteError};
+pub use error::{Abort, DriverError, StoreError, Violation, WriteError};
+pub use pool_settings::PoolSettings;
+pub use postgres::{PostgresStore, PostgresUrl};
 pub use rows::{
     CallCompletion, ClaimedCall, DeadLetter, Disposition, Entity, InboxEntry, InboxRow, Retention,
     StoredAnswer, Transition, TransitionCause, TransitionRow,
@@ -31,6 +35,7 @@ pub enum DatabaseUrl {
     /// A temporary file that is removed when the store closes.
     SqliteTemporary,
     SqliteFile(std::path::PathBuf),
+    Postgres(PostgresUrl),
 }
 
 impl fmt::Display for DatabaseUrl {
@@ -38,6 +43,7 @@ impl fmt::Display for DatabaseUrl {
         match self {
             Self::SqliteTemporary => f.write_str("sqlite::memory:"),
             Self::SqliteFile(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -50,12 +56,17 @@ pub struct StoreContext {
     pub clock: Clock,
     /// Where PostgreSQL's transactions write down when they were committed, for the change feed.
     pub commits: CommitMoments,
+    /// The bounds of PostgreSQL's connections.
+    pub pool: PoolSettings,
+    /// Whether realtime reads PostgreSQL's write-ahead log, which takes a setting and a right.
+    pub logical_replication: bool,
 }
 
 /// The open database. Cloning shares it.
 #[derive(Clone)]
 pub enum Store {
     Sqlite(sqlite::SqliteStore),
+    Postgres(PostgresStore),
 }
 
 impl Store {
@@ -68,16 +79,19 @@ impl Store {
             DatabaseUrl::SqliteTemporary | DatabaseUrl::SqliteFile(_) => {
                 Ok(Self::Sqlite(sqlite::SqliteStore::open(url, context).await?))
             }
+            DatabaseUrl::Postgres(url) => Ok(Self::Postgres(PostgresStore::open(url, context).await?)),
         }
     }
 
-    /// Runs a transaction. When this returns `Ok`, it is committed and durable, and its changes are published.
+    /// Runs a transaction. When this returns `Ok`, it is committed and durable. Its changes are published by then on
+    /// SQLite; on PostgreSQL they come from the write-ahead log.
     ///
     /// # Errors
     /// A refusal by the transaction itself (nothing was written), or a store that could not commit it.
     pub async fn write<T: Transaction>(&self, transaction: T) -> Result<Committed<T::Output>, WriteError> {
         match self {
             Self::Sqlite(store) => store.write(transaction).await,
+            Self::Postgres(store) => store.write(transaction).await,
         }
     }
 
@@ -88,6 +102,7 @@ impl Store {
     pub async fn session_of(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
         match self {
             Self::Sqlite(store) => store.session_of(user, id).await,
+            Self::Postgres(store) => store.session_of(user, id).await,
         }
     }
 
@@ -98,6 +113,7 @@ impl Store {
     pub async fn attempt_of(&self, user: &UserId, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
         match self {
             Self::Sqlite(store) => store.attempt_of(user, id).await,
+            Self::Postgres(store) => store.attempt_of(user, id).await,
         }
     }
 
@@ -108,6 +124,7 @@ impl Store {
     pub async fn call(&self, id: CallId) -> Result<Option<Call>, StoreError> {
         match self {
             Self::Sqlite(store) => store.call(id).await,
+            Self::Postgres(store) => store.call(id).await,
         }
     }
 
@@ -118,6 +135,7 @@ impl Store {
     pub async fn calls_of_session(&self, id: SessionId) -> Result<Vec<Call>, StoreError> {
         match self {
             Self::Sqlite(store) => store.calls_of_session(id).await,
+            Self::Postgres(store) => store.calls_of_session(id).await,
         }
     }
 
@@ -128,6 +146,7 @@ impl Store {
     pub async fn transitions_of(&self, entity_id: &str) -> Result<Vec<TransitionRow>, StoreError> {
         match self {
             Self::Sqlite(store) => store.transitions_of(entity_id).await,
+            Self::Postgres(store) => store.transitions_of(entity_id).await,
         }
     }
 
@@ -138,6 +157,7 @@ impl Store {
     pub async fn inbox_row(&self, webhook_id: &str) -> Result<Option<InboxRow>, StoreError> {
         match self {
             Self::Sqlite(store) => store.inbox_row(webhook_id).await,
+            Self::Postgres(store) => store.inbox_row(webhook_id).await,
         }
     }
 
@@ -148,6 +168,7 @@ impl Store {
     pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
         match self {
             Self::Sqlite(store) => store.dead_letters(limit).await,
+            Self::Postgres(store) => store.dead_letters(limit).await,
         }
     }
 
@@ -158,6 +179,7 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.ping().await,
+            Self::Postgres(store) => store.ping().await,
         }
     }
 
@@ -165,6 +187,7 @@ impl Store {
     pub fn calls_enqueued(&self) -> Arc<Notify> {
         match self {
             Self::Sqlite(store) => store.calls_enqueued(),
+            Self::Postgres(store) => store.calls_enqueued(),
         }
     }
 
@@ -172,6 +195,7 @@ impl Store {
     pub fn refresh_gauges(&self) {
         match self {
             Self::Sqlite(store) => store.refresh_gauges(),
+            Self::Postgres(store) => store.refresh_gauges(),
         }
     }
 
@@ -179,6 +203,7 @@ impl Store {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
         }
     }
 }

@@ -7,8 +7,9 @@ use super::{Abort, Tx};
 use crate::realtime::Change;
 
 /// Something to do in one database transaction. It owns its input, since it runs on the writer, and it must not
-/// wait for anything but the database: every other writer waits for it.
-pub trait Transaction: Send + 'static {
+/// wait for anything but the database: every other writer waits for it. It can be cloned, so that it can be run again
+/// if the database undoes it in favour of another one.
+pub trait Transaction: Clone + Send + 'static {
     /// The label of the query histogram.
     const NAME: &'static str;
 
@@ -23,6 +24,6 @@ pub trait Transaction: Send + 'static {
 #[derive(Debug, Clone)]
 pub struct Committed<T> {
     pub output: T,
-    /// The row changes in the order they were written. They are published already.
+    /// The row changes in the order they were written.
     pub changes: Arc<[Change]>,
 }

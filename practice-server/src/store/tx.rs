@@ -10,17 +10,18 @@ use serde_json::{Map, Value};
 
 use crate::domain::Timestamp;
 use crate::realtime::{Change, Operation, Table};
+use crate::store::postgres::Work;
 use crate::store::sqlite::Connection;
 
 enum Backend<'c> {
     Sqlite(&'c mut Connection),
+    Postgres(&'c mut Work),
 }
 
 /// A change that is not committed yet.
 struct Draft {
     table: Table,
     operation: Operation,
-    owner: Arc<str>,
     record: Map<String, Value>,
     old_record: Option<Map<String, Value>>,
 }
@@ -46,7 +47,6 @@ impl Effects {
         let stamp = |draft: Draft| Change {
             table: draft.table,
             operation: draft.operation,
-            owner: draft.owner,
             record: Some(draft.record),
             old_record: draft.old_record,
             committed_monotonic_ns: Some(committed_monotonic_ns),
@@ -58,8 +58,16 @@ impl Effects {
 
 impl<'c> Tx<'c> {
     pub(super) fn sqlite(connection: &'c mut Connection, now: Timestamp) -> Self {
+        Self::on(Backend::Sqlite(connection), now)
+    }
+
+    pub(super) fn postgres(work: &'c mut Work, now: Timestamp) -> Self {
+        Self::on(Backend::Postgres(work), now)
+    }
+
+    fn on(backend: Backend<'c>, now: Timestamp) -> Self {
         Self {
-            backend: Backend::Sqlite(connection),
+            backend,
             now,
             drafts: Vec::new(),
             calls_enqueued: false,

@@ -9,6 +9,7 @@ use practice_server::classconnect::{BreakerSettings, DispatchSettings, RetrySche
 use practice_server::clock::Clock;
 use practice_server::config::{Config, Secret, Secrets};
 use practice_server::fault::FaultSettings;
+use practice_server::realtime::FeedMode;
 use practice_server::service::{PollSchedule, SweepSettings};
 use practice_server::store::{DatabaseUrl, Retention};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use crate::databases::patient_pool;
 use crate::events::{Job, extracted, improved};
 
 pub(crate) const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -34,6 +36,8 @@ pub(crate) fn webhook_secret() -> WebhookSecret {
 pub(crate) fn config(classconnect_url: &str) -> Config {
     Config {
         database: DatabaseUrl::SqliteTemporary,
+        pool: patient_pool(),
+        realtime: FeedMode::Wal,
         classconnect_url: classconnect_url.parse().unwrap(),
         public_url: None,
         secrets: Secrets {

@@ -6,6 +6,7 @@
     reason = "these are tests, and a test that cannot go on says where"
 )]
 
+mod databases;
 mod dual_update;
 mod events;
 mod faults;
@@ -14,6 +15,7 @@ mod http;
 mod idempotency;
 mod journey;
 mod outbox;
+mod postgres_schema;
 mod process;
 mod realtime;
 mod store;

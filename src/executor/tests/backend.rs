@@ -54,6 +54,8 @@ pub(super) enum Happening {
     ForeignEvent,
     /// Every socket breaks, without a closing handshake.
     CutSockets,
+    /// The server loses every channel, and says so; the sockets stay.
+    LoseChannels,
 }
 
 impl Script {
@@ -211,6 +213,12 @@ impl App {
                 row["user_id"] = json!("somebody else");
                 rows.last_change = change(&row, self.clock.now());
                 rows.tell(&user_id);
+            }
+            Happening::LoseChannels => {
+                for Subscriber { topic, push } in rows.sockets.drain(..) {
+                    let lost = json!(["1", "1", topic, "phx_error", {}]);
+                    push.try_send(Push::Frame(lost)).unwrap();
+                }
             }
             Happening::CutSockets => {
                 for subscriber in rows.sockets.drain(..) {

@@ -23,8 +23,14 @@ pub enum Frame<'a> {
     },
     /// A row change.
     Change(ChangeFrame<'a>),
-    /// The server closed the channel.
-    Closed { topic: Cow<'a, str> },
+    /// The server closed the channel for good.
+    Closed {
+        topic: Cow<'a, str>,
+        /// Reference of the join that the channel came of: a join that takes the place of an older one closes that one.
+        joined_by: Option<u64>,
+    },
+    /// The server lost the channel by a fault of its own: clients join again.
+    Crashed { topic: Cow<'a, str> },
     /// Heartbeat replies, presence and the like.
     Other,
     /// Text that is not a frame of the protocol.
@@ -54,11 +60,8 @@ pub fn decode(text: &str) -> Frame<'_> {
 fn decode_frame(text: &str) -> Option<Frame<'_>> {
     let mut scanner = Scanner::new(text);
     scanner.token(b'[')?;
-    for _ in ["join_ref", "ref"] {
-        let reference = scanner.value()?;
-        (reference.get() == "null" || reference.get().starts_with('"')).then_some(())?;
-        scanner.token(b',')?;
-    }
+    let joined_by = reference(&mut scanner)?;
+    reference(&mut scanner)?;
     let topic = scanner.value()?.as_str()?;
     scanner.token(b',')?;
     let event = scanner.value()?.as_str()?;
@@ -79,9 +82,22 @@ fn decode_frame(text: &str) -> Option<Frame<'_>> {
             topic,
             result: status_of(system, "/message")?,
         },
-        (Payload::Unread(_), "phx_close" | "phx_error") => Frame::Closed { topic },
+        (Payload::Unread(_), "phx_close") => Frame::Closed {
+            topic,
+            // Ours are numbers; one that is none belongs to no join of ours.
+            joined_by: joined_by.as_str().and_then(|number| number.parse().ok()),
+        },
+        (Payload::Unread(_), "phx_error") => Frame::Crashed { topic },
         (Payload::Unread(_), _) => Frame::Other,
     })
+}
+
+/// A reference and the comma after it: a text, or null.
+fn reference<'a>(scanner: &mut Scanner<'a>) -> Option<RawJson<'a>> {
+    let reference = scanner.value()?;
+    (reference.get() == "null" || reference.get().starts_with('"')).then_some(())?;
+    scanner.token(b',')?;
+    Some(reference)
 }
 
 enum Payload<'a> {

@@ -7,7 +7,7 @@ use crate::plan::ChangeEvent;
 /// A request to join a topic, encoded but for its reference.
 pub struct Join {
     /// All that follows the two references.
-    rest: String,
+    rest: Box<str>,
 }
 
 /// The row changes that a join asks for.
@@ -46,6 +46,8 @@ impl Join {
             push_text(&mut rest, r#","access_token":"#, token);
         }
         rest.push_str("}]");
+        // Kept as long as the channel, for when it has to be joined again.
+        let rest = rest.into_boxed_str();
         Self { rest }
     }
 

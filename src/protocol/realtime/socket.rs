@@ -96,13 +96,14 @@ impl RealtimeSocket {
         }
     }
 
-    /// Asks to join a topic.
+    /// Asks to join a topic, and returns the reference that the server will name the channel by.
     ///
     /// # Errors
     /// When the socket is broken.
-    pub async fn join(&mut self, join: &Join) -> Result<(), RealtimeError> {
+    pub async fn join(&mut self, join: &Join) -> Result<u64, RealtimeError> {
         let reference = self.take_ref();
-        self.send(join.frame(reference)).await
+        self.send(join.frame(reference)).await?;
+        Ok(reference)
     }
 
     /// Keeps the socket alive: servers close one that sent nothing for 60 s.

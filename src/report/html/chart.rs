@@ -36,12 +36,12 @@ pub(super) struct Tick {
     pub(super) label: String,
 }
 
-/// A phase of the run behind the lines.
+/// A phase of the run behind the lines, or what was done to the target in it.
 #[derive(Clone)]
 pub(super) struct Band {
     pub(super) left: String,
     pub(super) width: String,
-    pub(super) label: &'static str,
+    pub(super) label: String,
     pub(super) class: &'static str,
 }
 

@@ -4,7 +4,7 @@ use super::chart::percent;
 use super::over_time::span_s;
 use crate::metrics::{Evidence, IncidentKind};
 use crate::plan::{Condition, Criteria, Unit};
-use crate::report::model::RunRecord;
+use crate::report::model::{ActionRecord, RunRecord};
 use crate::report::view;
 use crate::sla::wording::{count, quantity};
 
@@ -23,6 +23,16 @@ pub(super) struct Lane {
     pub(super) words: Vec<String>,
     /// Incidents that are not put into words.
     pub(super) words_left_out: usize,
+}
+
+/// One action over the run.
+pub(super) struct ActionLane {
+    pub(super) name: String,
+    pub(super) failed: bool,
+    /// `None` when it was not begun.
+    pub(super) bar: Option<Bar>,
+    /// What happened, in words.
+    pub(super) words: String,
 }
 
 /// A stretch of a lane.
@@ -49,6 +59,26 @@ pub(super) struct FunnelRow {
     pub(super) width: String,
     /// `neutral`, `good`, `bad` or `unknown`.
     pub(super) class: &'static str,
+}
+
+/// What was done to the target, one lane each.
+pub(super) fn actions(record: &RunRecord, evidence: &Evidence) -> Vec<ActionLane> {
+    let span = span_s(&evidence.timeline);
+    let bar = |action: &ActionRecord| {
+        let begun = action.begun_s?;
+        let ended = action.ended_s.unwrap_or(span);
+        Some(Bar {
+            left: percent(begun / span),
+            width: percent((ended - begun).max(span * 0.004) / span),
+        })
+    };
+    let lane = |action: &ActionRecord| ActionLane {
+        name: action.name.clone(),
+        failed: action.status == "failed",
+        bar: bar(action),
+        words: view::action_course(action),
+    };
+    record.actions.iter().map(lane).collect()
 }
 
 /// All conditions that were watched, with what was found.

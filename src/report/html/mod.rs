@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use self::chart::{Band, Chart, Tick};
 use self::distribution::BandShare;
-use self::lanes::{FunnelRow, HopRow, Lane};
+use self::lanes::{ActionLane, FunnelRow, HopRow, Lane};
 use self::over_time::OverTime;
 use super::ReportError;
 use super::generator;
@@ -41,6 +41,7 @@ struct Page<'a> {
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
     lanes: Vec<Lane>,
+    actions: Vec<ActionLane>,
     phases: Vec<Band>,
     time_ticks: Vec<Tick>,
     over_time: Vec<Chart>,
@@ -112,6 +113,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         figures: figures(record),
         targets: view::targets(record),
         lanes: lanes::lanes(record, &criteria, &evidence),
+        actions: lanes::actions(record, &evidence),
         phases: over_time::phases(&evidence.timeline),
         time_ticks: over_time::time_ticks(over_time::span_s(&evidence.timeline)),
         over_time,

@@ -24,10 +24,10 @@ pub(super) struct OverTime<'a> {
 /// The phases as bands behind charts and lanes.
 pub(super) fn phases(timeline: &Timeline) -> Vec<Band> {
     let span = span_s(timeline);
-    let band = |from: f64, to: f64, label, class| Band {
+    let band = |from: f64, to: f64, label: &str, class| Band {
         left: percent(from / span),
         width: percent((to - from).max(0.0) / span),
-        label,
+        label: label.to_owned(),
         class,
     };
     let mut bands = vec![
@@ -42,6 +42,21 @@ pub(super) fn phases(timeline: &Timeline) -> Vec<Band> {
     ];
     bands.retain(|band| band.width != "0.000%");
     bands
+}
+
+/// What was done to the target, as marks that charts show over the phases.
+fn marks(evidence: &Evidence) -> impl Iterator<Item = Band> {
+    let span = span_s(&evidence.timeline);
+    evidence.actions.iter().filter_map(move |action| {
+        let begun = action.begun_s?;
+        let ended = action.ended_s.unwrap_or(span);
+        Some(Band {
+            left: percent(begun / span),
+            width: percent((ended - begun).max(0.0) / span),
+            label: action.name.clone(),
+            class: "action",
+        })
+    })
 }
 
 /// The length of the time axis.
@@ -85,7 +100,10 @@ impl<'a> OverTime<'a> {
                 .collect(),
             ticks: time_ticks(span),
             unit: "seconds since the start",
-            bands: phases(&evidence.timeline),
+            bands: phases(&evidence.timeline)
+                .into_iter()
+                .chain(marks(evidence))
+                .collect(),
         };
         Self {
             evidence,

@@ -59,6 +59,8 @@ pub struct GeneratorRecord {
     pub sockets_lost: u64,
     // Runs stored before these were recorded have none of them.
     #[serde(default)]
+    pub channels_rejoined: u64,
+    #[serde(default)]
     pub descriptors_peak: Option<u64>,
     #[serde(default)]
     pub descriptors_max: Option<u64>,
@@ -222,6 +224,7 @@ impl From<&GeneratorHealth> for GeneratorRecord {
             initial_reads: health.initial_reads,
             frames_malformed: health.frames_malformed,
             sockets_lost: health.sockets_lost,
+            channels_rejoined: health.channels_rejoined,
             descriptors_peak: health.descriptors_peak,
             descriptors_max: health.descriptors_max,
             ports_max: health.ports_max,
@@ -257,6 +260,7 @@ impl From<&GeneratorRecord> for GeneratorHealth {
             initial_reads: record.initial_reads,
             frames_malformed: record.frames_malformed,
             sockets_lost: record.sockets_lost,
+            channels_rejoined: record.channels_rejoined,
             descriptors_peak: record.descriptors_peak,
             descriptors_max: record.descriptors_max,
             ports_max: record.ports_max,

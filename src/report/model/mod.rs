@@ -3,6 +3,7 @@
 //! The only place besides the scenario parser where types are written to and read from files. The records mirror the
 //! domain's types on purpose: the file's keys are a public contract, and must not change when a field is renamed.
 
+mod action;
 mod capacity;
 mod criteria;
 mod failure;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use action::ActionRecord;
 pub use capacity::{
     CAPACITY_KIND, CAPACITY_SCHEMA_VERSION, CapacityRecord, CapacityResultRecord, CapacitySearchRecord,
     CapacityStepRecord,
@@ -77,6 +79,10 @@ pub struct TargetRecord {
     /// One line: `reference practice server, SQLite, direct architecture`, or the base URL.
     pub description: String,
     pub version: String,
+    /// What a reader must know of it, in sentences: that a part of it is a model, say. Absent in files of versions that
+    /// had none.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Whether it was the reference server that comes with the tool: then the verdict says nothing about any
     /// deployment of the reader's own.
     pub built_in: bool,
@@ -112,6 +118,9 @@ pub struct RunRecord {
     pub sla: Vec<SlaRecord>,
     pub alerts: Vec<IncidentRecord>,
     pub rollback: Vec<IncidentRecord>,
+    /// What the scenario did to its target; absent in files of versions that knew no actions.
+    #[serde(default)]
+    pub actions: Vec<ActionRecord>,
     pub validity: ValidityRecord,
     pub audit: Option<AuditRecord>,
     pub requests: RequestsRecord,
@@ -170,6 +179,7 @@ impl RunRecord {
             sla: judgement.findings.iter().map(SlaRecord::from).collect(),
             alerts: incidents(IncidentKind::Alert),
             rollback: incidents(IncidentKind::Rollback),
+            actions: evidence.actions.iter().map(ActionRecord::from).collect(),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
             requests: requests(evidence),
@@ -284,6 +294,11 @@ impl RunRecord {
             audit: self.audit.as_ref().map(AuditRecord::read).transpose()?,
             hops: self.hops.iter().map(Into::into).collect(),
             incidents,
+            actions: self
+                .actions
+                .iter()
+                .map(ActionRecord::read)
+                .collect::<Result<_, _>>()?,
             interruption: match self.interruption.as_deref() {
                 None => None,
                 Some("drained") => Some(Interruption::Drained),

@@ -91,6 +91,15 @@ impl Averages {
                 } => {
                     self.add(steps, times * f64::from(*repeats), plan, kinds);
                 }
+                Step::Parallel {
+                    times: courses,
+                    steps,
+                } => {
+                    let before = self.time;
+                    self.add(steps, times * f64::from(*courses), plan, kinds);
+                    // At once: they take as long as one of them.
+                    self.time = before + (self.time - before) / *courses;
+                }
             }
         }
     }

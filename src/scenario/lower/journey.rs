@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::super::diagnostic::{Diagnostics, list_names, nearest};
-use super::super::raw::{JobKind, StepFile};
+use super::super::raw::{JobKind, ParallelStepFile, StepFile};
 use super::super::template;
 use super::at::At;
 use super::classconnect::Mock;
 use super::distribution::think;
+use super::request_line::{METHOD_RULE, PATH_FORM_RULE, PATH_START_RULE, is_plain_path, method_of, split};
 use super::{realtime, request};
 use crate::plan::{
     Encoding, Journey, JsonPointer, Method, Step, StepId, StepInfo, StepKind, Template, ThinkStep,
@@ -33,8 +34,10 @@ pub(super) struct Walk<'s, 'a> {
     journey: String,
     /// Variables that a step before has saved.
     saved: BTreeSet<String>,
-    /// How many `repeat`s are around the step.
+    /// How many `repeat`s and `parallel`s are around the step.
     repeats: usize,
+    /// How many `parallel`s are.
+    parallels: usize,
     /// The request before, and the job it hands in.
     pub(super) last_request: Option<(StepId, Option<JobKind>)>,
     first_request: Option<StepId>,
@@ -57,6 +60,7 @@ pub(super) fn lower(
         journey: name.to_owned(),
         saved: BTreeSet::new(),
         repeats: 0,
+        parallels: 0,
         last_request: None,
         first_request: None,
         subscribed: BTreeSet::new(),
@@ -103,6 +107,14 @@ impl Walk<'_, '_> {
             self.incomplete |= at.is_refused(key) || at.key(key).is_incomplete();
         }
         match step {
+            StepFile::Request(step)
+                if step.feedback.is_some() && self.refuse_within_parallel("feedback", at) =>
+            {
+                None
+            }
+            StepFile::Subscribe(_) if self.refuse_within_parallel("subscribe", at) => None,
+            StepFile::Await(_) if self.refuse_within_parallel("await", at) => None,
+            StepFile::Parallel(_) if self.refuse_within_parallel("parallel", at) => None,
             StepFile::Request(step) => {
                 request::lower(step, at, self).map(|step| Step::Request(Box::new(step)))
             }
@@ -121,7 +133,35 @@ impl Walk<'_, '_> {
                 self.repeats -= 1;
                 Some(Step::Repeat { times, steps })
             }
+            StepFile::Parallel(step) => self.parallel(step, at),
         }
+    }
+
+    /// Lowers steps that are taken at once. What one of their courses saves is its own: nobody could say whose value
+    /// the steps after them would see.
+    fn parallel(&mut self, step: &ParallelStepFile, at: At<'_>) -> Option<Step> {
+        let times = u32::try_from(step.parallel).ok()?;
+        let saved_before = self.saved.clone();
+        self.repeats += 1;
+        self.parallels += 1;
+        let steps = self.steps(step.steps.as_deref().unwrap_or_default(), at.key("steps"));
+        self.parallels -= 1;
+        self.repeats -= 1;
+        self.saved = saved_before;
+        Some(Step::Parallel { times, steps })
+    }
+
+    /// Within steps that are taken at once, a step that waits for an event, or opens a socket, is refused: a user has one
+    /// socket, and what comes in on it belongs to no single course.
+    fn refuse_within_parallel(&mut self, key: &str, at: At<'_>) -> bool {
+        let refused = self.parallels > 0;
+        if refused {
+            self.shared.diagnostics.push(
+                at.key(key).key_span(),
+                format!("`{key}` cannot stand within `parallel`; put it before or after"),
+            );
+        }
+        refused
     }
 
     /// Adds a mistake about a value.
@@ -232,7 +272,7 @@ impl Walk<'_, '_> {
 
     fn resolve(&mut self, name: &str) -> Result<VariableId, String> {
         if name == "repetition" && self.repeats == 0 {
-            return Err("`{{repetition}}` counts only within a `repeat`".to_owned());
+            return Err("`{{repetition}}` counts only within a `repeat` or a `parallel`".to_owned());
         }
         if Variables::BUILT_IN.contains(&name) || self.saved.contains(name) {
             return self
@@ -259,35 +299,18 @@ impl Walk<'_, '_> {
 
     /// Parses a request line: `GET /path`.
     pub(super) fn request_line(&mut self, line: &str, at: At<'_>) -> Option<(Method, Template)> {
-        let (method, path) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-        let path = path.trim();
-        let method = match method {
-            "GET" => Some(Method::Get),
-            "POST" => Some(Method::Post),
-            "PUT" => Some(Method::Put),
-            "PATCH" => Some(Method::Patch),
-            "DELETE" => Some(Method::Delete),
-            _ => None,
-        };
+        let (method, path) = split(line);
+        let method = method_of(method);
         if method.is_none() {
-            self.mistake(
-                at,
-                "a request begins with GET, POST, PUT, PATCH or DELETE, such as \"GET /path\"",
-            );
+            self.mistake(at, METHOD_RULE);
         }
-        let in_placeholder_or_text = path.replace("{{ ", "{{").replace(" }}", "}}");
         if !path.starts_with('/') {
-            self.mistake(
-                at,
-                "the path after the method must begin with `/`, such as \"GET /path\"",
-            );
+            self.mistake(at, PATH_START_RULE);
             return None;
         }
-        if in_placeholder_or_text.contains(|c: char| c.is_whitespace() || c.is_control() || !c.is_ascii()) {
-            self.mistake(
-                at,
-                "a path is plain ASCII without spaces; write others percent-encoded",
-            );
+        // Within a placeholder, blanks are welcome.
+        if !is_plain_path(&path.replace("{{ ", "{{").replace(" }}", "}}")) {
+            self.mistake(at, PATH_FORM_RULE);
             return None;
         }
         let path = self.template(path, Encoding::PathSegment, at)?;

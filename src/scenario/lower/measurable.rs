@@ -60,7 +60,7 @@ impl Sources {
                     self.turnaround_steps.extend([wait.id, wait.trigger]);
                 }
                 Step::Think(_) => {}
-                Step::Repeat { steps, .. } => self.collect(steps),
+                Step::Repeat { steps, .. } | Step::Parallel { steps, .. } => self.collect(steps),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! From the files as written to the plan as meant. Every mistake is told; the plan is made only when there is none.
 
+mod actions;
 mod address;
 mod at;
 mod capacity;
@@ -10,8 +11,10 @@ mod journey;
 mod limit;
 mod load;
 mod measurable;
+mod postgres;
 mod realtime;
 mod request;
+mod request_line;
 mod target;
 mod transport;
 
@@ -27,7 +30,7 @@ use self::journey::{NAME_RULE, Shared, is_name};
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Condition, Journey, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -105,6 +108,13 @@ pub(super) fn lower(
         transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
     }
 
+    let actions = actions::lower(
+        file.actions.as_deref(),
+        target.as_ref(),
+        load.as_ref(),
+        at.key("actions"),
+        diagnostics,
+    );
     let mut shared = Shared {
         given_names: given_names(files),
         diagnostics,
@@ -115,19 +125,7 @@ pub(super) fn lower(
     };
     let journeys = lower_journeys(files, at, &mut shared);
     let (variables, steps, longest_await) = (shared.variables, shared.steps, shared.longest_await);
-    if let Some(load) = &load
-        && load.drain < longest_await
-    {
-        diagnostics.push(
-            at.key("load").key("drain").value_span(),
-            format!(
-                "the drain of {} is shorter than the longest wait for a result, {}: the last results would be counted \
-                 as lost",
-                format_duration(load.drain),
-                format_duration(longest_await)
-            ),
-        );
-    }
+    check_drain(load.as_ref(), longest_await, at, diagnostics);
     let criteria = lower_criteria(files, at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
     let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
@@ -145,6 +143,7 @@ pub(super) fn lower(
         target: target?,
         classconnect: mock.map(|mock| mock.plan),
         load: load?,
+        actions: actions?,
         journeys: journeys?,
         steps,
         variables,
@@ -154,6 +153,21 @@ pub(super) fn lower(
     // The last of all: its defaults follow from the rest of the plan.
     plan.capacity = capacity::resolve(&capacity?, &plan, at.key("capacity"), diagnostics);
     diagnostics.is_empty().then_some(plan)
+}
+
+/// A result that comes within its deadline must come within the run.
+fn check_drain(load: Option<&Load>, longest_await: Duration, at: At<'_>, diagnostics: &mut Diagnostics) {
+    let Some(load) = load.filter(|load| load.drain < longest_await) else {
+        return;
+    };
+    diagnostics.push(
+        at.key("load").key("drain").value_span(),
+        format!(
+            "the drain of {} is shorter than the longest wait for a result, {}: the last results would be counted as lost",
+            format_duration(load.drain),
+            format_duration(longest_await)
+        ),
+    );
 }
 
 /// The reference server always has a mock; another target has one when the scenario asks for it.
@@ -189,6 +203,7 @@ fn given_names(files: &Files) -> HashSet<String> {
                 StepFile::Await(step) => names.extend(step.name.clone()),
                 StepFile::Think(_) => {}
                 StepFile::Repeat(step) => collect(step.steps.as_deref().unwrap_or_default(), names),
+                StepFile::Parallel(step) => collect(step.steps.as_deref().unwrap_or_default(), names),
             }
         }
     }

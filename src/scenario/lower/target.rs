@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostics;
-use super::super::raw::{ArchitectureFile, ServerFile, TargetFaults, TargetFile};
+use super::super::raw::{ServerFile, TargetFaults, TargetFile};
 use super::address::{Address, parse_address};
 use super::at::{At, duration_or, parse, positive_duration_or};
-use super::transport;
-use crate::plan::{Architecture, Database, ReferenceServer, RemoteTarget, Target, TargetKind, Tokens};
+use super::{postgres, transport};
+use crate::plan::{ReferenceServer, RemoteTarget, Target, TargetKind, Tokens};
 use crate::units::Ratio;
 
 /// Path of the realtime endpoint where the scenario does not name one.
@@ -50,7 +50,15 @@ pub(super) fn lower(
         (None, Some(base_url)) => {
             refuse_keys(
                 at,
-                &["architecture", "database", "faults"],
+                &[
+                    "architecture",
+                    "database",
+                    "direct_percent",
+                    "realtime",
+                    "pool",
+                    "legacy",
+                    "faults",
+                ],
                 "is a setting of the reference server; it cannot be chosen for a target with `base_url`",
                 diagnostics,
             );
@@ -90,36 +98,7 @@ fn refuse_keys(at: At<'_>, keys: &[&str], reason: &str, diagnostics: &mut Diagno
 }
 
 fn reference(file: &TargetFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<ReferenceServer> {
-    let architecture = match file.architecture.unwrap_or(ArchitectureFile::Direct) {
-        ArchitectureFile::Direct => Some(Architecture::Direct),
-        ArchitectureFile::Trigger => {
-            diagnostics.push(
-                at.key("architecture").value_span(),
-                "the trigger architecture needs PostgreSQL, which is not available yet; write \"direct\"",
-            );
-            None
-        }
-    };
-    let database = match file.database.as_deref().unwrap_or("sqlite") {
-        "sqlite" => Some(Database::Sqlite),
-        name if name == "postgres"
-            || name.starts_with("postgres://")
-            || name.starts_with("postgresql://") =>
-        {
-            diagnostics.push(
-                at.key("database").value_span(),
-                "PostgreSQL is not available yet as a database of the reference server; write \"sqlite\"",
-            );
-            None
-        }
-        _ => {
-            diagnostics.push(
-                at.key("database").value_span(),
-                "this is no database of the reference server; write \"sqlite\"",
-            );
-            None
-        }
-    };
+    let database = postgres::database(file, at, diagnostics);
     let none = TargetFaults::default();
     let faults = file.faults.as_ref().unwrap_or(&none);
     let at = at.key("faults");
@@ -136,7 +115,6 @@ fn reference(file: &TargetFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Op
     };
     Some(ReferenceServer {
         database: database?,
-        architecture: architecture?,
         answer_delay: answer_delay?,
         error_rate: error_rate?,
         poll_classconnect: faults.poll_classconnect.unwrap_or(true),

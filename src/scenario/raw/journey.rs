@@ -45,6 +45,7 @@ pub(in crate::scenario) enum StepFile {
     Await(Box<AwaitStepFile>),
     Think(ThinkStepFile),
     Repeat(RepeatStepFile),
+    Parallel(ParallelStepFile),
 }
 
 /// An HTTP request.
@@ -253,6 +254,18 @@ pub(in crate::scenario) struct RepeatStepFile {
     #[schemars(range(min = 1, max = 1_000))]
     pub(in crate::scenario) repeat: i64,
     /// The steps, in order.
+    #[schemars(required, length(min = 1))]
+    pub(in crate::scenario) steps: Option<Vec<StepFile>>,
+}
+
+/// The same steps several times at once, each time on a connection of its own; `{{repetition}}` tells them apart, from 0.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct ParallelStepFile {
+    /// How many times.
+    #[schemars(range(min = 2, max = 16))]
+    pub(in crate::scenario) parallel: i64,
+    /// The steps, in order: requests, pauses, and repetitions of them.
     #[schemars(required, length(min = 1))]
     pub(in crate::scenario) steps: Option<Vec<StepFile>>,
 }

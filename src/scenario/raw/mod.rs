@@ -4,6 +4,7 @@
 //! here, and the rest of the file is still read, so that all mistakes are told at once. `#[schemars(required)]` marks
 //! what must be there. The comments are the descriptions in the schema.
 
+mod action;
 mod capacity;
 mod classconnect;
 mod criteria;
@@ -12,6 +13,7 @@ mod load;
 mod target;
 mod text;
 
+pub(super) use action::{ActionFile, OutageFile, StopModeFile};
 pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
 pub(super) use criteria::{
@@ -19,11 +21,14 @@ pub(super) use criteria::{
 };
 pub(super) use journey::{
     AwaitStepFile, BindingFile, ChangeEventFile, EventFile, ExpectFile, FallbackFile, InitialReadFile,
-    JobKind, JourneyEntry, JourneyFile, RequestStepFile, StatusFile, StepFile, SubmissionFile,
-    SubscribeStepFile,
+    JobKind, JourneyEntry, JourneyFile, ParallelStepFile, RequestStepFile, StatusFile, StepFile,
+    SubmissionFile, SubscribeStepFile,
 };
 pub(super) use load::{ArrivalsFile, ConnectionsFile, ExecutorFile, LoadFile, StageTarget};
-pub(super) use target::{ArchitectureFile, HttpVersionFile, ServerFile, TargetFaults, TargetFile};
+pub(super) use target::{
+    ArchitectureFile, EdgeBootFile, HttpVersionFile, LegacyFile, LegacyQueueFile, PoolFile, RealtimeFile,
+    ServerFile, TargetFaults, TargetFile,
+};
 pub(super) use text::{DurationText, PercentText, RateText};
 
 use schemars::JsonSchema;
@@ -49,6 +54,8 @@ pub(super) struct ScenarioFile {
     /// How many users come, and when.
     #[schemars(required)]
     pub(super) load: Option<LoadFile>,
+    /// What is done to the target at given times, while the load goes on. Default: nothing.
+    pub(super) actions: Option<Vec<ActionFile>>,
     /// What users do; their weights decide how often each journey is taken.
     #[schemars(required, length(min = 1))]
     pub(super) journey: Option<Vec<JourneyEntry>>,

@@ -34,10 +34,21 @@ pub(in crate::scenario) struct TargetFile {
     pub(in crate::scenario) http_version: Option<HttpVersionFile>,
     /// Longest time to open a connection, TLS included. Default: `2s`.
     pub(in crate::scenario) connect_timeout: Option<DurationText>,
+    /// Database of the reference server: `sqlite` (embedded), `postgres` (a throw-away cluster from the installed
+    /// binaries) or `postgres://…` (your own; a password only from the environment). Default: `sqlite`.
+    pub(in crate::scenario) database: Option<String>,
     /// Architecture of the reference server. Default: `direct`.
     pub(in crate::scenario) architecture: Option<ArchitectureFile>,
-    /// Database of the reference server: `sqlite`, `postgres` or `postgres://…`. Default: `sqlite`.
-    pub(in crate::scenario) database: Option<String>,
+    /// Both architectures side by side, instead of `architecture`: this share of the users, in percent, is served
+    /// directly, the others by triggers. PostgreSQL only.
+    #[schemars(range(min = 0, max = 100))]
+    pub(in crate::scenario) direct_percent: Option<i64>,
+    /// How row changes get from the database to subscribers. PostgreSQL only. Default: `wal`.
+    pub(in crate::scenario) realtime: Option<RealtimeFile>,
+    /// The server's connections to the database. PostgreSQL only.
+    pub(in crate::scenario) pool: Option<PoolFile>,
+    /// The model of the legacy architecture. PostgreSQL only.
+    pub(in crate::scenario) legacy: Option<LegacyFile>,
     /// Faults of the reference server, for drills.
     pub(in crate::scenario) faults: Option<TargetFaults>,
 }
@@ -80,6 +91,70 @@ pub(in crate::scenario) enum ArchitectureFile {
     Trigger,
 }
 
+/// How row changes get from the database to subscribers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::scenario) enum RealtimeFile {
+    /// From the write-ahead log, as it is written.
+    Wal,
+    /// By asking again and again, at the cadence that Supabase documents.
+    Poll,
+}
+
+/// The server's connections to the database.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct PoolFile {
+    /// How many there are at most. Default: 20.
+    #[schemars(range(min = 1, max = 500))]
+    pub(in crate::scenario) connections: Option<i64>,
+    /// Longest wait of a request for one; then it is answered with status 503. Default: `1s`.
+    pub(in crate::scenario) wait: Option<DurationText>,
+}
+
+/// The model of the legacy architecture: its delays are settings, each with a source that the report names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct LegacyFile {
+    /// Which worker empties the queue of requests. Default: that of the server.
+    pub(in crate::scenario) queue: Option<LegacyQueueFile>,
+    /// Longest time that the queue's worker waits for the answer to a request. Default: `5s`.
+    pub(in crate::scenario) queue_timeout: Option<DurationText>,
+    /// How long an edge function takes to start. Default: that of the server.
+    pub(in crate::scenario) edge_boot: Option<EdgeBootFile>,
+    /// Share of the calls that find no running function and must start one. Default: that of the server.
+    pub(in crate::scenario) edge_cold_share: Option<PercentText>,
+    /// The way from the database to the edge function, and back. Default: that of the server.
+    pub(in crate::scenario) edge_hop: Option<DurationText>,
+    /// How long the legacy backend waits for the triggered function to have set the status. Default: `10s`.
+    pub(in crate::scenario) trigger_wait: Option<DurationText>,
+}
+
+/// The worker that empties the queue of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(in crate::scenario) enum LegacyQueueFile {
+    /// pg_net 0.14: it looks into the queue once a second.
+    #[serde(rename = "pg_net_0_14")]
+    PgNet014,
+    /// pg_net 0.20: it is woken when a request is committed.
+    #[serde(rename = "pg_net_0_20")]
+    PgNet020,
+}
+
+/// How long an edge function takes to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(in crate::scenario) enum EdgeBootFile {
+    /// Not at all: it is always running.
+    #[serde(rename = "none")]
+    None,
+    /// As Supabase published in September 2024.
+    #[serde(rename = "supabase_2024_09")]
+    Supabase202409,
+    /// As Supabase published in July 2025.
+    #[serde(rename = "supabase_2025_07")]
+    Supabase202507,
+}
+
 /// Faults of the reference server.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,4 +165,7 @@ pub(in crate::scenario) struct TargetFaults {
     pub(in crate::scenario) error_rate: Option<PercentText>,
     /// Whether the server asks ClassConnect for results whose webhook never came. Default: `true`.
     pub(in crate::scenario) poll_classconnect: Option<bool>,
+    /// Every commit of the throw-away database takes this much longer, as on a slow disk; at most `100ms`. Only with
+    /// `database = "postgres"`. Default: `0s`.
+    pub(in crate::scenario) commit_delay: Option<DurationText>,
 }

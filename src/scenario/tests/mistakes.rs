@@ -22,7 +22,7 @@ window = "1500ms"
 error_rate = > 5
 "#;
     assert_snapshot!(mistakes(text), @r#"
-    s.toml:1:1: unknown key `nam`; did you mean `name`? (known keys: `alerts`, `capacity`, `classconnect`, `description`, `journey`, `judge`, `load`, `name`, `rollback`, `seed`, `sla`, `target`)
+    s.toml:1:1: unknown key `nam`; did you mean `name`? (known keys: `actions`, `alerts`, `capacity`, `classconnect`, `description`, `journey`, `judge`, `load`, `name`, `rollback`, `seed`, `sla`, `target`)
       1 | nam = "s"
         | ^^^
     s.toml:5:12: expected one of "constant-arrival-rate", "ramping-arrival-rate", "constant-vus", "ramping-vus", "per-vu-iterations", "shared-iterations"; found the text "constant-arival-rate"; did you mean "constant-arrival-rate"?
@@ -31,7 +31,7 @@ error_rate = > 5
     s.toml:6:9: expected a duration with its unit, such as "30s"; found the number 30
       6 | drain = 30
         |         ^^
-    s.toml:9:10: a step needs one of the keys `request`, `subscribe`, `await`, `think`, `repeat`; it has `requst`: did you mean `request`?
+    s.toml:9:10: a step needs one of the keys `request`, `subscribe`, `await`, `think`, `repeat`, `parallel`; it has `requst`: did you mean `request`?
       9 | steps = [{ requst = "GET /" }, { request = "GET /{{session_id}}" }]
         |          ^^^^^^^^^^^^^^^^^^^^
     s.toml:11:25: the comparison points the wrong way: a low `response_time` is good, so a target takes `<` or `<=`
@@ -242,7 +242,7 @@ fn a_step_is_of_one_kind() {
     s.toml:10:84: the list is empty; it needs at least one item
       10 | steps = [{ request = "GET /", think = "1s" }, { think = 5 }, { repeat = 0, steps = [] }, { name = "x" }]
          |                                                                                    ^^
-    s.toml:10:90: a step needs one of the keys `request`, `subscribe`, `await`, `think`, `repeat`
+    s.toml:10:90: a step needs one of the keys `request`, `subscribe`, `await`, `think`, `repeat`, `parallel`
       10 | steps = [{ request = "GET /", think = "1s" }, { think = 5 }, { repeat = 0, steps = [] }, { name = "x" }]
          |                                                                                          ^^^^^^^^^^^^^^
     5 mistakes found
@@ -262,7 +262,7 @@ expect = { checks = { "status" = "ok" } }
 "#,
     );
     assert_snapshot!(mistakes(&text), @r#"
-    s.toml:12:8: `{{repetition}}` counts only within a `repeat`
+    s.toml:12:8: `{{repetition}}` counts only within a `repeat` or a `parallel`
       12 | body = { session = "{{session_id}}", n = "{{repetition}}" }
          |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     s.toml:12:8: no step before this one saves `session_id` (known here: `user_id`, `ticket`, `transcript`, `recording_url`)
@@ -486,17 +486,11 @@ fn load_goes_only_where_it_is_allowed_to() {
         | ^^^^^^^^
     1 mistake found
     "#);
-    assert_snapshot!(mistakes(&target("server = \"reference\"\narchitecture = \"trigger\"\ndatabase = \"postgres\"\nhealth = \"/\"")), @r#"
-    s.toml:4:16: the trigger architecture needs PostgreSQL, which is not available yet; write "direct"
-      4 | architecture = "trigger"
-        |                ^^^^^^^^^
-    s.toml:5:12: PostgreSQL is not available yet as a database of the reference server; write "sqlite"
-      5 | database = "postgres"
-        |            ^^^^^^^^^^
-    s.toml:6:1: `health` is for a target with `base_url`; the run knows this of its own server
-      6 | health = "/"
+    assert_snapshot!(mistakes(&target("server = \"reference\"\nhealth = \"/\"")), @r#"
+    s.toml:4:1: `health` is for a target with `base_url`; the run knows this of its own server
+      4 | health = "/"
         | ^^^^^^
-    3 mistakes found
+    1 mistake found
     "#);
     let allowed = "base_url = \"http://staging.example.com\"\nallow_hosts = [\"staging.example.com\"]";
     assert_eq!(mistakes(&target(allowed)), "none");

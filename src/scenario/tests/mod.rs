@@ -1,9 +1,12 @@
 //! Scenarios from text to plan or to mistakes.
 
+mod actions;
 mod capacity;
 mod connections;
 mod mistakes;
 mod outside;
+mod parallel;
+mod postgres;
 mod properties;
 mod shipped;
 

@@ -1,7 +1,7 @@
 //! The checks, one function each.
 
 use super::delivery::{dropped, plan_delivered};
-use super::{Check, CheckName, Severity, check, generator, warn_if};
+use super::{Check, CheckName, Severity, actions, check, generator, warn_if};
 use crate::metrics::{Evidence, SeriesKind};
 use crate::plan::{Criteria, Limit, Metric, Unit};
 use crate::sla::context::Context;
@@ -38,6 +38,7 @@ pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context
         plan_delivered(criteria, evidence, context),
     ];
     checks.extend(dropped(evidence, context));
+    checks.extend(actions::carried_out(criteria, evidence));
     checks.push(samples_taken(evidence));
     checks.extend(generator::checks(criteria, evidence));
     checks.extend(mock(criteria, evidence));

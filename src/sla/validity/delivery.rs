@@ -12,7 +12,7 @@ const DELIVERED_INVALID: f64 = 0.99;
 const DELIVERED_WARNING: f64 = 0.995;
 
 /// Whether the load was cut for a reason that leaves the rest judgeable.
-fn stopped_on_purpose(criteria: &Criteria, evidence: &Evidence) -> bool {
+pub(super) fn stopped_on_purpose(criteria: &Criteria, evidence: &Evidence) -> bool {
     let rolled_back = evidence
         .incidents
         .iter()

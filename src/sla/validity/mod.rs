@@ -4,6 +4,7 @@
 //! can only make results look worse, so it is a warning, and [`super::blame`] decides whether it explains a bad
 //! result.
 
+mod actions;
 mod checks;
 mod delivery;
 mod generator;
@@ -42,6 +43,8 @@ pub enum CheckName {
     Conservation,
     PlanDelivered,
     DroppedArrivals,
+    /// What the scenario does to its target was done.
+    ActionsCarriedOut,
     SamplesTaken,
     SchedulingLag,
     TimelySends,
@@ -63,10 +66,11 @@ pub enum CheckName {
 
 impl CheckName {
     /// All checks, in the order of reports.
-    pub const ALL: [CheckName; 18] = [
+    pub const ALL: [CheckName; 19] = [
         CheckName::Conservation,
         CheckName::PlanDelivered,
         CheckName::DroppedArrivals,
+        CheckName::ActionsCarriedOut,
         CheckName::SamplesTaken,
         CheckName::SchedulingLag,
         CheckName::TimelySends,
@@ -90,6 +94,7 @@ impl CheckName {
             CheckName::Conservation => "conservation",
             CheckName::PlanDelivered => "plan_delivered",
             CheckName::DroppedArrivals => "dropped_arrivals",
+            CheckName::ActionsCarriedOut => "actions_carried_out",
             CheckName::SamplesTaken => "samples_taken",
             CheckName::SchedulingLag => "scheduling_lag",
             CheckName::TimelySends => "timely_sends",

@@ -8,18 +8,19 @@ mod subscription;
 mod watched;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use self::expectation::Expectations;
 pub(super) use self::expectation::{ExpectationPurpose, Settled};
-pub(super) use self::subscription::{Filter, SubscriptionState};
-use self::subscription::{Subscription, misdelivery};
+use self::subscription::misdelivery;
+pub(super) use self::subscription::{Filter, Read, Subscription, SubscriptionState};
 use self::watched::KeptRow;
 pub(super) use self::watched::Wanted;
 pub(super) use self::watched::WatchedColumns;
 use crate::clock::Moment;
 use crate::metrics::{ResultChannel, Sighting};
 use crate::plan::ChangeEvent;
-use crate::protocol::{ChangeFrame, RawRow};
+use crate::protocol::{ChangeFrame, Join, RawRow};
 
 /// Events kept per user; the oldest makes room, and is counted.
 const EVENTS_MAX: usize = 128;
@@ -41,6 +42,10 @@ pub(super) struct Inbox {
     subscriptions: Vec<Subscription>,
     events: VecDeque<Received>,
     expectations: Expectations,
+    /// When the next channel is to be joined again.
+    next_rejoin: Option<Moment>,
+    /// What is to be read because events may have been missed.
+    reads_due: VecDeque<Read>,
     lost: bool,
 }
 
@@ -61,22 +66,70 @@ impl Inbox {
         }
     }
 
-    pub(super) fn join(&mut self, topic: String, filters: Vec<Filter>) {
-        self.subscriptions.push(Subscription {
-            topic,
-            state: SubscriptionState::Joining,
-            filters,
-        });
+    pub(super) fn join(&mut self, subscription: Subscription) {
+        self.subscriptions.push(subscription);
     }
 
-    pub(super) fn set_state(&mut self, topic: &str, state: SubscriptionState) {
-        if let Some(subscription) = self
+    /// The join of a topic has been sent.
+    pub(super) fn sent(&mut self, topic: &str, reference: u64) {
+        self.change(topic, |subscription| subscription.sent(reference));
+    }
+
+    /// A subscription is live, perhaps again.
+    pub(super) fn live(&mut self, topic: &str) {
+        let missed = self.change(topic, Subscription::live).flatten();
+        self.reads_due.extend(missed);
+    }
+
+    /// A subscription could not be made, or the server has lost it.
+    pub(super) fn lose(&mut self, topic: &str, reason: String, now: Moment) {
+        self.change(topic, |subscription| subscription.lose(reason, now));
+    }
+
+    /// The server closed a channel for good.
+    pub(super) fn close(&mut self, topic: &str, joined_by: Option<u64>) {
+        self.change(topic, |subscription| subscription.close(joined_by));
+    }
+
+    /// When the next channel is to be joined again.
+    pub(super) fn next_rejoin(&self) -> Option<Moment> {
+        self.next_rejoin
+    }
+
+    /// A channel that is to be joined again now: its topic and its join.
+    pub(super) fn take_due_rejoin(&mut self, now: Moment) -> Option<(String, Rc<Join>)> {
+        self.next_rejoin.filter(|at| *at <= now)?;
+        let due = self.subscriptions.iter_mut().find_map(|subscription| {
+            let join = subscription.take_due_rejoin(now)?;
+            Some((subscription.topic.clone(), join))
+        });
+        self.find_next_rejoin();
+        due
+    }
+
+    /// Whether a row is to be read because its events may have been missed.
+    pub(super) fn has_read_due(&self) -> bool {
+        !self.reads_due.is_empty()
+    }
+
+    /// The next row to read.
+    pub(super) fn take_due_read(&mut self) -> Option<Read> {
+        self.reads_due.pop_front()
+    }
+
+    fn change<T>(&mut self, topic: &str, change: impl FnOnce(&mut Subscription) -> T) -> Option<T> {
+        let subscription = self
             .subscriptions
             .iter_mut()
-            .find(|subscription| subscription.topic == topic)
-        {
-            subscription.state = state;
-        }
+            .find(|subscription| subscription.topic == topic)?;
+        let changed = change(subscription);
+        self.find_next_rejoin();
+        Some(changed)
+    }
+
+    fn find_next_rejoin(&mut self) {
+        let times = self.subscriptions.iter();
+        self.next_rejoin = times.filter_map(|subscription| subscription.rejoin_at).min();
     }
 
     /// The state of a subscription; failed when the socket is gone.

@@ -27,6 +27,15 @@ fn event(status: &str) -> EventMatch {
     }
 }
 
+fn subscription(topic: &str, filters: Vec<Filter>) -> Subscription {
+    let read = Read {
+        path: "/sessions/s1".into(),
+        table: "sessions".into(),
+    };
+    let join = Rc::new(Join::new(topic, [], None));
+    Subscription::new(topic.into(), filters, join, Some(read))
+}
+
 struct User {
     inbox: Inbox,
     watched: WatchedColumns,
@@ -39,7 +48,7 @@ impl User {
             table: "sessions".into(),
             equals: Some(("id".into(), "s1".into())),
         };
-        inbox.join("realtime:room".into(), vec![filter]);
+        inbox.join(subscription("realtime:room", vec![filter]));
         Self {
             inbox,
             watched: WatchedColumns::named_by([&event("any")]),
@@ -224,4 +233,67 @@ fn a_full_inbox_discards_its_oldest_event_and_says_so() {
 #[test]
 fn an_event_is_small_whatever_its_row_holds() {
     assert!(size_of::<Received>() <= 48, "{}", size_of::<Received>());
+}
+
+#[test]
+fn a_channel_that_the_server_lost_is_joined_again_and_its_row_is_read_once_it_is_live() {
+    let mut user = User::new();
+    let room = "realtime:room";
+    user.inbox.sent(room, 1);
+    user.inbox.live(room);
+    assert!(!user.inbox.has_read_due(), "the first read is the step's own");
+    user.inbox.lose(room, "the feed broke off".into(), at(100));
+    // Said twice, it is one loss.
+    user.inbox.lose(room, "again".into(), at(200));
+    assert!(!user.inbox.is_live());
+    assert_eq!(user.inbox.next_rejoin(), Some(at(1_100)));
+    assert!(user.inbox.take_due_rejoin(at(1_099)).is_none());
+    let (topic, _) = user.inbox.take_due_rejoin(at(1_100)).unwrap();
+    user.inbox.sent(&topic, 2);
+    assert_eq!((topic.as_str(), user.inbox.next_rejoin()), (room, None));
+    // The server makes room for the new channel: that is not the end of the new one.
+    user.inbox.close(room, Some(1));
+    assert_eq!(user.inbox.state(room), SubscriptionState::Joining);
+    user.inbox.live(room);
+    assert!(user.inbox.is_live());
+    let read = user.inbox.take_due_read().unwrap();
+    assert_eq!(
+        (read.path.as_str(), read.table.as_str()),
+        ("/sessions/s1", "sessions")
+    );
+    assert!(user.inbox.take_due_read().is_none());
+}
+
+#[test]
+fn rejoins_are_further_and_further_apart_until_one_succeeds() {
+    let mut user = User::new();
+    let room = "realtime:room";
+    user.inbox.live(room);
+    let mut now_ms = 0;
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        user.inbox.lose(room, "no".into(), at(now_ms));
+        let due = user.inbox.next_rejoin().unwrap();
+        waits.push(due.since(at(now_ms)).as_secs());
+        now_ms += waits[waits.len() - 1] * 1_000;
+        assert!(user.inbox.take_due_rejoin(due).is_some());
+    }
+    assert_eq!(waits, [1, 2, 5, 10, 10]);
+    user.inbox.live(room);
+    user.inbox.lose(room, "no".into(), at(now_ms));
+    assert_eq!(user.inbox.next_rejoin(), Some(at(now_ms + 1_000)));
+}
+
+#[test]
+fn a_channel_that_was_closed_or_never_live_is_not_joined_again() {
+    let mut user = User::new();
+    let room = "realtime:room";
+    user.inbox.lose(room, "no such column".into(), at(0));
+    assert_eq!(user.inbox.next_rejoin(), None);
+    user.inbox.sent(room, 1);
+    user.inbox.live(room);
+    user.inbox.lose(room, "the token has expired".into(), at(1));
+    user.inbox.close(room, Some(1));
+    assert_eq!(user.inbox.next_rejoin(), None);
+    assert!(matches!(user.inbox.state(room), SubscriptionState::Failed(_)));
 }

@@ -153,7 +153,7 @@ fn collect<'a>(steps: &'a [Step], matches: &mut Vec<&'a EventMatch>) {
         match step {
             Step::Request(request) => matches.extend(&request.feedback),
             Step::Await(wait) => matches.push(&wait.event),
-            Step::Repeat { steps, .. } => collect(steps, matches),
+            Step::Repeat { steps, .. } | Step::Parallel { steps, .. } => collect(steps, matches),
             Step::Subscribe(_) | Step::Think(_) => {}
         }
     }

@@ -26,18 +26,39 @@ fn claims(claims: Value) -> Result<Identity, AuthError> {
 }
 
 #[test]
-fn roles_decide_what_is_seen() {
+fn a_token_names_a_role_and_a_user() {
     let user = claims(json!({"role": "authenticated", "sub": "u", "exp": NOW_S + 1})).unwrap();
-    assert!(user.may_see_rows_of("u") && !user.may_see_rows_of("v"));
+    assert_eq!((user.role, user.subject()), (Role::Authenticated, Some("u")));
     let service = claims(json!({"role": "service_role", "exp": NOW_S + 1})).unwrap();
-    assert!(service.may_see_rows_of("u") && service.may_see_rows_of("v"));
+    assert_eq!((service.role, service.subject()), (Role::Service, None));
     for nobody in [
         authenticate("the key"),
-        claims(json!({"role": "anon", "sub": "u", "exp": NOW_S + 1})),
-        claims(json!({"role": "postgres", "sub": "u", "exp": NOW_S + 1})),
-        claims(json!({"role": "authenticated", "exp": NOW_S + 1})),
+        claims(json!({"role": "anon", "exp": NOW_S + 1})),
+        claims(json!({"role": "postgres", "exp": NOW_S + 1})),
     ] {
-        assert!(!nobody.unwrap().may_see_rows_of("u"));
+        assert_eq!(nobody.unwrap().role, Role::Anon);
+    }
+}
+
+#[test]
+fn a_refreshed_token_is_the_same_user_until_a_claim_about_the_user_changes() {
+    let identity = |own: Value| {
+        let mut whole = json!({"role": "authenticated", "sub": "u", "exp": NOW_S + 1, "team": "red"});
+        whole
+            .as_object_mut()
+            .unwrap()
+            .extend(own.as_object().unwrap().clone());
+        claims(whole).unwrap()
+    };
+    let first = identity(json!({"iat": 1}));
+    for (own, same) in [
+        (json!({"iat": 2, "exp": NOW_S + 9, "jti": "x", "nbf": 3}), true),
+        (json!({"sub": "v"}), false),
+        (json!({"role": "service_role"}), false),
+        (json!({"team": "blue"}), false),
+        (json!({"admin": true}), false),
+    ] {
+        assert_eq!(first.is_the_same_user_as(&identity(own.clone())), same, "{own}");
     }
 }
 
@@ -96,7 +117,7 @@ fn platform_keys_are_not_tokens_of_a_channel() {
     assert_eq!(authenticator.authenticate_channel("sb_secret_theirs", 0), None);
     assert_eq!(
         authenticator.authenticate_channel("sb_publishable_ours", 0),
-        Some(Ok(Identity::ANON))
+        Some(Ok(Identity::anon()))
     );
     assert_eq!(
         authenticator.authenticate_channel("x", 0),

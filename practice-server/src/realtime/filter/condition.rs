@@ -76,6 +76,10 @@ impl Condition {
         })
     }
 
+    pub(super) fn column_name(&self) -> &'static str {
+        self.column.name
+    }
+
     /// True, false, or unknown (`None`): what SQL would say.
     pub(super) fn evaluate(&self, row: &Map<String, Value>) -> Option<bool> {
         let value = row.get(self.column.name)?;

@@ -14,7 +14,7 @@ mod tests;
 use serde_json::{Map, Value};
 
 use super::change::Table;
-use super::columns::Column;
+use super::columns::{Column, ColumnSet};
 use condition::Condition;
 pub(crate) use scalar::Scalar;
 
@@ -25,6 +25,7 @@ const FILTER_BYTES_MAX: usize = 8 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
     conditions: Vec<Condition>,
+    columns: ColumnSet,
 }
 
 /// Why a filter was refused.
@@ -67,7 +68,18 @@ impl Filter {
             .into_iter()
             .map(|part| Condition::parse(part.trim(), table))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { conditions })
+        let columns = conditions
+            .iter()
+            .filter_map(|condition| table.position(condition.column_name()));
+        Ok(Self {
+            columns: ColumnSet::of(columns),
+            conditions,
+        })
+    }
+
+    /// The columns that the filter looks at.
+    pub(crate) fn columns(&self) -> ColumnSet {
+        self.columns
     }
 
     /// Whether the row is visible through this filter.

@@ -13,8 +13,8 @@ use crate::realtime::columns::ColumnType;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Scalar {
     Bool(bool),
+    Float(Finite),
     Integer(i64),
-    Numeric(Finite),
     Text(String),
     Timestamp(jiff::Timestamp),
     Uuid(Uuid),
@@ -30,12 +30,12 @@ impl Scalar {
                 "false" | "f" => Some(Self::Bool(false)),
                 _ => None,
             },
+            ColumnType::Float8 => text.parse().ok().and_then(Finite::try_new).map(Self::Float),
             ColumnType::Int4 => text
                 .parse::<i32>()
                 .ok()
                 .map(|number| Self::Integer(number.into())),
             ColumnType::Jsonb => None,
-            ColumnType::Numeric => text.parse().ok().and_then(Finite::try_new).map(Self::Numeric),
             ColumnType::Text => Some(Self::Text(text.to_owned())),
             ColumnType::Timestamptz => text.parse().ok().map(Self::Timestamp),
             ColumnType::Uuid => Uuid::try_parse(text).ok().map(Self::Uuid),
@@ -48,8 +48,8 @@ impl Scalar {
             (_, Value::String(text)) => Self::from_literal(text, column_type),
             (ColumnType::Bool, Value::Bool(truth)) => Some(Self::Bool(*truth)),
             (ColumnType::Int4, Value::Number(number)) => number.as_i64().map(Self::Integer),
-            (ColumnType::Numeric, Value::Number(number)) => {
-                number.as_f64().and_then(Finite::try_new).map(Self::Numeric)
+            (ColumnType::Float8, Value::Number(number)) => {
+                number.as_f64().and_then(Finite::try_new).map(Self::Float)
             }
             _ => None,
         }

@@ -51,12 +51,13 @@ impl SqliteStore {
     pub(super) async fn open(url: &DatabaseUrl, context: StoreContext) -> Result<Self, StoreError> {
         let temporary = match url {
             DatabaseUrl::SqliteTemporary => Some(TemporaryDatabase::new()),
-            DatabaseUrl::SqliteFile(_) => None,
+            DatabaseUrl::SqliteFile(_) | DatabaseUrl::Postgres(_) => None,
         };
         let path = match (url, &temporary) {
             (DatabaseUrl::SqliteFile(path), _) => path.as_path(),
             (DatabaseUrl::SqliteTemporary, Some(temporary)) => temporary.path(),
-            (DatabaseUrl::SqliteTemporary, None) => Path::new(":memory:"),
+            (DatabaseUrl::SqliteTemporary | DatabaseUrl::Postgres(_), None) => Path::new(":memory:"),
+            (DatabaseUrl::Postgres(_), Some(temporary)) => temporary.path(),
         };
         migrate(path).await?;
         let readers = Readers::new(path.to_owned());

@@ -3,7 +3,8 @@
 use super::{Backend, Tx};
 use crate::domain::UserId;
 use crate::store::{
-    DeadLetter, Disposition, InboxEntry, InboxRow, Retention, StoreError, StoredAnswer, Transition, sqlite,
+    DeadLetter, Disposition, InboxEntry, InboxRow, Retention, StoreError, StoredAnswer, Transition, postgres,
+    sqlite,
 };
 
 impl Tx<'_> {
@@ -20,6 +21,7 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::inbox::record(connection, entry, disposition, now),
+            Backend::Postgres(work) => postgres::inbox::record(work, entry, disposition, now).await,
         }
     }
 
@@ -32,6 +34,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::inbox::settle(connection, webhook_id, disposition),
+            Backend::Postgres(work) => postgres::inbox::settle(work, webhook_id, disposition).await,
         }
     }
 
@@ -42,6 +45,7 @@ impl Tx<'_> {
     pub async fn unmatched_webhooks(&mut self, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::inbox::unmatched(connection, limit),
+            Backend::Postgres(work) => postgres::inbox::lock_unmatched(work, limit).await,
         }
     }
 
@@ -51,23 +55,32 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::books::record_transition(connection, transition, now),
+            Backend::Postgres(work) => postgres::books::record_transition(work, transition, now).await,
         }
     }
 
+    /// Takes an idempotency key for this transaction, unless it was taken before: then answers what is stored under it.
+    /// Whoever wants the same key meanwhile waits for the end of this transaction.
+    ///
     /// # Errors
     /// Trouble of the database.
-    pub async fn stored_answer(
+    pub async fn take_key(
         &mut self,
         user: &UserId,
         key: &str,
+        fingerprint: &[u8],
     ) -> Result<Option<StoredAnswer>, StoreError> {
+        let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::books::stored_answer(connection, user, key),
+            Backend::Postgres(work) => postgres::books::take_key(work, user, key, fingerprint, now).await,
         }
     }
 
+    /// Stores the answer under a key that this transaction has taken.
+    ///
     /// # Errors
-    /// A key that is there already, or trouble of the database.
+    /// Trouble of the database.
     pub async fn store_answer(
         &mut self,
         user: &UserId,
@@ -77,6 +90,7 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::books::store_answer(connection, user, key, stored, now),
+            Backend::Postgres(work) => postgres::books::store_answer(work, user, key, stored).await,
         }
     }
 
@@ -86,6 +100,7 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::books::insert_dead_letter(connection, letter, now),
+            Backend::Postgres(work) => postgres::books::insert_dead_letter(work, letter, now).await,
         }
     }
 
@@ -97,6 +112,7 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::books::forget(connection, retention, now),
+            Backend::Postgres(work) => postgres::books::forget(work, retention, now).await,
         }
     }
 }

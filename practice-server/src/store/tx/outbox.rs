@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Backend, Tx};
 use crate::domain::{Call, CallId, CallState, SubmissionKind, Timestamp};
-use crate::store::{CallCompletion, ClaimedCall, StoreError, sqlite};
+use crate::store::{CallCompletion, ClaimedCall, StoreError, postgres, sqlite};
 
 impl Tx<'_> {
     /// Puts a call into the outbox, due at once.
@@ -15,6 +15,7 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::insert(connection, call, now)?,
+            Backend::Postgres(work) => postgres::calls::insert(work, call, now).await?,
         }
         self.calls_enqueued = true;
         Ok(())
@@ -25,6 +26,7 @@ impl Tx<'_> {
     pub async fn call(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::find(connection, id),
+            Backend::Postgres(work) => postgres::calls::lock(work, id).await,
         }
     }
 
@@ -33,6 +35,7 @@ impl Tx<'_> {
     pub async fn call_of_job(&mut self, job_id: &str) -> Result<Option<Call>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::find_by_job(connection, job_id),
+            Backend::Postgres(work) => postgres::calls::lock_by_job(work, job_id).await,
         }
     }
 
@@ -47,6 +50,7 @@ impl Tx<'_> {
     ) -> Result<Option<Call>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::find_open(connection, client_reference_id, kind),
+            Backend::Postgres(work) => postgres::calls::find_open(work, client_reference_id, kind).await,
         }
     }
 
@@ -63,6 +67,9 @@ impl Tx<'_> {
         match &mut self.backend {
             Backend::Sqlite(connection) => {
                 sqlite::calls::find_without_job(connection, client_reference_id, kind)
+            }
+            Backend::Postgres(work) => {
+                postgres::calls::lock_without_job(work, client_reference_id, kind).await
             }
         }
     }
@@ -81,6 +88,9 @@ impl Tx<'_> {
         match &mut self.backend {
             Backend::Sqlite(connection) => {
                 sqlite::calls::claim(connection, limit, lease_token, now, now.plus(lease))
+            }
+            Backend::Postgres(work) => {
+                postgres::calls::claim(work, limit, lease_token, now, now.plus(lease)).await
             }
         }
     }
@@ -101,6 +111,9 @@ impl Tx<'_> {
             Backend::Sqlite(connection) => {
                 sqlite::calls::complete(connection, id, lease_token, completion, now)
             }
+            Backend::Postgres(work) => {
+                postgres::calls::complete(work, id, lease_token, completion, now).await
+            }
         }
     }
 
@@ -118,6 +131,7 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::finish(connection, id, state, job_id, error, now),
+            Backend::Postgres(work) => postgres::calls::finish(work, id, state, job_id, error, now).await,
         }
     }
 
@@ -129,6 +143,7 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::to_poll(connection, now, limit),
+            Backend::Postgres(work) => postgres::calls::lock_to_poll(work, now, limit).await,
         }
     }
 
@@ -139,6 +154,7 @@ impl Tx<'_> {
     pub async fn postpone_poll(&mut self, id: CallId, poll_at: Timestamp) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::postpone_poll(connection, id, poll_at),
+            Backend::Postgres(work) => postgres::calls::postpone_poll(work, id, poll_at).await,
         }
     }
 
@@ -150,6 +166,7 @@ impl Tx<'_> {
         let now = self.now;
         let released = match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::release_expired(connection, now)?,
+            Backend::Postgres(work) => postgres::calls::release_expired(work, now).await?,
         };
         self.calls_enqueued |= released > 0;
         Ok(released)
@@ -163,6 +180,7 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::overdue(connection, now, limit),
+            Backend::Postgres(work) => postgres::calls::lock_overdue(work, now, limit).await,
         }
     }
 }

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{Backend, Draft, Tx};
-use crate::domain::{Attempt, AttemptId, Session, SessionId, Timestamp, UserId};
+use crate::domain::{Attempt, AttemptId, Session, SessionId, Timestamp};
 use crate::realtime::{Operation, Table};
-use crate::store::{StoreError, sqlite};
+use crate::store::{StoreError, postgres, sqlite};
 
 impl Tx<'_> {
     /// # Errors
@@ -13,13 +13,9 @@ impl Tx<'_> {
     pub async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::insert(connection, session)?,
+            Backend::Postgres(work) => postgres::sessions::insert(work, session).await?,
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Insert,
-            &session.user_id,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Insert, session.record());
         Ok(())
     }
 
@@ -28,6 +24,7 @@ impl Tx<'_> {
     pub async fn session(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::find(connection, id),
+            Backend::Postgres(work) => postgres::sessions::lock(work, id).await,
         }
     }
 
@@ -38,13 +35,9 @@ impl Tx<'_> {
     pub async fn update_session(&mut self, session: &Session) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::update(connection, session)?,
+            Backend::Postgres(work) => postgres::sessions::update(work, session).await?,
         }
-        self.draft(
-            Table::PracticeSessions,
-            Operation::Update,
-            &session.user_id,
-            session.record(),
-        );
+        self.draft(Table::PracticeSessions, Operation::Update, session.record());
         Ok(())
     }
 
@@ -55,6 +48,7 @@ impl Tx<'_> {
     pub async fn idle_sessions(&mut self, before: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::sessions::idle(connection, before, limit),
+            Backend::Postgres(work) => postgres::sessions::lock_idle(work, before, limit).await,
         }
     }
 
@@ -63,13 +57,9 @@ impl Tx<'_> {
     pub async fn insert_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::insert(connection, attempt)?,
+            Backend::Postgres(work) => postgres::attempts::insert(work, attempt).await?,
         }
-        self.draft(
-            Table::PracticeAttempts,
-            Operation::Insert,
-            &attempt.user_id,
-            attempt.record(),
-        );
+        self.draft(Table::PracticeAttempts, Operation::Insert, attempt.record());
         Ok(())
     }
 
@@ -78,6 +68,7 @@ impl Tx<'_> {
     pub async fn attempt(&mut self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::find(connection, id),
+            Backend::Postgres(work) => postgres::attempts::lock(work, id).await,
         }
     }
 
@@ -88,13 +79,9 @@ impl Tx<'_> {
     pub async fn update_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::update(connection, attempt)?,
+            Backend::Postgres(work) => postgres::attempts::update(work, attempt).await?,
         }
-        self.draft(
-            Table::PracticeAttempts,
-            Operation::Update,
-            &attempt.user_id,
-            attempt.record(),
-        );
+        self.draft(Table::PracticeAttempts, Operation::Update, attempt.record());
         Ok(())
     }
 
@@ -105,10 +92,11 @@ impl Tx<'_> {
     pub async fn open_attempts(&mut self, session: SessionId) -> Result<u32, StoreError> {
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::attempts::count_open(connection, session),
+            Backend::Postgres(work) => postgres::attempts::count_open(work, session).await,
         }
     }
 
-    fn draft(&mut self, table: Table, operation: Operation, owner: &UserId, record: Map<String, Value>) {
+    fn draft(&mut self, table: Table, operation: Operation, record: Map<String, Value>) {
         let old_record = (operation != Operation::Insert).then(|| {
             record
                 .get("id")
@@ -118,7 +106,6 @@ impl Tx<'_> {
         self.drafts.push(Draft {
             table,
             operation,
-            owner: owner.shared(),
             record,
             old_record,
         });

@@ -17,8 +17,8 @@ fn attempt_record() -> Value {
 
 fn attempt_columns() -> Value {
     json!([{"name": "id", "type": "uuid"}, {"name": "session_id", "type": "uuid"},
-        {"name": "user_id", "type": "uuid"}, {"name": "sentence_index", "type": "int4"},
-        {"name": "status", "type": "text"}, {"name": "pronunciation_score", "type": "numeric"},
+        {"name": "user_id", "type": "text"}, {"name": "sentence_index", "type": "int4"},
+        {"name": "status", "type": "text"}, {"name": "pronunciation_score", "type": "float8"},
         {"name": "is_passed", "type": "bool"}, {"name": "word_level_scores", "type": "jsonb"},
         {"name": "error_message", "type": "text"}, {"name": "updated_at", "type": "timestamptz"}])
 }

@@ -11,7 +11,6 @@ mod supabase_js;
 mod tokens;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -182,7 +181,6 @@ fn change(operation: Operation, table: Table, record: Value) -> Change {
     Change {
         table,
         operation,
-        owner: Arc::from(ALICE),
         record: if operation == Operation::Delete {
             None
         } else {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::executor::tests::backend::Happening::{
-    self, Change, CutSockets, ForeignEvent, SameEventAgain, SilentChange,
+    self, Change, CutSockets, ForeignEvent, LoseChannels, SameEventAgain, SilentChange,
 };
 use crate::executor::tests::backend::Subscription;
 
@@ -25,6 +25,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         3 => Just(Change("done")),
         2 => Just(SilentChange("done")),
         1 => Just(CutSockets),
+        1 => Just(LoseChannels),
         1 => Just(ForeignEvent),
         1 => Just(SameEventAgain),
     ]

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use axum::http::StatusCode;
+
 use super::*;
 use crate::executor::tests::backend::Happening::Change;
+use crate::executor::tests::backend::Received;
 
 /// Three submissions, each with its result.
 const THREE_TIMES: &str = r#"
@@ -129,4 +132,75 @@ async fn what_a_warm_up_ticket_leads_to_stays_warm_up() {
     for kind in [SeriesKind::Realtime, SeriesKind::RealtimeDelivery] {
         assert_eq!(run.total(kind).total, 4, "{kind:?}");
     }
+}
+
+/// Three submissions at once, then the result of whichever is first.
+const AT_ONCE: &str = r#"
+[[journey.steps]]
+parallel = 3
+
+[[journey.steps.steps]]
+request = "POST /tasks"
+name = "submit"
+body = { user_id = "{{user_id}}", audio_url = "{{recording_url}}", n = "{{repetition}}" }
+expect = { status = 202 }
+save = { task_id = "/id" }
+
+[journey.steps.steps.submission]
+kind = "recording-analyses"
+reference = "{{task_id}}"
+read_back = "GET /tasks/{{task_id}}"
+completed = { "/status" = ["done"] }
+
+[[journey.steps]]
+await = { table = "tasks", where = { user_id = "{{user_id}}", status = "done" } }
+timeout = "12s"
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn what_is_parallel_is_sent_at_once_by_one_user_and_each_course_has_its_own_values() {
+    let load = "rate = \"1/s\"\nduration = \"2s\"";
+    let (run, backend) = play(scenario(load, &[SUBSCRIBE, AT_ONCE]), script()).await;
+    assert_eq!(run.batch.iterations.succeeded, 2);
+    let received = backend.received();
+    let count = |key: &dyn Fn(&Received) -> String| received.iter().map(key).collect::<BTreeSet<_>>().len();
+    assert_eq!(received.len(), 6);
+    assert_eq!(count(&|task| task.body["user_id"].to_string()), 2);
+    assert_eq!(count(&|task| task.body["audio_url"].to_string()), 6);
+    assert_eq!(count(&|task| task.idempotency_key.clone()), 6);
+    assert_eq!(count(&|task| task.body["n"].to_string()), 3);
+    // Each hands in, and is told of, its own task.
+    let references: BTreeSet<Option<String>> = run
+        .batch
+        .history
+        .iter()
+        .filter_map(|record| match record {
+            HistoryRecord::Submission(submission) => Some(submission.reference.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(references.len(), 6);
+    let responses = run.total(SeriesKind::Response);
+    assert_eq!((responses.total, responses.bad), (6, 0));
+    // None of them waited for another: they are answered after 10 ms.
+    assert!(
+        responses.quantile_ms(1.0).is_some_and(|ms| ms < 20.0),
+        "{responses:?}"
+    );
+    // What is waited for comes of all of them: it is the result of no single one.
+    assert_eq!(run.total(SeriesKind::Turnaround).total, 2);
+    assert!(run.channels().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_course_that_fails_ends_the_journey_and_cuts_off_no_other() {
+    let script = Script {
+        status: StatusCode::CONFLICT,
+        ..script()
+    };
+    let (run, backend) = play(once(&[SUBSCRIBE, AT_ONCE]), script).await;
+    assert_eq!(run.batch.iterations.failed, 1);
+    assert_eq!(backend.received().len(), 3);
+    assert_eq!(run.total(SeriesKind::Response).bad, 3);
+    assert_eq!(run.total(SeriesKind::Turnaround).total, 0);
 }

@@ -1,7 +1,9 @@
 //! Subscriptions: measured until they are live, survived when they are refused, watched for what must not arrive.
 
 use super::*;
-use crate::executor::tests::backend::Happening::{Change, ForeignEvent, SameEventAgain};
+use crate::executor::tests::backend::Happening::{
+    Change, ForeignEvent, LoseChannels, SameEventAgain, SilentChange,
+};
 use crate::executor::tests::backend::Subscription;
 
 #[tokio::test(start_paused = true)]
@@ -92,4 +94,39 @@ async fn one_event_on_each_of_two_subscriptions_is_as_it_should_be() {
         4,
         "both subscriptions told of both changes"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_the_server_lost_is_joined_again_on_the_same_socket() {
+    let script = Script::new(&[
+        (3, Change("working")),
+        (500, LoseChannels),
+        (2_000, Change("done")),
+    ]);
+    let without_fallback = AWAIT.split("fallback").next().unwrap_or_default();
+    let (run, _) = play(once(&[SUBSCRIBE, SUBMIT, without_fallback]), script).await;
+    assert_eq!(run.batch.iterations.succeeded, 1);
+    let counters = &run.batch.counters;
+    assert_eq!((counters.channels_rejoined, counters.sockets_lost), (1, 0));
+    assert_eq!(run.channels(), [ResultChannel::Event]);
+    assert_took(&run.events_ms(SeriesKind::Turnaround), 2_000.0);
+    assert_eq!(run.deliveries(), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happened_while_a_channel_was_lost_is_read_when_it_is_live_again() {
+    let script = Script::new(&[
+        (3, Change("working")),
+        (500, LoseChannels),
+        (800, SilentChange("done")),
+    ]);
+    let without_fallback = AWAIT.split("fallback").next().unwrap_or_default();
+    // The first task is known to be `t0`.
+    let subscribe = format!("{SUBSCRIBE}read = {{ request = \"GET /tasks/t0\", table = \"tasks\" }}\n");
+    let (run, _) = play(once(&[&subscribe, SUBMIT, without_fallback]), script).await;
+    assert_eq!(run.batch.iterations.succeeded, 1);
+    assert_eq!(run.channels(), [ResultChannel::Read]);
+    // Joined again after 1 s, live 20 ms later.
+    assert_took(&run.events_ms(SeriesKind::Turnaround), 1_520.0);
+    assert_eq!(run.batch.counters.initial_reads, 2);
 }

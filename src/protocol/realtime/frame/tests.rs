@@ -77,7 +77,11 @@ fn replies_and_system_messages_say_whether_it_worked() {
     );
     assert!(matches!(live, Frame::System { result: Ok(()), .. }));
     let closed = decode(r#"["1","1","realtime:r","phx_close",{}]"#);
-    assert!(matches!(closed, Frame::Closed { topic } if topic == "realtime:r"));
+    assert!(matches!(closed, Frame::Closed { topic, joined_by: Some(1) } if topic == "realtime:r"));
+    let closed = decode(r#"[null,null,"realtime:r","phx_close",{}]"#);
+    assert!(matches!(closed, Frame::Closed { joined_by: None, .. }));
+    let crashed = decode(r#"["1","1","realtime:r","phx_error",{}]"#);
+    assert!(matches!(crashed, Frame::Crashed { topic } if topic == "realtime:r"));
     let heartbeat = decode(r#"[null,"9","phoenix","phx_reply",{"status":"ok","response":{}}]"#);
     assert!(matches!(heartbeat, Frame::Other));
 }

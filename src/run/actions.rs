@@ -1,0 +1,315 @@
+//! What the scenario does to its target at given times: carried out beside the load, and written down.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::mpsc;
+
+use crate::clock::{Moment, RunClock};
+use crate::executor::{Stop, StopSignal};
+use crate::metrics::{ActionOutcome, ActionRun};
+use crate::plan::{Action, Deed, Outage};
+use crate::target::{TargetProbe, ThrowAwayDatabase};
+
+/// A deed under way: what was seen, or why it could not be done.
+type Doing = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+
+/// News of one action.
+#[derive(Debug)]
+pub(super) struct ActionNews {
+    /// Its place in the plan.
+    index: usize,
+    at: Moment,
+    /// `None` when it begins; else how it ended.
+    ended: Option<Result<String, String>>,
+}
+
+/// The actions of a run, while they are carried out.
+#[derive(Debug)]
+pub(super) struct Actions {
+    news: mpsc::Receiver<ActionNews>,
+}
+
+impl Actions {
+    /// Carries the actions out, each at its time. Those whose time has not come when the load is stopped are not begun.
+    ///
+    /// They are carried out on a thread of their own, which must be started before the workers: the thread that keeps the
+    /// books then steps back behind them, and a database that is started again by it would be slower ever after.
+    ///
+    /// # Errors
+    /// When the thread or its runtime cannot be started.
+    pub(super) fn start(
+        actions: &[Action],
+        clock: RunClock,
+        epoch: Moment,
+        stop: StopSignal,
+        means: Means,
+    ) -> std::io::Result<Self> {
+        let (sender, news) = channel(actions);
+        if actions.is_empty() {
+            return Ok(Self { news });
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let actions = actions.to_vec();
+        std::thread::Builder::new()
+            .name("actions".to_owned())
+            .spawn(move || {
+                let doing = |deed: &Deed| means.carry_out(deed.clone(), clock, stop.clone());
+                runtime.block_on(carry_out(&actions, clock, epoch, &stop, &sender, doing));
+                // Who hears that nothing more will come may remove the database.
+                drop(means);
+                drop(sender);
+            })?;
+        Ok(Self { news })
+    }
+
+    /// The next news; `None` when there is no more to come.
+    pub(super) async fn next(&mut self) -> Option<ActionNews> {
+        self.news.recv().await
+    }
+
+    /// Waits until whatever was begun has ended: a database that is away is back then.
+    pub(super) async fn finish(mut self, book: &mut ActionBook) {
+        while let Some(news) = self.next().await {
+            book.take(news);
+        }
+    }
+}
+
+/// Each action has two pieces of news: there is always room for them, and nothing waits for who reads them.
+fn channel(actions: &[Action]) -> (mpsc::Sender<ActionNews>, mpsc::Receiver<ActionNews>) {
+    mpsc::channel(2 * actions.len().max(1))
+}
+
+/// Carries out all actions; none waits for another.
+async fn carry_out(
+    actions: &[Action],
+    clock: RunClock,
+    epoch: Moment,
+    stop: &StopSignal,
+    news: &mpsc::Sender<ActionNews>,
+    doing: impl Fn(&Deed) -> Doing,
+) {
+    let doing = &doing;
+    let each = actions.iter().enumerate().map(|(index, action)| {
+        let mut stop = stop.clone();
+        async move {
+            let tell = async |ended| {
+                let at = clock.now();
+                // Nobody listens any more once the run was given up.
+                let _ = news.send(ActionNews { index, at, ended }).await;
+            };
+            tokio::select! {
+                biased;
+                () = stop.reached(Stop::Load) => return,
+                () = clock.sleep_until(epoch.plus(action.at)) => {}
+            }
+            tell(None).await;
+            tell(Some(doing(&action.deed).await)).await;
+        }
+    });
+    join_all(each).await;
+}
+
+/// What actions are carried out with.
+#[derive(Debug, Clone)]
+pub(super) struct Means {
+    /// A probe with connections of its own: those of another thread end with that thread's runtime.
+    pub(super) probe: TargetProbe,
+    /// The run's own database, when it has one.
+    pub(super) database: Option<ThrowAwayDatabase>,
+}
+
+impl Means {
+    fn carry_out(&self, deed: Deed, clock: RunClock, stop: StopSignal) -> Doing {
+        let means = self.clone();
+        Box::pin(async move {
+            match deed {
+                Deed::Request(request) => means.probe.act(&request).await,
+                Deed::StopDatabase(outage) => match means.database {
+                    Some(database) => stop_database(&database, outage, clock, stop).await,
+                    // The scenario is refused before it comes to this.
+                    None => Err("the run has no database of its own".to_owned()),
+                },
+            }
+        })
+    }
+}
+
+/// An outage. Who cuts the run off gets the database back at once: the end of the run asks for what was accepted.
+async fn stop_database(
+    database: &ThrowAwayDatabase,
+    outage: Outage,
+    clock: RunClock,
+    mut stop: StopSignal,
+) -> Result<String, String> {
+    database.stop_server(outage.mode).await?;
+    let stopped = clock.now();
+    tokio::select! {
+        () = clock.sleep_until(stopped.plus(outage.downtime)) => {}
+        () = stop.reached(Stop::Now) => {}
+    }
+    let away = clock.now().since(stopped);
+    let starting = clock.now();
+    database.start_server().await?;
+    Ok(format!(
+        "the database was away for {}, and accepted connections {} after it was started again",
+        seconds(away),
+        seconds(clock.now().since(starting))
+    ))
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// What is known of the actions so far.
+#[derive(Debug, Clone)]
+pub(super) struct ActionBook {
+    epoch: Moment,
+    written: Vec<ActionRun>,
+}
+
+impl ActionBook {
+    /// Nothing has been begun yet. Times are counted from `epoch`, the start of the load.
+    pub(super) fn new(actions: &[Action], epoch: Moment) -> Self {
+        let written = actions.iter().map(|action| ActionRun {
+            name: action.name.clone(),
+            deed: action.deed.to_string(),
+            planned_s: action.at.as_secs_f64(),
+            begun_s: None,
+            ended_s: None,
+            outcome: ActionOutcome::NotBegun,
+        });
+        Self {
+            epoch,
+            written: written.collect(),
+        }
+    }
+
+    /// Writes news down, and says them in a line for who watches the run.
+    pub(super) fn take(&mut self, news: ActionNews) -> Option<String> {
+        let at_s = news.at.since(self.epoch).as_secs_f64();
+        let action = self.written.get_mut(news.index)?;
+        let name = &action.name;
+        Some(match news.ended {
+            None => {
+                action.begun_s = Some(at_s);
+                action.outcome = ActionOutcome::UnderWay;
+                format!("action: {name}")
+            }
+            Some(Ok(seen)) => {
+                let line = format!("action done: {name}: {seen}");
+                action.ended_s = Some(at_s);
+                action.outcome = ActionOutcome::Done(seen);
+                line
+            }
+            Some(Err(reason)) => {
+                let line = format!("action FAILED: {name}: {reason}");
+                action.ended_s = Some(at_s);
+                action.outcome = ActionOutcome::Failed(reason);
+                line
+            }
+        })
+    }
+
+    /// All actions, in the order of the plan.
+    pub(super) fn written(&self) -> Vec<ActionRun> {
+        self.written.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::StopSwitch;
+    use crate::plan::StopMode;
+
+    /// Stands for an outage that lasts as long as it says, or is never carried out.
+    fn outage(at_s: u64, lasts_s: u64) -> Action {
+        Action {
+            at: Duration::from_secs(at_s),
+            name: format!("at {at_s}"),
+            deed: Deed::StopDatabase(Outage {
+                downtime: Duration::from_secs(lasts_s),
+                mode: StopMode::Fast,
+            }),
+        }
+    }
+
+    /// As a run starts them, but in the time of the test.
+    fn start(plan: &[Action], clock: RunClock, epoch: Moment, stop: StopSignal) -> Actions {
+        let (sender, news) = channel(plan);
+        let plan = plan.to_vec();
+        tokio::spawn(async move { carry_out(&plan, clock, epoch, &stop, &sender, lasting(clock)).await });
+        Actions { news }
+    }
+
+    fn lasting(clock: RunClock) -> impl Fn(&Deed) -> Doing + Send + Sync + 'static {
+        move |deed| {
+            let Deed::StopDatabase(Outage { downtime, .. }) = *deed else {
+                return Box::pin(async { Err("not a request".to_owned()) });
+            };
+            Box::pin(async move {
+                clock.sleep_until(clock.now().plus(downtime)).await;
+                match downtime.as_secs() {
+                    13 => Err("bad luck".to_owned()),
+                    _ => Ok("seen".to_owned()),
+                }
+            })
+        }
+    }
+
+    fn times(book: &ActionBook) -> Vec<(Option<u64>, Option<u64>, ActionOutcome)> {
+        let whole = |seconds: Option<f64>| seconds.map(|seconds| seconds.round() as u64);
+        let runs = book.written().into_iter();
+        runs.map(|run| (whole(run.begun_s), whole(run.ended_s), run.outcome))
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_action_begins_at_its_time_and_none_waits_for_another() {
+        let clock = RunClock::start();
+        let epoch = clock.now().plus(Duration::from_secs(2));
+        let plan = [outage(5, 20), outage(10, 1), outage(12, 13)];
+        let (_switch, signal) = StopSwitch::new();
+        let actions = start(&plan, clock, epoch, signal);
+        let mut book = ActionBook::new(&plan, epoch);
+        actions.finish(&mut book).await;
+        assert_eq!(
+            times(&book),
+            [
+                (Some(5), Some(25), ActionOutcome::Done("seen".into())),
+                (Some(10), Some(11), ActionOutcome::Done("seen".into())),
+                (Some(12), Some(25), ActionOutcome::Failed("bad luck".into())),
+            ]
+        );
+        assert_eq!(book.written()[0].deed, "stop the database for 20s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_the_load_is_stopped_what_was_begun_ends_and_the_rest_is_not_begun() {
+        let clock = RunClock::start();
+        let epoch = clock.now();
+        let plan = [outage(5, 20), outage(30, 1)];
+        let (switch, signal) = StopSwitch::new();
+        let mut actions = start(&plan, clock, epoch, signal);
+        let mut book = ActionBook::new(&plan, epoch);
+        let begun = actions.next().await.unwrap();
+        assert_eq!(book.take(begun).unwrap(), "action: at 5");
+        assert_eq!(times(&book)[0], (Some(5), None, ActionOutcome::UnderWay));
+        switch.stop(Stop::Load);
+        actions.finish(&mut book).await;
+        assert_eq!(clock.now().since(epoch).as_secs(), 25);
+        assert_eq!(
+            times(&book),
+            [
+                (Some(5), Some(25), ActionOutcome::Done("seen".into())),
+                (None, None, ActionOutcome::NotBegun),
+            ]
+        );
+    }
+}
