@@ -5,8 +5,10 @@
 
 mod changes;
 mod channels;
+mod clients;
 mod handshake;
 mod limits;
+mod postgres;
 mod supabase_js;
 mod tokens;
 
