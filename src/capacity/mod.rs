@@ -15,7 +15,7 @@ use std::time::Duration;
 pub use estimate::Estimate;
 pub use result::{CapacityResult, Ended};
 pub use search::{Aim, Answer, Bracket, Purpose, Search, SearchEnd};
-pub use step::{Outcome, STEPS_FOLDER, Step, StepError, StepOptions, run_step, thin_targets};
+pub use step::{Outcome, STEPS_FOLDER, Step, StepError, StepOptions, notes, run_step};
 
 use crate::clock::{Moment, RunClock, wall_clock_now};
 use crate::plan::{CapacityPlan, STEP_OVERHEAD};

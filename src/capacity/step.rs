@@ -122,6 +122,8 @@ fn plan_of_step(plan: &Plan, capacity: &CapacityPlan, rate: Rate, number: u32) -
             _ => Spacing::Poisson,
         },
     };
+    // What happens to the target at given times belongs to the scenario's own load.
+    step.actions.clear();
     step.load.warm_up = capacity.step_warm_up;
     step.load.drain = capacity.step_drain;
     if let Some(rollback) = &mut step.criteria.rollback {
@@ -141,9 +143,9 @@ fn plan_of_step(plan: &Plan, capacity: &CapacityPlan, rate: Rate, number: u32) -
     step
 }
 
-/// The targets that a step at the lowest rate judges on so few samples that a percentile is their maximum, as
-/// sentences: there a single slow request decides.
-pub fn thin_targets(plan: &Plan, capacity: &CapacityPlan) -> Vec<String> {
+/// What somebody who is about to search should know, as sentences: what of the scenario is left out, and the targets that
+/// a step at the lowest rate judges on so few samples that a percentile is their maximum. There one slow request decides.
+pub fn notes(plan: &Plan, capacity: &CapacityPlan) -> Vec<String> {
     let step = plan_of_step(plan, capacity, capacity.from, 1);
     let thin = |target: &TargetCheck| match target.decision {
         Decision::TooFew { needed } => Some(format!(
@@ -155,7 +157,16 @@ pub fn thin_targets(plan: &Plan, capacity: &CapacityPlan) -> Vec<String> {
         )),
         _ => None,
     };
-    scenario::check(&step).targets.iter().filter_map(thin).collect()
+    let left_out = (!plan.actions.is_empty()).then(|| {
+        format!(
+            "the timed actions of the scenario ({}) are left out",
+            plan.actions.len()
+        )
+    });
+    left_out
+        .into_iter()
+        .chain(scenario::check(&step).targets.iter().filter_map(thin))
+        .collect()
 }
 
 /// The virtual users that the step's rate needs, with a reserve: Little's law, with three standard deviations of a

@@ -7,7 +7,7 @@ use clap::Args;
 use super::run::{ProgressChoice, executable, exit_code};
 use super::{ScenarioArgs, check, describe, print, say};
 use crate::capacity::{
-    CapacityError, CapacityResult, Estimate, STEPS_FOLDER, StepError, Surroundings, find, thin_targets,
+    CapacityError, CapacityResult, Estimate, STEPS_FOLDER, StepError, Surroundings, find, notes,
 };
 use crate::clock::wall_clock_now;
 use crate::plan::CapacityPlan;
@@ -126,7 +126,7 @@ fn announce(loaded: &Loaded, capacity: &CapacityPlan, mode: ProgressMode) {
     if mode != ProgressMode::None {
         say(&format!("capacity of {}: {capacity}", loaded.plan.name));
         say(&format!("this takes {}", Estimate::of(capacity)));
-        for note in thin_targets(&loaded.plan, capacity) {
+        for note in notes(&loaded.plan, capacity) {
             say(&format!("note: {note}"));
         }
     }

@@ -253,9 +253,13 @@ impl Case {
                     let sentence = "No claim was judged, so nothing can be said.".to_owned();
                     (Verdict::Inconclusive, vec![sentence])
                 }
+                (true, true, 1) => (
+                    Verdict::Go,
+                    vec!["The only claim that was judged holds.".to_owned()],
+                ),
                 (true, true, _) => (
                     Verdict::Go,
-                    vec![format!("{} hold.", counted(passed, "judged claim"))],
+                    vec![format!("All {} that were judged hold.", counted(passed, "claim"))],
                 ),
             }
         };

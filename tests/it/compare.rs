@@ -8,7 +8,7 @@ use crate::program::{Ended, Run, Said, loadtest, run, say, scenario, shipped};
 
 /// Starts `loadtest compare` with a scenario of these tests.
 async fn compare(arguments: &[&str]) -> Run {
-    Run::start_as("compare", loadtest(), &scenario("late-or-not"), arguments).await
+    Run::start_as(loadtest(), "compare", &scenario("late-or-not"), arguments).await
 }
 
 fn record(ended: &Ended) -> Value {

@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod capacity;
 mod compare;
 mod connections;
 mod encrypted;

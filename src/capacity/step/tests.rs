@@ -104,13 +104,13 @@ fn availability_is_left_out_where_no_second_can_decide_it() {
 #[test]
 fn percentiles_of_too_few_samples_are_told_of() {
     let plan = loaded().plan;
-    let notes = thin_targets(&plan, plan.capacity.as_ref().unwrap());
-    assert_eq!(notes.len(), 1, "{notes:?}");
+    let said = notes(&plan, plan.capacity.as_ref().unwrap());
+    assert_eq!(said.len(), 1, "{said:?}");
     assert!(
-        notes[0].starts_with(
+        said[0].starts_with(
             "at 1/s, response_time p99 <= 1s is judged on about 40 samples; with fewer than 100"
         ),
-        "{notes:?}"
+        "{said:?}"
     );
 }
 
