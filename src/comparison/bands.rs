@@ -111,7 +111,7 @@ impl Court<'_> {
             ));
         }
         if status == Status::Inconclusive {
-            sentence.push_str(&format!(" {}", undecided(basis, None)));
+            sentence.push_str(&format!(" {}", undecided(basis, Some(p95), None)));
         }
         let mut finding = ClaimFinding::new(&claim, status, sentence);
         *finding.figures.get_mut(side) = Some(p95.value);

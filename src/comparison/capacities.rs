@@ -101,7 +101,7 @@ impl Court<'_> {
             let ratios: Vec<f64> = held.iter().map(|pair| pair.candidate / pair.baseline).collect();
             sentence.push_str(&format!(
                 " {}",
-                undecided(basis, pairs_needed(&ratios, limit.ratio))
+                undecided(basis, None, pairs_needed(&ratios, limit.ratio))
             ));
         }
         let mut finding = ClaimFinding::new(claim, status, sentence).on(&measured, Unit::PerSecond);

@@ -84,9 +84,13 @@ pub(super) fn decide(interval: Interval, limit: RatioLimit, basis: Basis) -> Sta
 }
 
 /// Why an undecided claim is undecided, and what would decide it.
-pub(super) fn undecided(basis: Basis, pairs: Option<u32>) -> String {
+pub(super) fn undecided(basis: Basis, interval: Option<Interval>, pairs: Option<u32>) -> String {
+    let is_unknown = interval.is_some_and(|interval| interval.low <= 0.0 && interval.high.is_infinite());
     match basis {
         Basis::Observed => "Observed in one shortened pair; nothing more is claimed.".to_owned(),
+        Basis::WithinRuns if is_unknown => {
+            "The runs are too short to tell even what chance within them did.".to_owned()
+        }
         Basis::WithinRuns => {
             "One pair does not show how much runs differ, so it cannot decide this; run several pairs."
                 .to_owned()
@@ -134,7 +138,10 @@ impl Court<'_> {
         sentence.push_str(&format!(" Required: {limit}."));
         if status == Status::Inconclusive {
             let pairs = pairs_needed(&ratios(&measured.values), limit.ratio);
-            sentence.push_str(&format!(" {}", undecided(measured.basis, pairs)));
+            sentence.push_str(&format!(
+                " {}",
+                undecided(measured.basis, Some(measured.ratio), pairs)
+            ));
         }
         let mut finding = ClaimFinding::new(claim, status, sentence).on(&measured, unit);
         if subject.metric == Metric::DbQueryTime {
@@ -202,7 +209,7 @@ impl Court<'_> {
                 format!(
                     " Up to {} counts as not worse. {}",
                     times(limit.ratio),
-                    undecided(measured.basis, pairs)
+                    undecided(measured.basis, Some(measured.ratio), pairs)
                 )
             }
         });

@@ -78,7 +78,7 @@ impl Court<'_> {
                 basis.words()
             );
             if !basis.knows_runs() {
-                sentence.push_str(&format!(" {}", undecided(basis, None)));
+                sentence.push_str(&format!(" {}", undecided(basis, None, None)));
             }
             return finding(status, sentence);
         }
@@ -102,7 +102,7 @@ impl Court<'_> {
             }
             Status::Inconclusive => {
                 let pairs = pairs_needed(&ratios(&measured.values), limit.ratio);
-                sentence.push_str(&format!(" {}", undecided(basis, pairs)));
+                sentence.push_str(&format!(" {}", undecided(basis, None, pairs)));
             }
             _ => {}
         }

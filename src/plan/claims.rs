@@ -93,13 +93,14 @@ impl Claim {
 
     /// That the candidate is not worse by more than a tenth, at the usual statistic of a metric.
     fn not_worse(metric: Metric) -> Claim {
+        let test = ClaimTest::NotWorse {
+            subject: Subject::usual(metric),
+            margin: Ratio::new(MARGIN).unwrap_or(Ratio::ZERO),
+            negligible: Negligible::usual(metric),
+        };
         Claim {
-            says: format!("{} not worse", metric.title()),
-            test: ClaimTest::NotWorse {
-                subject: Subject::usual(metric),
-                margin: Ratio::new(MARGIN).unwrap_or(Ratio::ZERO),
-                negligible: Negligible::usual(metric),
-            },
+            says: test.in_words(),
+            test,
         }
     }
 }
