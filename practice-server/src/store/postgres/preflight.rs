@@ -68,12 +68,21 @@ fn why_not(error: &sqlx::Error, options: &PgConnectOptions) -> String {
                 "53300" => format!(
                     "PostgreSQL at {host}:{port} has no connection left; raise max_connections or end other clients"
                 ),
+                "08P01" => format!(
+                    "PostgreSQL at {host}:{port} refuses the connection ({}); give the address of PostgreSQL itself and \
+                     not of a pooler, which can neither replicate nor keep a session's settings",
+                    error.message()
+                ),
                 _ => format!(
                     "PostgreSQL at {host}:{port} refuses the connection: {}",
                     error.message()
                 ),
             }
         }
+        sqlx::Error::Tls(_) => format!(
+            "PostgreSQL at {host}:{port} is to be asked over TLS, which is not built in; use a tunnel, or sslmode=disable \
+             in a network that may be trusted"
+        ),
         error => format!(
             "cannot connect to PostgreSQL at {host}:{port}: {error}; check that it runs and listens there"
         ),
