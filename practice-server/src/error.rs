@@ -94,23 +94,7 @@ impl ApiError {
         let new = Problem::new;
         match self {
             Self::Refused(refusal) => refusal_problem(refusal).with_detail(refusal.to_string()),
-            Self::Store(StoreError::Constraint {
-                violation: Violation::Conflict,
-                ..
-            }) => new(StatusCode::CONFLICT, "data-conflict", "Data conflict"),
-            Self::Store(StoreError::Constraint {
-                violation: Violation::Value,
-                ..
-            }) => new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request")
-                .with_detail("a value in the request cannot be stored"),
-            Self::Store(StoreError::Unavailable { .. }) => new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "Service temporarily unavailable",
-            ),
-            Self::Store(
-                StoreError::Corrupt { .. } | StoreError::Unsuitable(_) | StoreError::Failed { .. },
-            ) => new(StatusCode::INTERNAL_SERVER_ERROR, "database", "Database error"),
+            Self::Store(error) => store_problem(error),
             Self::TriggerOverdue(overdue) => new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "trigger-overdue",
@@ -178,6 +162,30 @@ impl ApiError {
                 context = with_causes(error),
                 "the database failed a request"
             );
+        }
+    }
+}
+
+/// The caller learns what to do, and nothing of the database.
+fn store_problem(error: &StoreError) -> Problem {
+    let new = Problem::new;
+    match error {
+        StoreError::Constraint {
+            violation: Violation::Conflict,
+            ..
+        } => new(StatusCode::CONFLICT, "data-conflict", "Data conflict"),
+        StoreError::Constraint {
+            violation: Violation::Value,
+            ..
+        } => new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request")
+            .with_detail("a value in the request cannot be stored"),
+        StoreError::Unavailable { .. } => new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Service temporarily unavailable",
+        ),
+        StoreError::Corrupt { .. } | StoreError::Unsuitable(_) | StoreError::Failed { .. } => {
+            new(StatusCode::INTERNAL_SERVER_ERROR, "database", "Database error")
         }
     }
 }
