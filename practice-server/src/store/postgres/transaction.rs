@@ -82,10 +82,12 @@ impl Units {
                 result => result,
             }
         };
-        tokio::spawn(reading).await.unwrap_or(Err(StoreError::Unavailable {
-            doing: query,
-            source: None,
-        }))
+        tokio::spawn(reading)
+            .await
+            .unwrap_or(Err(StoreError::Unavailable {
+                doing: query,
+                source: None,
+            }))
     }
 
     async fn read_on<T>(
