@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod capacity;
 mod connections;
 mod encrypted;
 mod generator;
