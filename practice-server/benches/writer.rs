@@ -22,7 +22,8 @@ use practice_server::clock::Clock;
 use practice_server::domain::{
     AudioUrl, Language, Recording, RecordingTarget, SessionId, Transcript, UserId,
 };
-use practice_server::metrics::Metrics;
+use practice_server::legacy::Architectures;
+use practice_server::metrics::{LegacyMetrics, Metrics};
 use practice_server::realtime::{CommitMoments, Hub, HubConfig};
 use practice_server::service::{
     Accepted, ClaimCalls, CompleteCall, HandleWebhookResults, IdempotencyKey, IdempotentRequest,
@@ -66,7 +67,11 @@ impl Practice {
         };
         let store = Store::open(&DatabaseUrl::SqliteTemporary, context).await.unwrap();
         Self {
-            service: PracticeService::new(store.clone(), Duration::from_secs(900)),
+            service: PracticeService::new(
+                store.clone(),
+                Duration::from_secs(900),
+                Architectures::direct_only("this is SQLite", LegacyMetrics::default()),
+            ),
             store,
             clock,
         }

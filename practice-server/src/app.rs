@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use classconnect_api::Verifier;
+use reqwest::Url;
 
 use crate::auth::Authenticator;
 use crate::classconnect::{ClassConnect, ClassConnectSettings, Dispatcher, Gate, Poller};
@@ -14,11 +15,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::ServeError;
 use crate::fault::FaultSettings;
+use crate::legacy::{Architectures, Legacy, LegacySettings};
 use crate::metrics::Metrics;
-use crate::realtime::{CommitMoments, Feed, Hub, HubConfig};
+use crate::realtime::{CommitMoments, Feed, FeedMode, Hub, HubConfig};
+use crate::rollout::Rollout;
 use crate::routes;
 use crate::service::{PracticeService, Sweep, SweepSettings, Swept};
-use crate::store::{Abort, DatabaseUrl, Store, StoreContext};
+use crate::store::{Abort, DatabaseUrl, Store, StoreContext, StoreError};
 
 /// What every handler and worker shares. Cloning shares it.
 #[derive(Clone)]
@@ -41,6 +44,8 @@ struct Inner {
     poller: Poller,
     sweep: SweepSettings,
     background: BackgroundSettings,
+    rollout: Rollout,
+    legacy: Option<Legacy>,
 }
 
 /// What runs besides the requests, and how it ends.
@@ -71,29 +76,24 @@ impl App {
             clock: clock.clone(),
             commits: commits.clone(),
             pool: config.pool,
-            logical_replication: true,
+            logical_replication: config.realtime == FeedMode::Wal,
         };
-        let store = match Store::open(&config.database, context).await {
-            Ok(store) => store,
-            Err(source) => {
-                return Err(ServeError::Store {
-                    database: config.database,
-                    source,
-                });
-            }
+        let failed = |source| ServeError::Store {
+            database: config.database.clone(),
+            source,
         };
+        let store = Store::open(&config.database, context).await.map_err(failed)?;
+        let (architectures, legacy) = architectures(&store, &config.legacy, address, &metrics)
+            .await
+            .map_err(failed)?;
         let feed = match &config.database {
             DatabaseUrl::Postgres(url) => Some(Feed::new(url, config.realtime, hub.clone(), commits)),
             DatabaseUrl::SqliteTemporary | DatabaseUrl::SqliteFile(_) => None,
         };
-        let base = config
-            .public_url
-            .as_ref()
-            .map_or_else(|| format!("http://{address}/"), ToString::to_string);
         let settings = ClassConnectSettings {
             url: config.classconnect_url,
             api_key: config.secrets.classconnect_api_key.clone(),
-            webhook_url: format!("{}{}", base.trim_end_matches('/'), routes::WEBHOOK_PATH),
+            webhook_url: webhook_url(config.public_url.as_ref(), address),
         };
         let gate = Gate::new(config.breaker, clock.clone(), metrics.clone());
         let client = ClassConnect::new(settings, gate)?;
@@ -107,7 +107,9 @@ impl App {
         );
         let poller = Poller::new(store.clone(), client, poll_schedule, metrics.clone());
         Ok(Self(Arc::new(Inner {
-            service: PracticeService::new(store.clone(), config.result_deadline),
+            rollout: architectures.rollout.clone(),
+            legacy,
+            service: PracticeService::new(store.clone(), config.result_deadline, architectures),
             store,
             hub,
             feed,
@@ -183,6 +185,15 @@ impl App {
         self.0.background
     }
 
+    pub fn rollout(&self) -> &Rollout {
+        &self.0.rollout
+    }
+
+    /// The model of the trigger architecture, where there is one.
+    pub fn legacy(&self) -> Option<&Legacy> {
+        self.0.legacy.as_ref()
+    }
+
     pub fn dispatcher(&self) -> &Dispatcher {
         &self.0.dispatcher
     }
@@ -208,4 +219,33 @@ impl App {
         }
         Ok(swept)
     }
+}
+
+/// Where ClassConnect delivers results.
+fn webhook_url(public_url: Option<&Url>, address: SocketAddr) -> String {
+    let base = public_url.map_or_else(|| format!("http://{address}/"), ToString::to_string);
+    format!("{}{}", base.trim_end_matches('/'), routes::WEBHOOK_PATH)
+}
+
+/// The architectures that this database can serve: both on PostgreSQL, direct calls elsewhere.
+async fn architectures(
+    store: &Store,
+    settings: &LegacySettings,
+    address: SocketAddr,
+    metrics: &Metrics,
+) -> Result<(Architectures, Option<Legacy>), StoreError> {
+    let metrics = metrics.legacy.clone();
+    let Store::Postgres(store) = store else {
+        let reason = "the trigger architecture needs PostgreSQL, and this database is SQLite";
+        return Ok((Architectures::direct_only(reason, metrics), None));
+    };
+    if let Some(obstacle) = Legacy::obstacle(&store.pool()).await? {
+        return match settings.direct_percent {
+            Some(percent) if !percent.is_everybody() => Err(StoreError::Unsuitable(obstacle)),
+            _ => Ok((Architectures::direct_only(&obstacle, metrics), None)),
+        };
+    }
+    let architectures = Architectures::both(store, settings, metrics).await?;
+    let legacy = Legacy::open(store, address, *settings, &architectures).await?;
+    Ok((architectures, Some(legacy)))
 }

@@ -1,9 +1,13 @@
 //! The command line as written, and its one conversion into a [`Config`].
 
+mod legacy;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use legacy::LegacyArgs;
 
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 use classconnect_api::{Verifier, WebhookSecret};
@@ -58,6 +62,9 @@ pub struct Args {
     /// Base URL under which ClassConnect reaches this server [default: the bound address]
     #[arg(long)]
     pub public_url: Option<String>,
+
+    #[command(flatten)]
+    pub legacy: LegacyArgs,
 
     /// Every answer of the practice API is this much later
     #[arg(long, default_value = "0ms", value_parser = parse_duration)]
@@ -173,14 +180,26 @@ impl Args {
         let public_url = keep(&mut mistakes, public_url);
         let dispatch = keep(&mut mistakes, self.dispatch_settings());
         let secrets = secrets(&mut mistakes, environment);
-        let (Some(database), Some(classconnect_url), Some(public_url), Some(dispatch), Some(secrets), true) = (
+        let legacy = self.legacy.settings(database.as_ref());
+        let legacy = legacy.map_err(|found| mistakes.extend(found)).ok();
+        let (
+            Some(database),
+            Some(classconnect_url),
+            Some(public_url),
+            Some(dispatch),
+            Some(legacy),
+            Some(secrets),
+            true,
+        ) = (
             database,
             classconnect_url,
             public_url,
             dispatch,
+            legacy,
             secrets,
             mistakes.is_empty(),
-        ) else {
+        )
+        else {
             return Err(ConfigError(mistakes));
         };
         Ok(Config {
@@ -198,6 +217,7 @@ impl Args {
                 error_share: self.fault_error_rate,
                 seed: self.fault_seed,
             },
+            legacy,
             poll_classconnect: self.poll_classconnect,
             dispatch,
             breaker: BreakerSettings::default(),

@@ -18,6 +18,8 @@ use crate::error::ApiError;
 const API_KEY: HeaderName = HeaderName::from_static("apikey");
 /// The role of a signed-in user, also the audience of their tokens.
 const AUTHENTICATED: &str = "authenticated";
+/// The role of operators, whose routes change what all users get.
+const SERVICE_ROLE: &str = "service_role";
 const LEEWAY_SECONDS: u64 = 30;
 /// Far longer than any token of ours.
 const TOKEN_BYTES_MAX: usize = 8_192;
@@ -75,26 +77,42 @@ impl Authenticator {
         if <[u8; 32]>::from(Sha256::digest(api_key)) != self.api_key_digest {
             return None;
         }
-        self.user_of_token(
-            headers
-                .get(AUTHORIZATION)?
-                .to_str()
-                .ok()?
-                .strip_prefix("Bearer ")?,
-        )
+        self.user_of_token(bearer_token(headers)?)
     }
 
-    fn user_of_token(&self, token: &str) -> Option<UserId> {
+    /// Whether a request speaks for an operator: a token with the role `service_role`. The API key, which every client
+    /// knows, is not asked for.
+    ///
+    /// # Errors
+    /// A request without a valid token, or with one of another role.
+    pub fn operator(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let claims = bearer_token(headers).and_then(|token| self.claims(token));
+        match claims {
+            Some(claims) if claims.role == SERVICE_ROLE => Ok(()),
+            Some(_) => Err(ApiError::Forbidden),
+            None => Err(ApiError::Unauthorized),
+        }
+    }
+
+    fn claims(&self, token: &str) -> Option<Claims> {
         if token.len() > TOKEN_BYTES_MAX {
             return None;
         }
-        let claims = decode::<Claims>(token, &self.key, &self.validation).ok()?.claims;
+        Some(decode::<Claims>(token, &self.key, &self.validation).ok()?.claims)
+    }
+
+    fn user_of_token(&self, token: &str) -> Option<UserId> {
+        let claims = self.claims(token)?;
         let for_us = claims.aud.is_none_or(|audience| audience.contains(AUTHENTICATED));
         if claims.role != AUTHENTICATED || !for_us {
             return None;
         }
         UserId::parse(&claims.sub).ok()
     }
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 /// The user of an authenticated request.

@@ -9,6 +9,7 @@ use reqwest::Url;
 use crate::classconnect::{BreakerSettings, DispatchSettings};
 use crate::clock::Clock;
 use crate::fault::FaultSettings;
+use crate::legacy::LegacySettings;
 use crate::realtime::FeedMode;
 use crate::service::SweepSettings;
 use crate::store::{DatabaseUrl, PoolSettings};
@@ -27,6 +28,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     pub secrets: Secrets,
     pub faults: FaultSettings,
+    /// Of use with PostgreSQL only.
+    pub legacy: LegacySettings,
     /// Whether results are looked up whose webhook does not come.
     pub poll_classconnect: bool,
     pub dispatch: DispatchSettings,

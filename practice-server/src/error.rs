@@ -5,8 +5,11 @@ use axum::response::{IntoResponse, Response};
 
 use crate::args::ConfigError;
 use crate::domain::Refusal;
+use crate::legacy::TriggerOverdue;
 use crate::problem::Problem;
 use crate::realtime::FeedError;
+use crate::rollout::SetError;
+use crate::service::ActionError;
 use crate::store::{Abort, DatabaseUrl, StoreError, Violation};
 
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -18,6 +21,18 @@ pub enum ApiError {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The work was written down, but the triggered function that does it did not come in time.
+    #[error(transparent)]
+    TriggerOverdue(#[from] TriggerOverdue),
+    /// A valid token, but not one for this route.
+    #[error("this needs a token with the role service_role")]
+    Forbidden,
+    /// An edge function ended without a result.
+    #[error("the edge function came to no end")]
+    EdgeFunction,
+    /// The roll-out flag cannot be what was asked for.
+    #[error("{0}")]
+    RolloutFixed(String),
     /// No valid token or API key. The caller is not told which.
     #[error("the request is not authenticated")]
     Unauthorized,
@@ -56,28 +71,50 @@ impl From<Abort> for ApiError {
     }
 }
 
+impl From<ActionError> for ApiError {
+    fn from(error: ActionError) -> Self {
+        match error {
+            ActionError::NotWritten(abort) => abort.into(),
+            ActionError::Overdue(overdue) => Self::TriggerOverdue(overdue),
+        }
+    }
+}
+
+impl From<SetError> for ApiError {
+    fn from(error: SetError) -> Self {
+        match error {
+            SetError::Fixed(_) => Self::RolloutFixed(error.to_string()),
+            SetError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl ApiError {
     fn problem(&self) -> Problem {
         let new = Problem::new;
         match self {
             Self::Refused(refusal) => refusal_problem(refusal).with_detail(refusal.to_string()),
-            Self::Store(StoreError::Constraint {
-                violation: Violation::Conflict,
-                ..
-            }) => new(StatusCode::CONFLICT, "data-conflict", "Data conflict"),
-            Self::Store(StoreError::Constraint {
-                violation: Violation::Value,
-                ..
-            }) => new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request")
-                .with_detail("a value in the request cannot be stored"),
-            Self::Store(StoreError::Unavailable { .. }) => new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "Service temporarily unavailable",
+            Self::Store(error) => store_problem(error),
+            Self::TriggerOverdue(overdue) => new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "trigger-overdue",
+                "The triggered function did not begin in time",
+            )
+            .with_detail(overdue.to_string()),
+            Self::Forbidden => {
+                new(StatusCode::FORBIDDEN, "forbidden", "Not allowed").with_detail(self.to_string())
+            }
+            Self::EdgeFunction => new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "edge-function",
+                "Edge function failed",
             ),
-            Self::Store(
-                StoreError::Corrupt { .. } | StoreError::Unsuitable(_) | StoreError::Failed { .. },
-            ) => new(StatusCode::INTERNAL_SERVER_ERROR, "database", "Database error"),
+            Self::RolloutFixed(detail) => new(
+                StatusCode::CONFLICT,
+                "rollout-fixed",
+                "The roll-out cannot be changed",
+            )
+            .with_detail(detail),
             Self::Unauthorized | Self::WebhookNotAuthentic => {
                 new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated")
             }
@@ -125,6 +162,30 @@ impl ApiError {
                 context = with_causes(error),
                 "the database failed a request"
             );
+        }
+    }
+}
+
+/// The caller learns what to do, and nothing of the database.
+fn store_problem(error: &StoreError) -> Problem {
+    let new = Problem::new;
+    match error {
+        StoreError::Constraint {
+            violation: Violation::Conflict,
+            ..
+        } => new(StatusCode::CONFLICT, "data-conflict", "Data conflict"),
+        StoreError::Constraint {
+            violation: Violation::Value,
+            ..
+        } => new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request")
+            .with_detail("a value in the request cannot be stored"),
+        StoreError::Unavailable { .. } => new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Service temporarily unavailable",
+        ),
+        StoreError::Corrupt { .. } | StoreError::Unsuitable(_) | StoreError::Failed { .. } => {
+            new(StatusCode::INTERNAL_SERVER_ERROR, "database", "Database error")
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Faults on purpose, for drills: answers that come late, and a share of requests that fail.
 //!
-//! Which request fails is a hash of what the client chose (route, user, idempotency key, body) and the seed. No
-//! counter and no clock take part, and no id that the server invented, so the same load meets the same fate again.
+//! Which request fails is a hash of the seed and of what the client chose (route, user, idempotency key, body), never of
+//! an id that the server invented; see [`chance`].
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::app::App;
 use crate::auth::User;
+use crate::chance;
 use crate::error::ApiError;
 
 /// What goes wrong on purpose.
@@ -28,13 +28,7 @@ pub struct FaultSettings {
 impl FaultSettings {
     /// Whether a request with these parts fails.
     fn fails(&self, parts: &[&[u8]]) -> bool {
-        let mut hash = Xxh3::with_seed(self.seed);
-        for part in parts {
-            hash.update(&(part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        // The upper 53 bits as a number in [0, 1).
-        ((hash.digest() >> 11) as f64 / (1_u64 << 53) as f64) < self.error_share
+        chance::unit(self.seed, parts) < self.error_share
     }
 }
 

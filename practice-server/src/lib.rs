@@ -6,16 +6,19 @@
 pub mod app;
 mod args;
 pub mod auth;
+mod chance;
 pub mod classconnect;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod error;
 pub mod fault;
+pub mod legacy;
 pub mod metrics;
 mod open_files;
 pub mod problem;
 pub mod realtime;
+pub mod rollout;
 pub mod routes;
 mod run;
 mod serve;
@@ -24,7 +27,7 @@ pub mod store;
 mod units;
 
 pub use app::App;
-pub use args::{Args, ConfigError, LogFormat};
+pub use args::{Args, ConfigError, LegacyArgs, LogFormat};
 pub use config::Config;
 pub use error::ServeError;
 pub use run::run;

@@ -1,6 +1,7 @@
 //! The server's own figures, in the Prometheus text format. The registry is a value, so that several servers can
 //! live in one process.
 
+mod legacy;
 mod realtime;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use legacy::LegacyMetrics;
 pub use realtime::RealtimeMetrics;
 
 /// Upper bucket edges in seconds. They include every threshold that a target or an alert is set at, so that shares
@@ -102,6 +104,7 @@ pub struct Metrics {
     pub dead_letters: Family<SourceLabel, Counter>,
     pub injected_faults: Counter,
     pub realtime: RealtimeMetrics,
+    pub legacy: LegacyMetrics,
     registry: std::sync::Arc<Registry>,
 }
 
@@ -129,6 +132,7 @@ impl Metrics {
             dead_letters: Family::default(),
             injected_faults: Counter::default(),
             realtime: RealtimeMetrics::default(),
+            legacy: LegacyMetrics::default(),
             registry: std::sync::Arc::default(),
         };
         metrics.registry = std::sync::Arc::new(metrics.register());
@@ -184,6 +188,7 @@ impl Metrics {
             self.injected_faults.clone(),
         );
         self.realtime.register(&mut registry);
+        self.legacy.register(&mut registry);
         registry
     }
 

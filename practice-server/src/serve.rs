@@ -80,7 +80,7 @@ async fn answer_requests(
     }
 }
 
-/// The feed of changes, the dispatcher, the sweep and the poller.
+/// The feed of changes, the dispatcher, the sweep, the poller, and what the trigger architecture needs.
 struct Workers {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -99,6 +99,10 @@ impl Workers {
         }
         tasks.spawn(app.dispatcher().clone().run(stopped.clone()));
         tasks.spawn(sweep_repeatedly(app.clone(), stopped.clone()));
+        tasks.spawn(app.rollout().clone().run(stopped.clone()));
+        if let Some(legacy) = app.legacy() {
+            legacy.start(&mut tasks, &stopped);
+        }
         if app.background().poll_classconnect {
             tasks.spawn(app.poller().clone().run(stopped));
         }

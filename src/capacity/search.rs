@@ -4,9 +4,10 @@
 //! that held and the lowest that failed, by the geometric mean, until the two are no further apart than the resolution.
 //! It never leaves that bracket, so that answers which contradict each other cannot make it go in circles.
 //!
-//! A rate that fails is not tried again. Near the limit chance decides, and a second try for failures alone would make
-//! the answer too high: of two tries one passes more easily. Where it matters, the rate that was found is confirmed
-//! instead: it must hold a second time, or it counts as failed and the search goes on below it.
+//! Near the limit chance decides, and a single failure by chance would cut off all that lies above it. A rate whose
+//! failure may be chance is therefore tried once more; one that clearly failed is not. Of two tries one passes more
+//! easily, which by itself would make the answer too high. So the rate that was found is confirmed: it must hold a
+//! second time, without a second try, or it counts as failed and the search goes on below it.
 
 use std::fmt;
 
@@ -16,11 +17,17 @@ use crate::units::Rate;
 /// How often a rate may fail its confirmation before the search leaves it at what held once.
 const CONFIRMATIONS_MAX: u32 = 3;
 
+/// How often a rate is tried whose tries decide nothing.
+const TRIES_MAX: u32 = 2;
+
 /// What happened at a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// All targets held.
     Held,
+    /// The rate failed, or did not hold, and chance may be the reason.
+    Doubtful,
+    /// The rate failed, beyond what chance explains.
     NotHeld,
     /// Nothing can be said about the target, because the load generator was in trouble.
     Invalid,
@@ -33,7 +40,7 @@ pub enum Purpose {
     Bisecting,
     /// The rate that was found, a second time.
     Confirming,
-    /// Again, because the step before proved nothing.
+    /// Again, because the step before proved nothing, or too little.
     Repeating,
 }
 
@@ -77,9 +84,9 @@ pub struct Search {
     not_held: Option<Rate>,
     confirmed: Option<Rate>,
     confirmations: u32,
-    /// The aim whose step proved nothing, and is repeated.
-    repeated: Option<Aim>,
-    generator_failed: bool,
+    /// What the tries of the present aim that decided nothing said.
+    doubts: u32,
+    invalid: u32,
 }
 
 impl Search {
@@ -91,8 +98,8 @@ impl Search {
             not_held: None,
             confirmed: None,
             confirmations: 0,
-            repeated: None,
-            generator_failed: false,
+            doubts: 0,
+            invalid: 0,
         }
     }
 
@@ -101,16 +108,14 @@ impl Search {
     /// # Errors
     /// How the search ended, when there is nothing more to try.
     pub fn next(&self) -> Result<Aim, SearchEnd> {
-        if self.generator_failed {
+        if self.invalid >= TRIES_MAX {
             return Err(SearchEnd::GeneratorLimit);
         }
         let aim = self.aim()?;
-        Ok(match self.repeated {
-            Some(_) => Aim {
-                purpose: Purpose::Repeating,
-                ..aim
-            },
-            None => aim,
+        let is_again = self.doubts + self.invalid > 0;
+        Ok(Aim {
+            purpose: if is_again { Purpose::Repeating } else { aim.purpose },
+            ..aim
         })
     }
 
@@ -136,19 +141,27 @@ impl Search {
     /// Takes in what happened at the rate that [`Search::next`] gave. Once the search has ended, nothing changes.
     pub fn feed(&mut self, answer: Answer) {
         let Ok(aim) = self.aim() else { return };
-        if answer == Answer::Invalid {
-            self.generator_failed = self.repeated.is_some();
-            self.repeated = Some(aim);
+        if self.invalid >= TRIES_MAX {
             return;
         }
-        self.repeated = None;
-        if aim.purpose == Purpose::Confirming {
-            self.confirmations += 1;
+        let is_confirming = aim.purpose == Purpose::Confirming;
+        match answer {
+            Answer::Invalid => {
+                self.invalid += 1;
+                return;
+            }
+            Answer::Doubtful if !is_confirming && self.doubts + 1 < TRIES_MAX => {
+                self.doubts += 1;
+                return;
+            }
+            Answer::Held | Answer::Doubtful | Answer::NotHeld => {}
         }
-        match (answer, aim.purpose) {
-            (Answer::Held, Purpose::Confirming) => self.confirmed = Some(aim.rate),
-            (Answer::Held, _) => self.held.push(aim.rate),
-            (Answer::NotHeld | Answer::Invalid, _) => {
+        (self.doubts, self.invalid) = (0, 0);
+        self.confirmations += u32::from(is_confirming);
+        match answer {
+            Answer::Held if is_confirming => self.confirmed = Some(aim.rate),
+            Answer::Held => self.held.push(aim.rate),
+            Answer::Doubtful | Answer::NotHeld | Answer::Invalid => {
                 self.held.retain(|rate| *rate < aim.rate);
                 self.not_held = Some(aim.rate);
             }

@@ -1,5 +1,6 @@
 //! The command line: what can be typed. What each command does is in the file of its name.
 
+mod capacity;
 mod check;
 mod judge;
 mod report;
@@ -52,6 +53,9 @@ enum Command {
     /// Judge a stored run again, with other targets if wanted
     #[command(after_help = EXIT_CODES)]
     Judge(judge::JudgeArgs),
+    /// Find the highest arrival rate at which all targets hold, by stepping up and bisecting
+    #[command(after_help = capacity::CAPACITY_EXIT_CODES)]
+    Capacity(capacity::CapacityArgs),
     /// Print the JSON Schema of scenario files
     Schema,
     /// Run one of the built-in servers by itself
@@ -60,7 +64,7 @@ enum Command {
 }
 
 /// What a scenario is read with.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct ScenarioArgs {
     /// The scenario file
     scenario: PathBuf,
@@ -135,6 +139,7 @@ impl Cli {
             Command::Check(args) => check::execute(&args),
             Command::Report(args) => report::execute(&args),
             Command::Judge(args) => judge::execute(&args),
+            Command::Capacity(args) => capacity::execute(&args),
             Command::Schema => schema::execute(),
             Command::Serve(command) => match serve(command) {
                 Ok(()) => ExitCode::Go,

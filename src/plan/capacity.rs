@@ -1,5 +1,6 @@
 //! How the highest rate at which all targets hold is searched for.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::units::{Rate, Ratio, format_duration};
@@ -77,5 +78,25 @@ impl CapacityPlan {
                 format_duration(self.time_box)
             )
         })
+    }
+}
+
+impl fmt::Display for CapacityPlan {
+    /// What is searched: `10/s to 640/s, ×2 until a rate fails, then bisecting to 10%; …`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} to {}, ×{} until a rate fails, then bisecting to {}; each rate held for {} after {} of warm-up",
+            self.from,
+            self.to,
+            self.factor,
+            self.resolution,
+            format_duration(self.step_hold),
+            format_duration(self.step_warm_up)
+        )?;
+        if self.confirm {
+            f.write_str("; what is found must hold twice")?;
+        }
+        Ok(())
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn render(record: &RunRecord) -> String {
 }
 
 /// Makes text of others harmless inside a table cell or a paragraph.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -44,12 +44,12 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-fn line(text: &mut String, content: &str) {
+pub(super) fn line(text: &mut String, content: &str) {
     text.push_str(content);
     text.push('\n');
 }
 
-fn table(text: &mut String, head: &[&str], rows: &[Vec<String>]) {
+pub(super) fn table(text: &mut String, head: &[&str], rows: &[Vec<String>]) {
     line(text, &format!("| {} |", head.join(" | ")));
     line(text, &format!("|{}", " --- |".repeat(head.len())));
     for row in rows {

@@ -2,6 +2,7 @@
 //!
 //! [`RunRecord`] is `run.json`; every other format is rendered from it alone, so that a stored run can be shown again.
 
+mod capacity;
 mod generator;
 mod html;
 mod markdown;
@@ -12,6 +13,7 @@ mod view;
 use std::fmt;
 use std::str::FromStr;
 
+pub use capacity::{capacity_file_name, capacity_sentence, capacity_step_line, render_capacity};
 pub use model::{RunFacts, RunRecord};
 
 /// The formats of a report.
@@ -36,6 +38,8 @@ pub enum ReportError {
         "the file has no \"schema_version\", so it is not a run of this tool; give the run.json that a run wrote"
     )]
     NotARun,
+    #[error("the file is not the result of a search for capacity; give the capacity.json that one wrote")]
+    NotACapacity,
     #[error(
         "the run was written in layout {found}, and this version reads layout {}; use the version of the tool that \
          wrote it",
@@ -110,4 +114,4 @@ impl FromStr for Format {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,8 +8,15 @@ use jiff::Timestamp;
 /// Where runs go when nobody says otherwise.
 const REPORTS: &str = "reports";
 
-/// What a run writes when it has something to show.
-const RESULTS: [&str; 3] = ["run.json", "report.md", "report.html"];
+/// What a run, or a search for a capacity, writes when it has something to show.
+const RESULTS: [&str; 6] = [
+    "run.json",
+    "report.md",
+    "report.html",
+    "capacity.json",
+    "capacity.md",
+    "capacity.html",
+];
 
 /// The output folder of one run.
 #[derive(Debug, Clone)]
@@ -85,6 +92,20 @@ impl RunFolder {
     /// The path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Removes a folder within this one, with all that it holds; it need not be there.
+    ///
+    /// # Errors
+    /// When it is there and cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.file(name);
+        match std::fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(FolderError::Write { path, source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes a file whole or not at all: it is written beside and then renamed, so that a reader or a crash never

@@ -57,7 +57,7 @@ pub struct LoadOptions<'a> {
 }
 
 /// A scenario that can be run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Loaded {
     pub plan: Plan,
     /// The scenario file as written: `${VAR}` stands in the place of its value.

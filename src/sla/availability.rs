@@ -126,8 +126,8 @@ pub(crate) fn slots(
     Ok(slots)
 }
 
-/// A slot needs its part of the samples that the rollback window needs.
-fn slot_samples_min(criteria: &Criteria) -> u64 {
+/// Samples that a second needs to tell whether the target was available: its part of what the rollback window needs.
+pub fn slot_samples_min(criteria: &Criteria) -> u64 {
     criteria.rollback.as_ref().map_or(SLOT_SAMPLES_MIN, |rollback| {
         let window_s = rollback.policy.window.as_secs().max(1);
         rollback

@@ -23,6 +23,7 @@ mod verdict;
 mod window;
 pub mod wording;
 
+pub use availability::slot_samples_min;
 pub use context::{Context, FixedIterations};
 pub use finding::{Finding, Status, Subject};
 pub use judge::{Judgement, judge};

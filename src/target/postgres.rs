@@ -1,14 +1,17 @@
 //! What the reference server is told about PostgreSQL, as its arguments. Its address is not among them: the arguments of a
 //! process can be read by everybody on the host.
 
-use crate::plan::{Architecture, Postgres, RealtimeSource};
+use crate::plan::{Architecture, Postgres, PostgresPlace, RealtimeSource};
 use crate::units::format_duration;
 
 /// The arguments; `seed` is the run's.
 pub(super) fn postgres_arguments(postgres: &Postgres, seed: u64) -> Vec<String> {
     let mut arguments: Vec<String> = Vec::new();
     let mut say = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
+    let is_new = matches!(postgres.place, PostgresPlace::ThrowAway { .. });
     match postgres.architecture {
+        // As a new database has it; one that is there already may have been left otherwise.
+        Architecture::Direct if is_new => {}
         Architecture::Direct => say("architecture", "direct".to_owned()),
         Architecture::Trigger => say("architecture", "trigger".to_owned()),
         Architecture::Rollout { direct_percent } => say("direct-percent", direct_percent.to_string()),
@@ -38,7 +41,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{ConnectionPool, DatabaseUrl, LegacyModel, PostgresPlace};
+    use crate::plan::{ConnectionPool, DatabaseUrl, LegacyModel};
 
     #[test]
     fn the_server_is_told_what_the_scenario_says_and_no_address() {
@@ -67,5 +70,12 @@ mod tests {
         };
         assert_eq!(postgres_arguments(&plain, 7).join(" "), "--architecture direct");
         assert!(!format!("{plain:?}").contains("hunter2"));
+        let new = Postgres {
+            place: PostgresPlace::ThrowAway {
+                commit_delay: Duration::ZERO,
+            },
+            ..plain
+        };
+        assert_eq!(postgres_arguments(&new, 7), Vec::<String>::new());
     }
 }

@@ -6,12 +6,14 @@
 )]
 
 mod bad_input;
+mod capacity;
 mod connections;
 mod encrypted;
 mod generator;
 mod host;
 mod interruption;
 mod peer_scenarios;
+mod postgres;
 mod program;
 mod reproducible;
 mod servers;

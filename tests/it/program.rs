@@ -91,11 +91,21 @@ impl Run {
     }
 
     /// As [`Run::start`], with a command that has an environment already.
-    pub(crate) async fn start_with(mut command: Command, scenario: &Path, arguments: &[&str]) -> Self {
+    pub(crate) async fn start_with(command: Command, scenario: &Path, arguments: &[&str]) -> Self {
+        Self::start_as(command, "run", scenario, arguments).await
+    }
+
+    /// As [`Run::start_with`], for another command that takes a scenario and an output folder.
+    pub(crate) async fn start_as(
+        mut command: Command,
+        name: &str,
+        scenario: &Path,
+        arguments: &[&str],
+    ) -> Self {
         let place = PLACES.acquire().await.unwrap();
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut process = command
-            .arg("run")
+            .arg(name)
             .arg(scenario)
             .arg("--out")
             .arg(folder.path().join("out"))
@@ -145,7 +155,12 @@ impl Run {
 
     /// Waits until the mock has accepted so many submissions: users are being served.
     pub(crate) async fn accepts(&self, submissions: usize) {
-        let ledger = self.out().join("ledger.jsonl");
+        self.accepts_in("", submissions).await;
+    }
+
+    /// As [`Run::accepts`], for a run within a folder of the output folder.
+    pub(crate) async fn accepts_in(&self, folder: &str, submissions: usize) {
+        let ledger = self.out().join(folder).join("ledger.jsonl");
         until("submissions reach the mock", || {
             let text = std::fs::read_to_string(&ledger).ok()?;
             (text.matches(r#""kind":"accepted""#).count() >= submissions).then_some(())

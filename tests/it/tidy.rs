@@ -47,12 +47,35 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
         ],
     ),
     ("recording", &["plan", "report", "run", "scenario", "sla"]),
-    ("capacity", &["plan", "units"]),
+    (
+        "capacity",
+        &[
+            "clock",
+            "plan",
+            "recording",
+            "report",
+            "run",
+            "scenario",
+            "sla",
+            "units",
+        ],
+    ),
     // The shell.
     ("serve", &[]),
     (
         "cli",
-        &["clock", "recording", "report", "run", "scenario", "serve", "sla"],
+        &[
+            "capacity",
+            "clock",
+            "plan",
+            "recording",
+            "report",
+            "run",
+            "scenario",
+            "serve",
+            "sla",
+            "units",
+        ],
     ),
     ("main", &["cli"]),
 ];

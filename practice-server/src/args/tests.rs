@@ -3,6 +3,8 @@
 use clap::Parser;
 
 use super::*;
+use crate::legacy::{BootProfile, InjectedDelays, LegacySettings, QueueProfile};
+use crate::rollout::DirectPercent;
 
 #[derive(Parser)]
 struct Cli {
@@ -132,4 +134,82 @@ fn a_database_password_is_taken_and_never_shown() {
 fn bare_numbers_are_refused() {
     assert!(Cli::try_parse_from(["practice-server", "--fault-delay=300"]).is_err());
     assert!(Cli::try_parse_from(["practice-server", "--fault-error-rate=0.1"]).is_err());
+}
+
+#[test]
+fn the_architecture_and_its_model_are_configured() {
+    let config = args(&[
+        "--database=postgres://app@127.0.0.1/practice",
+        "--architecture=trigger",
+        "--queue-worker=pg-net-0-14",
+        "--queue-timeout=1s",
+        "--edge-boot=supabase-2025-07",
+        "--edge-cold-share=4%",
+        "--edge-hop=100ms",
+        "--edge-seed=7",
+        "--trigger-wait=20s",
+    ])
+    .into_config(environment)
+    .unwrap();
+    let expected = LegacySettings {
+        direct_percent: Some(DirectPercent::NOBODY),
+        queue: QueueProfile::PgNet014,
+        queue_timeout: Duration::from_secs(1),
+        delays: InjectedDelays {
+            profile: BootProfile::Supabase202507,
+            cold_share: 0.04,
+            hop: Duration::from_millis(100),
+            seed: 7,
+        },
+        trigger_wait: Duration::from_secs(20),
+    };
+    assert_eq!(config.legacy, expected);
+}
+
+#[test]
+fn a_percentage_goes_before_the_architecture_and_silence_leaves_the_flag_alone() {
+    let percent = |flags: &[&str]| {
+        let flags = [&["--database=postgres://app@127.0.0.1/practice"], flags].concat();
+        let config = args(&flags).into_config(environment).unwrap();
+        config.legacy.direct_percent.map(DirectPercent::get)
+    };
+    assert_eq!(percent(&[]), None);
+    assert_eq!(percent(&["--architecture=direct"]), Some(100));
+    assert_eq!(
+        percent(&["--architecture=direct", "--direct-percent=10"]),
+        Some(10)
+    );
+    assert!(Cli::try_parse_from(["practice-server", "--direct-percent=101"]).is_err());
+}
+
+#[test]
+fn triggers_are_refused_without_postgresql() {
+    for flag in ["--architecture=trigger", "--direct-percent=99"] {
+        let found = mistakes(&[flag], environment);
+        assert!(
+            found.len() == 1 && found[0].contains("needs PostgreSQL"),
+            "{found:?}"
+        );
+    }
+    for flags in [&["--architecture=direct"], &["--direct-percent=100"]] {
+        assert!(args(flags).into_config(environment).is_ok());
+    }
+    let found = mistakes(&["--queue-timeout=0s", "--trigger-wait=0s"], environment);
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
+fn the_help_names_the_source_of_each_injected_delay() {
+    use clap::CommandFactory;
+    let help = Cli::command().render_long_help().to_string();
+    for source in [
+        "September 2024",
+        "July 2025",
+        "pg_net",
+        "v0.14.0",
+        "v0.20.5",
+        "no official figure",
+    ] {
+        assert!(help.contains(source), "{source} is missing in {help}");
+    }
 }

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::session::into_map;
-use super::{AttemptId, AttemptStatus, AttemptType, Recording, Session, SessionId, Timestamp, UserId};
+use super::{
+    Architecture, AttemptId, AttemptStatus, AttemptType, Recording, Session, SessionId, Timestamp, UserId,
+};
 
 /// One submitted recording, all columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +17,8 @@ pub struct Attempt {
     pub status: AttemptStatus,
     pub error_message: Option<String>,
     pub result: Option<RecordingResult>,
+    /// Its session's. Internal: no reader and no subscriber is told.
+    pub architecture: Architecture,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -41,6 +45,7 @@ impl Attempt {
             status: AttemptStatus::Processing,
             error_message: None,
             result: None,
+            architecture: session.architecture,
             created_at: now,
             updated_at: now,
         }

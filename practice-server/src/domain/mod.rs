@@ -1,6 +1,7 @@
 //! The words and rules of practice: values that cannot be wrong, statuses and their transitions, progress and
 //! the split of columns between the backend and the webhook. Pure: no clock, no storage, no network.
 
+mod architecture;
 mod attempt;
 mod audio_url;
 mod call;
@@ -17,6 +18,7 @@ mod timestamp;
 mod transcript;
 mod user_id;
 
+pub use architecture::Architecture;
 pub use attempt::{Attempt, RecordingResult, attempt_type_from_word, attempt_type_word};
 pub use audio_url::AudioUrl;
 pub use call::{Call, CallState};

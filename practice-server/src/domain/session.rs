@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    FinalScores, Language, Progress, Sentence, SessionId, SessionStatus, Timestamp, Transcript, UserId,
+    Architecture, FinalScores, Language, Progress, Sentence, SessionId, SessionStatus, Timestamp, Transcript,
+    UserId,
 };
 
 /// One practice session, all columns.
@@ -19,6 +20,8 @@ pub struct Session {
     pub progress: Progress,
     pub error_message: Option<String>,
     pub final_scores: Option<FinalScores>,
+    /// Internal: no reader and no subscriber is told.
+    pub architecture: Architecture,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -37,6 +40,7 @@ impl Session {
             progress: Progress::default(),
             error_message: None,
             final_scores: None,
+            architecture: Architecture::Direct,
             created_at: now,
             updated_at: now,
         }

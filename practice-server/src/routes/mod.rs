@@ -1,5 +1,6 @@
 //! The HTTP interface, one file per feature.
 
+mod admin;
 mod attempts;
 mod body;
 mod health;
@@ -21,6 +22,7 @@ use crate::app::App;
 use crate::auth::authenticate;
 use crate::error::ApiError;
 use crate::fault;
+use crate::legacy;
 use crate::realtime;
 
 /// Where ClassConnect delivers results.
@@ -40,12 +42,14 @@ pub(crate) fn router(app: &App) -> Router {
         .route_layer(from_fn_with_state(app.clone(), fault::delay));
     let (router, document) = openapi::document()
         .nest("/api/v1/practice", practice)
+        .nest("/admin/v1", admin::router(app).route_layer(from_fn(limit_time)))
         .merge(webhook::router().route_layer(from_fn(limit_time)))
         .merge(health::router())
         .merge(metrics::router())
         .split_for_parts();
     router
         .merge(openapi::router(document))
+        .merge(legacy::router().route_layer(from_fn(limit_time)))
         .merge(realtime::router(app.hub().clone()))
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .fallback(|| async { ApiError::NoSuchPath })

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::session_status::{StatusMetadata, update_session_status};
 use crate::domain::{
-    Attempt, AttemptStatus, Call, CallState, RecordingResult, Session, SessionStatus, SettledStatus,
-    WebhookEvent, final_scores, record_sentence_result, settled_status,
+    Attempt, AttemptId, AttemptStatus, Call, CallId, CallState, RecordingResult, Session, SessionStatus,
+    SettledStatus, WebhookEvent, final_scores, record_sentence_result, settled_status,
 };
 use crate::store::{Abort, Entity, StoreError, Transition, TransitionCause, Tx};
 
@@ -90,13 +90,13 @@ pub(super) async fn fail_submission(
     message: &str,
     cause: TransitionCause,
 ) -> Result<(), Abort> {
-    let mut session = session_of_call(tx, call).await?;
-    if call.attempt_id.is_some() {
-        let mut attempt = attempt_of_call(tx, call).await?;
+    if let Some(attempt_id) = call.attempt_id {
+        let (mut session, mut attempt) = session_and_attempt(tx, call, attempt_id).await?;
         attempt.error_message = Some(message.to_owned());
-        end_attempt(tx, call, &mut attempt, AttemptStatus::Failed, cause).await?;
-        return settle_session(tx, call, &mut session, cause).await;
+        let open = end_attempt(tx, Some(call.id), &mut attempt, AttemptStatus::Failed, cause).await?;
+        return settle_session(tx, Some(call.id), &mut session, open, cause).await;
     }
+    let mut session = session_of_call(tx, call).await?;
     let metadata = StatusMetadata {
         error_message: Some(message.to_owned()),
         submission_id: Some(call.id),
@@ -130,8 +130,11 @@ async fn complete_attempt(
     analysis: &RecordingAnalysis,
     cause: TransitionCause,
 ) -> Result<(), Abort> {
-    let mut session = session_of_call(tx, call).await?;
-    let mut attempt = attempt_of_call(tx, call).await?;
+    let attempt_id = call.attempt_id.ok_or_else(|| StoreError::Corrupt {
+        column: "classconnect_calls.attempt_id",
+        detail: format!("call {} has no attempt", call.id),
+    })?;
+    let (mut session, mut attempt) = session_and_attempt(tx, call, attempt_id).await?;
     attempt.result = Some(RecordingResult {
         pronunciation_score: analysis.pronunciation_score,
         is_passed: analysis.is_passed,
@@ -140,7 +143,7 @@ async fn complete_attempt(
         transcription_results: column(&analysis.transcription_results)?,
         word_level_scores: column(&analysis.word_level_scores)?,
     });
-    end_attempt(tx, call, &mut attempt, AttemptStatus::Completed, cause).await?;
+    let open = end_attempt(tx, Some(call.id), &mut attempt, AttemptStatus::Completed, cause).await?;
     if let Some(sentences) = &mut session.sentences {
         let target = attempt.recording.target;
         record_sentence_result(
@@ -150,16 +153,17 @@ async fn complete_attempt(
             analysis.is_passed,
         );
     }
-    settle_session(tx, call, &mut session, cause).await
+    settle_session(tx, Some(call.id), &mut session, open, cause).await
 }
 
-async fn end_attempt(
+/// Writes the end of an attempt. Answers how many others of its session are still open.
+pub(super) async fn end_attempt(
     tx: &mut Tx<'_>,
-    call: &Call,
+    submission_id: Option<CallId>,
     attempt: &mut Attempt,
     status: AttemptStatus,
     cause: TransitionCause,
-) -> Result<(), Abort> {
+) -> Result<u32, Abort> {
     let from = attempt.status;
     if !from.may_become(status) {
         return Err(StoreError::Corrupt {
@@ -170,9 +174,9 @@ async fn end_attempt(
     }
     attempt.status = status;
     attempt.updated_at = tx.now();
-    tx.update_attempt(attempt).await?;
+    let open = tx.end_attempt(attempt).await?;
     let transition = Transition {
-        submission_id: Some(call.id),
+        submission_id,
         entity: Entity::Attempt,
         entity_id: attempt.id.to_string(),
         from_status: Some(from.as_str()),
@@ -180,18 +184,19 @@ async fn end_attempt(
         is_terminal: true,
         cause,
     };
-    Ok(tx.record_transition(&transition).await?)
+    tx.record_transition(&transition).await?;
+    Ok(open)
 }
 
-/// Writes the session after one of its attempts ended: back to practicing, completed with its final scores, or
+/// Writes the session after one of its attempts ended, with `open` others still under way: back to practicing, completed with its final scores, or
 /// still analyzing.
-async fn settle_session(
+pub(super) async fn settle_session(
     tx: &mut Tx<'_>,
-    call: &Call,
+    submission_id: Option<CallId>,
     session: &mut Session,
+    open: u32,
     cause: TransitionCause,
 ) -> Result<(), Abort> {
-    let open = tx.open_attempts(session.id).await?;
     let sentences = session.sentences.as_deref().unwrap_or_default();
     let status = match settled_status(open, sentences) {
         SettledStatus::StillAnalyzing => SessionStatus::Analyzing,
@@ -202,7 +207,7 @@ async fn settle_session(
         }
     };
     let metadata = StatusMetadata {
-        submission_id: Some(call.id),
+        submission_id,
         ..StatusMetadata::default()
     };
     update_session_status(tx, session, status, metadata, cause).await
@@ -216,13 +221,17 @@ async fn session_of_call(tx: &mut Tx<'_>, call: &Call) -> Result<Session, Abort>
     Ok(tx.session(call.session_id).await?.ok_or_else(missing)?)
 }
 
-async fn attempt_of_call(tx: &mut Tx<'_>, call: &Call) -> Result<Attempt, Abort> {
+async fn session_and_attempt(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    attempt_id: AttemptId,
+) -> Result<(Session, Attempt), Abort> {
     let missing = || StoreError::Corrupt {
         column: "classconnect_calls.attempt_id",
-        detail: format!("call {} has no attempt", call.id),
+        detail: format!("session {} has no attempt {attempt_id}", call.session_id),
     };
-    let id = call.attempt_id.ok_or_else(missing)?;
-    Ok(tx.attempt(id).await?.ok_or_else(missing)?)
+    let rows = tx.session_and_attempt(call.session_id, attempt_id).await?;
+    Ok(rows.ok_or_else(missing)?)
 }
 
 fn column(part: &impl Serialize) -> Result<Value, StoreError> {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Accepted;
 use super::improve_transcript::auto_improve_transcript;
-use crate::domain::{Language, Session, Transcript, UserId};
+use super::outcome::Outcome;
+use crate::domain::{Architecture, Language, Session, SubmissionKind, Transcript, UserId};
 use crate::store::{Abort, Entity, Transaction, Transition, TransitionCause, Tx};
 
 #[derive(Clone)]
@@ -12,16 +12,18 @@ pub(super) struct CreatePracticeSession {
     pub(super) user: UserId,
     pub(super) transcript: Transcript,
     pub(super) language: Language,
+    pub(super) architecture: Architecture,
     pub(super) result_deadline: Duration,
 }
 
 impl Transaction for CreatePracticeSession {
     const NAME: &'static str = "create_practice_session";
 
-    type Output = Accepted;
+    type Output = Outcome;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Accepted, Abort> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Outcome, Abort> {
         let mut session = Session::new(self.user, self.transcript, self.language, tx.now());
+        session.architecture = self.architecture;
         tx.insert_session(&session).await?;
         let created = Transition {
             submission_id: None,
@@ -33,7 +35,16 @@ impl Transaction for CreatePracticeSession {
             cause: TransitionCause::Request,
         };
         tx.record_transition(&created).await?;
-        auto_improve_transcript(tx, &mut session, self.result_deadline).await?;
-        Ok(Accepted::new(session.id, None))
+        match session.architecture {
+            Architecture::Direct => {
+                auto_improve_transcript(tx, &mut session, self.result_deadline).await?;
+                Ok(Outcome::done(session.id, None))
+            }
+            // The new row's trigger has asked an edge function for the rest.
+            Architecture::Trigger => {
+                let kind = SubmissionKind::TranscriptImprovements;
+                Ok(Outcome::triggered(session.id, None, kind))
+            }
+        }
     }
 }

@@ -3,13 +3,17 @@
 //! The answer is stored in the transaction that does the work, so a crash cannot separate the two. Keys belong to
 //! their user. The same key with the same request repeats the stored answer, with another request it is refused,
 //! and while the first request is unanswered it is a conflict.
+//!
+//! In the trigger architecture the stored answer is what the request is answered once its triggered function has done its
+//! work, for which a repetition waits like the first request. A function whose request was lost is not started again by a
+//! repetition: only a new request under a new key does that.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::Accepted;
+use super::outcome::Outcome;
 use crate::domain::{Refusal, UserId};
 use crate::store::{Abort, StoreError, StoredAnswer, Transaction, Tx};
 
@@ -71,12 +75,12 @@ pub(super) struct Idempotent<T> {
     pub(super) action: T,
 }
 
-impl<T: Transaction<Output = Accepted>> Transaction for Idempotent<T> {
+impl<T: Transaction<Output = Outcome>> Transaction for Idempotent<T> {
     const NAME: &'static str = T::NAME;
 
-    type Output = Accepted;
+    type Output = Outcome;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Accepted, Abort> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Outcome, Abort> {
         let Self {
             user,
             request,
@@ -93,13 +97,13 @@ impl<T: Transaction<Output = Accepted>> Transaction for Idempotent<T> {
             }
             return Ok(serde_json::from_str(&stored.answer).map_err(unreadable)?);
         }
-        let accepted = action.run(tx).await?;
+        let outcome = action.run(tx).await?;
         let stored = StoredAnswer {
             fingerprint: request.fingerprint.to_vec(),
-            answer: serde_json::to_string(&accepted).map_err(unreadable)?,
+            answer: serde_json::to_string(&outcome).map_err(unreadable)?,
         };
         tx.store_answer(&user, &request.key.0, &stored).await?;
-        Ok(accepted)
+        Ok(outcome)
     }
 }
 

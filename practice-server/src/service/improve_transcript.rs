@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use classconnect_api::TranscriptImprovementRequest;
 
-use super::Accepted;
 use super::outbox::enqueue;
+use super::outcome::Outcome;
 use super::session_status::{StatusMetadata, session_of, update_session_status};
 use crate::domain::{Refusal, Session, SessionId, SessionStatus, SubmissionKind, UserId};
 use crate::store::{Abort, Transaction, TransitionCause, Tx};
@@ -20,10 +20,11 @@ pub(super) struct AutoImproveTranscript {
 impl Transaction for AutoImproveTranscript {
     const NAME: &'static str = "auto_improve_transcript";
 
-    type Output = Accepted;
+    type Output = Outcome;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Accepted, Abort> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Outcome, Abort> {
         let mut session = session_of(tx, &self.user, self.session_id).await?;
+        // No trigger is on this action, so it is the same in both architectures.
         match session.status {
             SessionStatus::Created | SessionStatus::Ready => {
                 auto_improve_transcript(tx, &mut session, self.result_deadline).await?;
@@ -44,7 +45,7 @@ impl Transaction for AutoImproveTranscript {
                 .into());
             }
         }
-        Ok(Accepted::new(session.id, None))
+        Ok(Outcome::done(session.id, None))
     }
 }
 

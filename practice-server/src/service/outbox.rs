@@ -55,6 +55,8 @@ pub struct ClaimCalls {
 impl Transaction for ClaimCalls {
     const NAME: &'static str = "claim_calls";
 
+    const IS_ONE_STATEMENT: bool = true;
+
     type Output = Vec<ClaimedCall>;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<ClaimedCall>, Abort> {
@@ -109,16 +111,11 @@ async fn attempt_is_analyzing(tx: &mut Tx<'_>, call: &Call) -> Result<(), Abort>
     let Some(attempt_id) = call.attempt_id else {
         return Ok(());
     };
-    let Some(mut attempt) = tx.attempt(attempt_id).await? else {
+    let (from, to) = (AttemptStatus::Processing, AttemptStatus::Analyzing);
+    let Some(attempt) = tx.advance_attempt(attempt_id, from, to).await? else {
+        // A result was there before ClassConnect's own answer.
         return Ok(());
     };
-    let from = attempt.status;
-    if !from.may_become(AttemptStatus::Analyzing) {
-        return Ok(());
-    }
-    attempt.status = AttemptStatus::Analyzing;
-    attempt.updated_at = tx.now();
-    tx.update_attempt(&attempt).await?;
     let transition = Transition {
         submission_id: Some(call.id),
         entity: Entity::Attempt,

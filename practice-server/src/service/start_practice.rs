@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use classconnect_api::SentenceExtractionRequest;
 
-use super::Accepted;
 use super::outbox::enqueue;
+use super::outcome::Outcome;
 use super::session_status::{StatusMetadata, session_of, update_session_status};
-use crate::domain::{Refusal, Session, SessionId, SessionStatus, SubmissionKind, UserId};
+use crate::domain::{Architecture, Refusal, Session, SessionId, SessionStatus, SubmissionKind, UserId};
 use crate::store::{Abort, Transaction, TransitionCause, Tx};
 
 #[derive(Clone)]
@@ -20,14 +20,20 @@ pub(super) struct StartPractice {
 impl Transaction for StartPractice {
     const NAME: &'static str = "start_practice";
 
-    type Output = Accepted;
+    type Output = Outcome;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Accepted, Abort> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Outcome, Abort> {
         let mut session = session_of(tx, &self.user, self.session_id).await?;
+        let kind = SubmissionKind::SentenceExtractions;
         match session.status {
-            SessionStatus::Ready => auto_start_practice(tx, &mut session, self.result_deadline).await?,
+            SessionStatus::Ready => match session.architecture {
+                Architecture::Direct => auto_start_practice(tx, &mut session, self.result_deadline).await?,
+                Architecture::Trigger => {
+                    tx.request_practice(&mut session).await?;
+                    return Ok(Outcome::triggered(session.id, None, kind));
+                }
+            },
             SessionStatus::Processing => {
-                let kind = SubmissionKind::SentenceExtractions;
                 if tx.open_call(&session.id.to_string(), kind).await?.is_none() {
                     return Err(Refusal::conflict(
                         "the session's transcript is still being improved; start when the session is ready",
@@ -42,12 +48,12 @@ impl Transaction for StartPractice {
                 .into());
             }
         }
-        Ok(Accepted::new(session.id, None))
+        Ok(Outcome::done(session.id, None))
     }
 }
 
 /// Sets the session to processing and puts the call into the outbox.
-async fn auto_start_practice(
+pub(super) async fn auto_start_practice(
     tx: &mut Tx<'_>,
     session: &mut Session,
     result_deadline: Duration,

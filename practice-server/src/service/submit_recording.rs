@@ -5,12 +5,12 @@ use std::time::Duration;
 use classconnect_api::RecordingAnalysisRequest;
 use classconnect_api::submission::WordContext;
 
-use super::Accepted;
 use super::outbox::enqueue;
+use super::outcome::Outcome;
 use super::session_status::{StatusMetadata, session_of, update_session_status};
 use crate::domain::{
-    Attempt, AttemptId, Recording, RecordingTarget, Refusal, Session, SessionId, SessionStatus,
-    SubmissionKind, UserId,
+    Architecture, Attempt, AttemptId, CallId, Recording, RecordingTarget, Refusal, Session, SessionId,
+    SessionStatus, SubmissionKind, UserId,
 };
 use crate::store::{Abort, Entity, Transaction, Transition, TransitionCause, Tx};
 
@@ -25,9 +25,9 @@ pub(super) struct SubmitRecording {
 impl Transaction for SubmitRecording {
     const NAME: &'static str = "submit_recording";
 
-    type Output = Accepted;
+    type Output = Outcome;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Accepted, Abort> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Outcome, Abort> {
         let mut session = session_of(tx, &self.user, self.session_id).await?;
         if !matches!(
             session.status,
@@ -39,8 +39,25 @@ impl Transaction for SubmitRecording {
             ))
             .into());
         }
-        let attempt = auto_submit_recording(tx, &mut session, self.recording, self.result_deadline).await?;
-        Ok(Accepted::new(session.id, Some(attempt)))
+        let Self {
+            recording,
+            result_deadline,
+            ..
+        } = self;
+        match session.architecture {
+            Architecture::Direct => {
+                let attempt = auto_submit_recording(tx, &mut session, recording, result_deadline).await?;
+                Ok(Outcome::done(session.id, Some(attempt)))
+            }
+            Architecture::Trigger => {
+                // Refused now, as a direct call refuses it, what the function would refuse when nobody can be told.
+                analysis_request(&session, &recording)?;
+                let attempt = insert_attempt(tx, &session, recording).await?;
+                record_creation(tx, &attempt, None).await?;
+                let kind = SubmissionKind::RecordingAnalyses;
+                Ok(Outcome::triggered(session.id, Some(attempt.id), kind))
+            }
+        }
     }
 }
 
@@ -51,7 +68,28 @@ async fn auto_submit_recording(
     recording: Recording,
     result_deadline: Duration,
 ) -> Result<AttemptId, Abort> {
-    let mut request = analysis_request(session, &recording)?;
+    let request = analysis_request(session, &recording)?;
+    update_progress(tx, session, &recording).await?;
+    let attempt = insert_attempt(tx, session, recording).await?;
+    let call = enqueue_analysis(tx, &attempt, request, result_deadline).await?;
+    record_creation(tx, &attempt, Some(call)).await?;
+    Ok(attempt.id)
+}
+
+/// The same for an attempt that was inserted before: what the trigger on attempts starts.
+pub(super) async fn analyse_attempt(
+    tx: &mut Tx<'_>,
+    session: &mut Session,
+    attempt: &Attempt,
+    result_deadline: Duration,
+) -> Result<(), Abort> {
+    let request = analysis_request(session, &attempt.recording)?;
+    update_progress(tx, session, &attempt.recording).await?;
+    enqueue_analysis(tx, attempt, request, result_deadline).await?;
+    Ok(())
+}
+
+async fn update_progress(tx: &mut Tx<'_>, session: &mut Session, recording: &Recording) -> Result<(), Abort> {
     let progress = session.progress.after_submission(recording.target);
     let metadata = StatusMetadata {
         progress: Some(progress),
@@ -64,15 +102,30 @@ async fn auto_submit_recording(
         metadata,
         TransitionCause::Request,
     )
-    .await?;
+    .await
+}
 
+async fn insert_attempt(tx: &mut Tx<'_>, session: &Session, recording: Recording) -> Result<Attempt, Abort> {
     let attempt = Attempt::new(session, recording, tx.now());
     tx.insert_attempt(&attempt).await?;
+    Ok(attempt)
+}
+
+async fn enqueue_analysis(
+    tx: &mut Tx<'_>,
+    attempt: &Attempt,
+    mut request: RecordingAnalysisRequest,
+    result_deadline: Duration,
+) -> Result<CallId, Abort> {
     request.client_reference_id = attempt.id.to_string();
     let kind = SubmissionKind::RecordingAnalyses;
-    let call = enqueue(tx, kind, session.id, Some(attempt.id), &request, result_deadline).await?;
+    let (session, attempt) = (attempt.session_id, Some(attempt.id));
+    enqueue(tx, kind, session, attempt, &request, result_deadline).await
+}
+
+async fn record_creation(tx: &mut Tx<'_>, attempt: &Attempt, call: Option<CallId>) -> Result<(), Abort> {
     let created = Transition {
-        submission_id: Some(call),
+        submission_id: call,
         entity: Entity::Attempt,
         entity_id: attempt.id.to_string(),
         from_status: None,
@@ -80,8 +133,7 @@ async fn auto_submit_recording(
         is_terminal: false,
         cause: TransitionCause::Request,
     };
-    tx.record_transition(&created).await?;
-    Ok(attempt.id)
+    Ok(tx.record_transition(&created).await?)
 }
 
 fn analysis_request(session: &Session, recording: &Recording) -> Result<RecordingAnalysisRequest, Refusal> {

@@ -75,9 +75,13 @@ impl Transaction for HandleWebhookResults {
 /// own reference, as long as that call has no job yet. An event that contradicts the call it names matches nothing.
 pub(super) async fn find_call(tx: &mut Tx<'_>, event: &WebhookEvent) -> Result<Option<Call>, Abort> {
     let reference = event.client_reference_id();
+    let agrees = |call: &Call| call.client_reference_id() == reference && call.kind == event.submission();
     if let Some(call) = tx.call_of_job(event.job_id()).await? {
-        let agrees = call.client_reference_id() == reference && call.kind == event.submission();
-        return Ok(agrees.then_some(call));
+        return Ok(Some(call).filter(agrees));
     }
-    Ok(tx.call_without_job(reference, event.submission()).await?)
+    if let Some(call) = tx.call_without_job(reference, event.submission()).await? {
+        return Ok(Some(call));
+    }
+    // The answer to the call may have been recorded between the two looks, by whoever sent it.
+    Ok(tx.call_of_job(event.job_id()).await?.filter(agrees))
 }

@@ -42,7 +42,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// Sorts a driver's error. `doing` completes "the database failed while …".
-    pub(super) fn new(doing: &'static str, error: impl Into<DriverError>) -> Self {
+    pub(crate) fn new(doing: &'static str, error: impl Into<DriverError>) -> Self {
         let source = Arc::new(error.into());
         match source.meaning() {
             Meaning::Constraint(violation) => Self::Constraint {

@@ -13,6 +13,9 @@ pub trait Transaction: Clone + Send + 'static {
     /// The label of the query histogram.
     const NAME: &'static str;
 
+    /// Whether this never takes more than one statement, which is a transaction by itself: a backend spares the borders.
+    const IS_ONE_STATEMENT: bool = false;
+
     type Output: Send + 'static;
 
     /// # Errors

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::domain::Timestamp;
 use crate::realtime::{Change, Operation, Table};
-use crate::store::postgres::Work;
+use crate::store::StoreError;
+use crate::store::postgres::{self, Work};
 use crate::store::sqlite::Connection;
 
 enum Backend<'c> {
@@ -72,6 +73,14 @@ impl<'c> Tx<'c> {
             now,
             drafts: Vec::new(),
             calls_enqueued: false,
+        }
+    }
+
+    /// Writes what a backend has kept back. Called once the unit of work has said what it wants.
+    pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
+        match &mut self.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(work) => postgres::pending::flush(work).await,
         }
     }
 

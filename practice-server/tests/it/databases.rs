@@ -118,6 +118,30 @@ pub(crate) async fn migrate(url: &str) {
     store.close().await;
 }
 
+impl Database {
+    /// A connection besides those of the servers, to look on or to get in the way. PostgreSQL only.
+    pub(crate) async fn connect(&self) -> PgConnection {
+        let DatabaseUrl::Postgres(url) = &self.url else {
+            panic!("{} is not in PostgreSQL", self.url);
+        };
+        PgConnection::connect(url.expose()).await.unwrap()
+    }
+
+    /// Waits until this many of its connections wait for a lock.
+    pub(crate) async fn until_waiting(&self, count: i64) {
+        let mut onlooker = self.connect().await;
+        let mut waiting = 0;
+        while waiting < count {
+            waiting = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .fetch_one(&mut onlooker)
+            .await
+            .unwrap();
+        }
+    }
+}
+
 /// A new database with the present schema.
 pub(crate) async fn postgres_database() -> PostgresUrl {
     static NEXT: AtomicU32 = AtomicU32::new(0);

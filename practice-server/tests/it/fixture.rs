@@ -9,6 +9,7 @@ use practice_server::classconnect::{BreakerSettings, DispatchSettings, RetrySche
 use practice_server::clock::Clock;
 use practice_server::config::{Config, Secret, Secrets};
 use practice_server::fault::FaultSettings;
+use practice_server::legacy::LegacySettings;
 use practice_server::realtime::FeedMode;
 use practice_server::service::{PollSchedule, SweepSettings};
 use practice_server::store::{DatabaseUrl, Retention};
@@ -20,7 +21,7 @@ use tokio::task::JoinHandle;
 use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::databases::patient_pool;
+use crate::databases::{Backend, Database, patient_pool};
 use crate::events::{Job, extracted, improved};
 
 pub(crate) const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -47,6 +48,7 @@ pub(crate) fn config(classconnect_url: &str) -> Config {
             webhook: Verifier::new(vec![webhook_secret()]).unwrap(),
         },
         faults: FaultSettings::default(),
+        legacy: LegacySettings::default(),
         poll_classconnect: true,
         dispatch: DispatchSettings {
             concurrency: 8,
@@ -81,6 +83,8 @@ pub(crate) struct Server {
     http: reqwest::Client,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    /// Kept until the server is gone, if it was made for it.
+    pub(crate) database: Option<Database>,
 }
 
 impl Server {
@@ -93,6 +97,42 @@ impl Server {
         let classconnect = MockServer::start().await;
         accept_everything(&classconnect).await;
         Self::start_beside(classconnect, adjust).await
+    }
+
+    /// The same on an empty database of this backend.
+    pub(crate) async fn on(backend: Backend) -> Self {
+        Self::on_with(backend, |_| {}).await
+    }
+
+    pub(crate) async fn on_with(backend: Backend, adjust: impl FnOnce(&mut Config)) -> Self {
+        let classconnect = MockServer::start().await;
+        accept_everything(&classconnect).await;
+        Self::on_beside(backend, classconnect, adjust).await
+    }
+
+    pub(crate) async fn on_beside(
+        backend: Backend,
+        classconnect: MockServer,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Self {
+        let database = backend.database().await;
+        let mut server = Self::start_beside(classconnect, |config| {
+            config.database = database.url.clone();
+            adjust(config);
+        })
+        .await;
+        server.database = Some(database);
+        server
+    }
+
+    /// A second server on this one's database, by the same clock.
+    pub(crate) async fn companion(&self) -> Self {
+        let database = self.database.as_ref().unwrap().url.clone();
+        Self::start_with(|config| {
+            config.database = database;
+            config.clock = self.clock.clone();
+        })
+        .await
     }
 
     pub(crate) async fn start_beside(classconnect: MockServer, adjust: impl FnOnce(&mut Config)) -> Self {
@@ -120,6 +160,7 @@ impl Server {
             http,
             stop,
             task,
+            database: None,
         }
     }
 

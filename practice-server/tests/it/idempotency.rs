@@ -1,15 +1,27 @@
 //! `Idempotency-Key`: the same request twice is done once.
 
 use practice_server::domain::{Language, Refusal, Transcript, UserId};
-use practice_server::service::{IdempotencyKey, IdempotentRequest};
-use practice_server::store::{Abort, DatabaseUrl};
+use practice_server::service::{ActionError, IdempotencyKey, IdempotentRequest};
+use practice_server::store::Abort;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::databases::{Backend, on_every_backend};
 use crate::fixture::{Answer, Server};
 
 const USER: &str = "user-1";
 const SESSIONS: &str = "/api/v1/practice/sessions";
+
+on_every_backend!(
+    the_same_request_is_answered_alike_and_done_once,
+    another_request_under_the_same_key_is_refused,
+    keys_belong_to_their_user,
+    a_recording_sent_twice_counts_once,
+    a_refusal_is_not_remembered,
+    answers_are_remembered_across_a_restart,
+    a_key_whose_request_is_under_way_is_a_conflict,
+    a_malformed_or_doubled_key_is_refused,
+);
 
 async fn post(server: &Server, user: &str, path: &str, key: &str, body: &Value) -> Answer {
     let request = server
@@ -23,9 +35,8 @@ fn transcript(text: &str) -> Value {
     json!({ "transcript": text, "language": "en-US" })
 }
 
-#[tokio::test]
-async fn the_same_request_is_answered_alike_and_done_once() {
-    let server = Server::start().await;
+async fn the_same_request_is_answered_alike_and_done_once(on: Backend) {
+    let server = Server::on(on).await;
     let first = post(&server, USER, SESSIONS, "\"key-1\"", &transcript("Hi.")).await;
     let second = post(&server, USER, SESSIONS, "key-1", &transcript("Hi.")).await;
     assert_eq!(
@@ -36,9 +47,8 @@ async fn the_same_request_is_answered_alike_and_done_once() {
     assert_eq!(server.dispatch().await, 1);
 }
 
-#[tokio::test]
-async fn another_request_under_the_same_key_is_refused() {
-    let server = Server::start().await;
+async fn another_request_under_the_same_key_is_refused(on: Backend) {
+    let server = Server::on(on).await;
     post(&server, USER, SESSIONS, "key-1", &transcript("Hi.")).await;
     let other_body = post(&server, USER, SESSIONS, "key-1", &transcript("Ho.")).await;
     other_body.assert_problem(StatusCode::UNPROCESSABLE_ENTITY);
@@ -52,18 +62,16 @@ async fn another_request_under_the_same_key_is_refused() {
     assert_eq!(other_path.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
-#[tokio::test]
-async fn keys_belong_to_their_user() {
-    let server = Server::start().await;
+async fn keys_belong_to_their_user(on: Backend) {
+    let server = Server::on(on).await;
     let mine = post(&server, USER, SESSIONS, "key-1", &transcript("Hi.")).await;
     let yours = post(&server, "user-2", SESSIONS, "key-1", &transcript("Hi.")).await;
     assert_eq!(yours.status, StatusCode::ACCEPTED);
     assert_ne!(mine.body["session_id"], yours.body["session_id"]);
 }
 
-#[tokio::test]
-async fn a_recording_sent_twice_counts_once() {
-    let server = Server::start().await;
+async fn a_recording_sent_twice_counts_once(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.practicing(USER).await;
     let path = format!("{SESSIONS}/{session}/submit-recording");
     let body =
@@ -74,9 +82,8 @@ async fn a_recording_sent_twice_counts_once() {
     assert_eq!(server.session(USER, &session).await["attempt_count"], 1);
 }
 
-#[tokio::test]
-async fn a_refusal_is_not_remembered() {
-    let server = Server::start().await;
+async fn a_refusal_is_not_remembered(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.created(USER).await;
     let path = format!("{SESSIONS}/{session}/start-practice");
     assert_eq!(
@@ -93,21 +100,18 @@ async fn a_refusal_is_not_remembered() {
     );
 }
 
-#[tokio::test]
-async fn answers_are_remembered_across_a_restart() {
-    let directory = tempfile::tempdir().unwrap();
-    let database = DatabaseUrl::SqliteFile(directory.path().join("practice.sqlite"));
-    let server = Server::start_with(|config| config.database = database.clone()).await;
+async fn answers_are_remembered_across_a_restart(on: Backend) {
+    let database = on.database().await;
+    let server = Server::start_with(|config| config.database = database.url.clone()).await;
     let first = post(&server, USER, SESSIONS, "key-1", &transcript("Hi.")).await;
     let classconnect = server.stop().await;
-    let server = Server::start_beside(classconnect, |config| config.database = database.clone()).await;
+    let server = Server::start_beside(classconnect, |config| config.database = database.url.clone()).await;
     let second = post(&server, USER, SESSIONS, "key-1", &transcript("Hi.")).await;
     assert_eq!((first.status, &first.body), (second.status, &second.body));
 }
 
-#[tokio::test]
-async fn a_key_whose_request_is_under_way_is_a_conflict() {
-    let server = Server::start().await;
+async fn a_key_whose_request_is_under_way_is_a_conflict(on: Backend) {
+    let server = Server::on(on).await;
     let create = || {
         let key = IdempotencyKey::parse("key-1").unwrap();
         let request = IdempotentRequest::new(key, "POST", SESSIONS, b"body");
@@ -122,15 +126,17 @@ async fn a_key_whose_request_is_under_way_is_a_conflict() {
     let (first, second) = tokio::join!(create(), create());
     let first = first.unwrap();
     assert!(
-        matches!(second, Err(Abort::Refused(Refusal::KeyInFlight))),
+        matches!(
+            second,
+            Err(ActionError::NotWritten(Abort::Refused(Refusal::KeyInFlight)))
+        ),
         "{second:?}"
     );
     assert_eq!(create().await.unwrap(), first);
 }
 
-#[tokio::test]
-async fn a_malformed_or_doubled_key_is_refused() {
-    let server = Server::start().await;
+async fn a_malformed_or_doubled_key_is_refused(on: Backend) {
+    let server = Server::on(on).await;
     for key in ["", "\"open", "two words"] {
         let answer = post(&server, USER, SESSIONS, key, &transcript("Hi.")).await;
         answer.assert_problem(StatusCode::BAD_REQUEST);

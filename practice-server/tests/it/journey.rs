@@ -6,14 +6,24 @@ use practice_server::domain::{ColumnOwner, attempt_column_owner, session_column_
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::databases::{Backend, on_every_backend};
 use crate::events::{analysed, extracted, failure, improved};
 use crate::fixture::{SENTENCES, Server};
 
 const USER: &str = "user-1";
 
-#[tokio::test]
-async fn a_learner_comes_from_a_transcript_to_a_score() {
-    let server = Server::start().await;
+on_every_backend!(
+    a_learner_comes_from_a_transcript_to_a_score,
+    every_202_has_the_same_shape,
+    classconnect_is_asked_for_what_the_learner_did,
+    a_failed_recording_fails_its_attempt_and_not_the_session,
+    a_failed_improvement_fails_the_session,
+    a_soft_error_is_a_failure_and_not_a_score_of_zero,
+    each_update_writes_its_own_columns_only,
+);
+
+async fn a_learner_comes_from_a_transcript_to_a_score(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.created(USER).await;
     let row = server.session(USER, &session).await;
     assert_eq!(row["status"], "processing");
@@ -68,9 +78,8 @@ async fn a_learner_comes_from_a_transcript_to_a_score() {
     );
 }
 
-#[tokio::test]
-async fn every_202_has_the_same_shape() {
-    let server = Server::start().await;
+async fn every_202_has_the_same_shape(on: Backend) {
+    let server = Server::on(on).await;
     let body = json!({ "transcript": "Hello there.", "language": "en-US" });
     let answer = server.post(USER, "/api/v1/practice/sessions", &body).await;
     let expected = json!({
@@ -96,9 +105,8 @@ async fn every_202_has_the_same_shape() {
     assert_eq!(answer.body, expected);
 }
 
-#[tokio::test]
-async fn classconnect_is_asked_for_what_the_learner_did() {
-    let server = Server::start().await;
+async fn classconnect_is_asked_for_what_the_learner_did(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.practicing(USER).await;
     let body = json!({
         "attempt_type": "word", "sentence_index": 1, "word_index": 2, "audio_url": "https://cdn.example/w.webm",
@@ -129,9 +137,8 @@ async fn classconnect_is_asked_for_what_the_learner_did() {
     );
 }
 
-#[tokio::test]
-async fn a_failed_recording_fails_its_attempt_and_not_the_session() {
-    let server = Server::start().await;
+async fn a_failed_recording_fails_its_attempt_and_not_the_session(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.practicing(USER).await;
     let attempt = server.submit(USER, &session, 0).await;
     server.dispatch().await;
@@ -144,9 +151,8 @@ async fn a_failed_recording_fails_its_attempt_and_not_the_session() {
     assert_eq!(server.session(USER, &session).await["status"], "practicing");
 }
 
-#[tokio::test]
-async fn a_failed_improvement_fails_the_session() {
-    let server = Server::start().await;
+async fn a_failed_improvement_fails_the_session(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.created(USER).await;
     server.dispatch().await;
     let job = server.last_job().await;
@@ -162,9 +168,8 @@ async fn a_failed_improvement_fails_the_session() {
         .assert_problem(StatusCode::CONFLICT);
 }
 
-#[tokio::test]
-async fn a_soft_error_is_a_failure_and_not_a_score_of_zero() {
-    let server = Server::start().await;
+async fn a_soft_error_is_a_failure_and_not_a_score_of_zero(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.practicing(USER).await;
     let attempt = server.submit(USER, &session, 0).await;
     server.dispatch().await;
@@ -179,9 +184,8 @@ async fn a_soft_error_is_a_failure_and_not_a_score_of_zero() {
     );
 }
 
-#[tokio::test]
-async fn each_update_writes_its_own_columns_only() {
-    let server = Server::start().await;
+async fn each_update_writes_its_own_columns_only(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.ready(USER).await;
     let path = format!("/api/v1/practice/sessions/{session}/start-practice");
 

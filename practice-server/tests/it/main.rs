@@ -6,6 +6,7 @@
     reason = "these are tests, and a test that cannot go on says where"
 )]
 
+mod concurrency;
 mod databases;
 mod dual_update;
 mod events;
@@ -14,9 +15,13 @@ mod fixture;
 mod http;
 mod idempotency;
 mod journey;
+mod legacy;
+mod outage;
 mod outbox;
+mod pool;
 mod postgres_schema;
 mod process;
 mod realtime;
+mod statements;
 mod store;
 mod webhook;

@@ -5,16 +5,33 @@ use std::time::Duration;
 use practice_server::clock::Clock;
 use practice_server::domain::{Call, CallState};
 use practice_server::service::{ClaimCalls, CompleteCall, Completed};
-use practice_server::store::{CallCompletion, DatabaseUrl};
+use practice_server::store::CallCompletion;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::databases::{Backend, on_every_backend};
 use crate::events::{analysed, improved};
 use crate::fixture::{SENTENCES, Server, accept_everything};
 
 const USER: &str = "user-1";
+
+on_every_backend!(
+    short_trouble_is_overcome_at_once_under_one_key,
+    longer_trouble_waits_for_the_schedule,
+    a_retry_after_is_honoured,
+    exhausted_retries_fail_the_session_and_leave_a_dead_letter,
+    a_call_still_being_processed_there_is_not_given_up,
+    a_refused_call_is_not_repeated,
+    an_open_breaker_claims_nothing_and_two_probes_close_it,
+    after_a_restart_the_outbox_goes_on_where_it_was,
+    a_result_without_its_webhook_is_looked_up,
+    a_job_whose_id_is_unknown_there_is_found_by_our_reference,
+    a_result_that_never_comes_fails_at_the_deadline,
+    only_idle_sessions_are_abandoned,
+    served_for_real_the_workers_do_all_this_by_themselves,
+);
 
 async fn only_call(server: &Server, session: &str) -> Call {
     let calls = server
@@ -40,9 +57,8 @@ async fn failing(times: u64, answer: ResponseTemplate) -> MockServer {
     classconnect
 }
 
-#[tokio::test]
-async fn short_trouble_is_overcome_at_once_under_one_key() {
-    let server = Server::start_beside(failing(2, ResponseTemplate::new(500)).await, |_| {}).await;
+async fn short_trouble_is_overcome_at_once_under_one_key(on: Backend) {
+    let server = Server::on_beside(on, failing(2, ResponseTemplate::new(500)).await, |_| {}).await;
     let session = server.created(USER).await;
     assert_eq!(server.dispatch().await, 1);
     let calls = server.calls().await;
@@ -59,9 +75,8 @@ async fn short_trouble_is_overcome_at_once_under_one_key() {
     assert_eq!(only_call(&server, &session).await.state, CallState::Awaiting);
 }
 
-#[tokio::test]
-async fn longer_trouble_waits_for_the_schedule() {
-    let server = Server::start_beside(failing(3, ResponseTemplate::new(500)).await, |_| {}).await;
+async fn longer_trouble_waits_for_the_schedule(on: Backend) {
+    let server = Server::on_beside(on, failing(3, ResponseTemplate::new(500)).await, |_| {}).await;
     let session = server.created(USER).await;
     assert_eq!(server.dispatch().await, 1);
     let call = only_call(&server, &session).await;
@@ -73,10 +88,9 @@ async fn longer_trouble_waits_for_the_schedule() {
     assert_eq!((call.state, call.attempts), (CallState::Awaiting, 2));
 }
 
-#[tokio::test]
-async fn a_retry_after_is_honoured() {
+async fn a_retry_after_is_honoured(on: Backend) {
     let busy = ResponseTemplate::new(503).insert_header("retry-after", "30");
-    let server = Server::start_beside(failing(1, busy).await, |_| {}).await;
+    let server = Server::on_beside(on, failing(1, busy).await, |_| {}).await;
     server.created(USER).await;
     server.dispatch().await;
     assert_eq!(
@@ -91,10 +105,9 @@ async fn a_retry_after_is_honoured() {
     assert_eq!(server.calls().await.len(), 2);
 }
 
-#[tokio::test]
-async fn exhausted_retries_fail_the_session_and_leave_a_dead_letter() {
+async fn exhausted_retries_fail_the_session_and_leave_a_dead_letter(on: Backend) {
     let throttled = ResponseTemplate::new(429).insert_header("retry-after", "1");
-    let server = Server::start_beside(failing(100, throttled).await, |_| {}).await;
+    let server = Server::on_beside(on, failing(100, throttled).await, |_| {}).await;
     let session = server.created(USER).await;
     for _ in 0..3 {
         assert_eq!(server.dispatch().await, 1);
@@ -128,9 +141,8 @@ async fn exhausted_retries_fail_the_session_and_leave_a_dead_letter() {
     assert_eq!(server.session(USER, &session).await, row);
 }
 
-#[tokio::test]
-async fn a_call_still_being_processed_there_is_not_given_up() {
-    let server = Server::start_beside(failing(3, ResponseTemplate::new(409)).await, |_| {}).await;
+async fn a_call_still_being_processed_there_is_not_given_up(on: Backend) {
+    let server = Server::on_beside(on, failing(3, ResponseTemplate::new(409)).await, |_| {}).await;
     let session = server.created(USER).await;
     server.dispatch().await;
     assert_eq!(only_call(&server, &session).await.state, CallState::Ready);
@@ -144,9 +156,8 @@ async fn a_call_still_being_processed_there_is_not_given_up() {
     );
 }
 
-#[tokio::test]
-async fn a_refused_call_is_not_repeated() {
-    let server = Server::start_beside(failing(100, ResponseTemplate::new(422)).await, |_| {}).await;
+async fn a_refused_call_is_not_repeated(on: Backend) {
+    let server = Server::on_beside(on, failing(100, ResponseTemplate::new(422)).await, |_| {}).await;
     let session = server.created(USER).await;
     assert_eq!(server.dispatch().await, 1);
     server.clock.advance(Duration::from_secs(60));
@@ -155,9 +166,8 @@ async fn a_refused_call_is_not_repeated() {
     assert_eq!(server.session(USER, &session).await["status"], "failed");
 }
 
-#[tokio::test]
-async fn an_open_breaker_claims_nothing_and_two_probes_close_it() {
-    let server = Server::start_beside(failing(6, ResponseTemplate::new(500)).await, |_| {}).await;
+async fn an_open_breaker_claims_nothing_and_two_probes_close_it(on: Backend) {
+    let server = Server::on_beside(on, failing(6, ResponseTemplate::new(500)).await, |_| {}).await;
     let mut sessions = Vec::new();
     // Each call fails three times at once; the fifth failure in a row opens the breaker.
     for _ in 0..2 {
@@ -191,11 +201,9 @@ async fn an_open_breaker_claims_nothing_and_two_probes_close_it() {
     assert_eq!(server.metric("circuit_breaker_opened_total").await, 2.0);
 }
 
-#[tokio::test]
-async fn after_a_restart_the_outbox_goes_on_where_it_was() {
-    let directory = tempfile::tempdir().unwrap();
-    let database = DatabaseUrl::SqliteFile(directory.path().join("practice.sqlite"));
-    let server = Server::start_with(|config| config.database = database.clone()).await;
+async fn after_a_restart_the_outbox_goes_on_where_it_was(on: Backend) {
+    let database = on.database().await;
+    let server = Server::start_with(|config| config.database = database.url.clone()).await;
     let unsent = server.created(USER).await;
     let claimed = server.created(USER).await;
     // One call is claimed by a dispatcher that then dies; the other was never looked at.
@@ -210,7 +218,7 @@ async fn after_a_restart_the_outbox_goes_on_where_it_was() {
     let classconnect = server.stop().await;
 
     let restarted = |config: &mut practice_server::Config| {
-        config.database = database.clone();
+        config.database = database.url.clone();
         config.clock = clock.clone();
     };
     let server = Server::start_beside(classconnect, restarted).await;
@@ -258,9 +266,8 @@ async fn mount_job(server: &Server, job_id: &str, reference: &str, result: &Valu
         .await;
 }
 
-#[tokio::test]
-async fn a_result_without_its_webhook_is_looked_up() {
-    let server = Server::start().await;
+async fn a_result_without_its_webhook_is_looked_up(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.created(USER).await;
     server.dispatch().await;
     let job = server.last_job().await;
@@ -305,9 +312,8 @@ async fn a_result_without_its_webhook_is_looked_up() {
     assert_eq!(server.deliver(&event).await.body["outcome"], "superseded");
 }
 
-#[tokio::test]
-async fn a_job_whose_id_is_unknown_there_is_found_by_our_reference() {
-    let server = Server::start().await;
+async fn a_job_whose_id_is_unknown_there_is_found_by_our_reference(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.created(USER).await;
     server.dispatch().await;
     let job = server.last_job().await;
@@ -334,9 +340,8 @@ async fn a_job_whose_id_is_unknown_there_is_found_by_our_reference() {
     assert_eq!(server.session(USER, &session).await["status"], "ready");
 }
 
-#[tokio::test]
-async fn a_result_that_never_comes_fails_at_the_deadline() {
-    let server = Server::start().await;
+async fn a_result_that_never_comes_fails_at_the_deadline(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.practicing(USER).await;
     let attempt = server.submit(USER, &session, 0).await;
     server.dispatch().await;
@@ -356,9 +361,8 @@ async fn a_result_that_never_comes_fails_at_the_deadline() {
     assert_eq!(server.attempt(USER, &attempt).await, row);
 }
 
-#[tokio::test]
-async fn only_idle_sessions_are_abandoned() {
-    let server = Server::start_with(|config| config.result_deadline = Duration::from_secs(7_200)).await;
+async fn only_idle_sessions_are_abandoned(on: Backend) {
+    let server = Server::on_with(on, |config| config.result_deadline = Duration::from_secs(7_200)).await;
     let idle = server.practicing(USER).await;
     let busy = server.practicing(USER).await;
     server.submit(USER, &busy, 0).await;
@@ -368,8 +372,7 @@ async fn only_idle_sessions_are_abandoned() {
     assert_eq!(server.session(USER, &busy).await["status"], "analyzing");
 }
 
-#[tokio::test]
-async fn served_for_real_the_workers_do_all_this_by_themselves() {
+async fn served_for_real_the_workers_do_all_this_by_themselves(on: Backend) {
     let (sent, mut seen) = tokio::sync::mpsc::channel(8);
     let classconnect = MockServer::start().await;
     Mock::given(method("POST"))
@@ -380,6 +383,8 @@ async fn served_for_real_the_workers_do_all_this_by_themselves() {
         .mount(&classconnect)
         .await;
     let mut config = crate::fixture::config(&classconnect.uri());
+    let database = on.database().await;
+    config.database = database.url.clone();
     config.clock = Clock::system();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -6,11 +6,26 @@ use practice_server::store::{Disposition, Store};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::databases::{Backend, on_every_backend};
 use crate::events::{Job, analysed, failure, improved};
 use crate::fixture::{Answer, SENTENCES, Server, WEBHOOK_KEY, envelope, webhook_secret};
 
 const USER: &str = "user-1";
 const PATH: &str = "/api/v1/webhooks/classconnect";
+
+on_every_backend!(
+    a_webhook_delivered_again_takes_effect_once,
+    another_result_for_the_same_job_is_superseded,
+    what_is_not_signed_by_us_is_refused_without_a_reason,
+    a_rotated_secret_is_accepted_beside_the_old_one,
+    signed_nonsense_is_malformed_and_not_recorded,
+    size_type_and_method_are_checked_first,
+    a_webhook_for_an_unknown_job_is_kept_and_at_last_given_up,
+    a_webhook_may_overtake_the_answer_to_its_call,
+    a_result_of_another_kind_or_reference_matches_nothing,
+    concurrent_webhooks_of_one_session_all_count,
+    a_database_that_is_gone_is_answered_503_so_that_the_sender_repeats,
+);
 
 /// A session in practice with one recording at ClassConnect.
 async fn with_open_attempt(server: &Server) -> (String, String, Job) {
@@ -26,9 +41,8 @@ async fn disposition(store: &Store, webhook_id: &str) -> Option<(Disposition, u3
     row.map(|row| (row.disposition, row.deliveries))
 }
 
-#[tokio::test]
-async fn a_webhook_delivered_again_takes_effect_once() {
-    let server = Server::start().await;
+async fn a_webhook_delivered_again_takes_effect_once(on: Backend) {
+    let server = Server::on(on).await;
     let (session, attempt, job) = with_open_attempt(&server).await;
     let event = analysed(&job, 88.0);
     for outcome in ["applied", "duplicate", "duplicate"] {
@@ -53,9 +67,8 @@ async fn a_webhook_delivered_again_takes_effect_once() {
     assert_eq!(transitions.iter().filter(|row| row.is_terminal).count(), 1);
 }
 
-#[tokio::test]
-async fn another_result_for_the_same_job_is_superseded() {
-    let server = Server::start().await;
+async fn another_result_for_the_same_job_is_superseded(on: Backend) {
+    let server = Server::on(on).await;
     let (_, attempt, job) = with_open_attempt(&server).await;
     server.deliver_as("msg_1", &analysed(&job, 88.0)).await;
     let before = server.attempt(USER, &attempt).await;
@@ -72,9 +85,8 @@ async fn another_result_for_the_same_job_is_superseded() {
     );
 }
 
-#[tokio::test]
-async fn what_is_not_signed_by_us_is_refused_without_a_reason() {
-    let server = Server::start().await;
+async fn what_is_not_signed_by_us_is_refused_without_a_reason(on: Backend) {
+    let server = Server::on(on).await;
     let (_, attempt, job) = with_open_attempt(&server).await;
     let before = server.attempt(USER, &attempt).await;
     let body = envelope(&analysed(&job, 88.0));
@@ -126,9 +138,8 @@ async fn what_is_not_signed_by_us_is_refused_without_a_reason() {
     );
 }
 
-#[tokio::test]
-async fn a_rotated_secret_is_accepted_beside_the_old_one() {
-    let server = Server::start_with(|config| {
+async fn a_rotated_secret_is_accepted_beside_the_old_one(on: Backend) {
+    let server = Server::on_with(on, |config| {
         let secrets = vec![WebhookSecret::from_key(&[9; 32]).unwrap(), webhook_secret()];
         config.secrets.webhook = classconnect_api::Verifier::new(secrets).unwrap();
     })
@@ -139,9 +150,8 @@ async fn a_rotated_secret_is_accepted_beside_the_old_one() {
     assert_eq!(server.attempt(USER, &attempt).await["status"], "completed");
 }
 
-#[tokio::test]
-async fn signed_nonsense_is_malformed_and_not_recorded() {
-    let server = Server::start().await;
+async fn signed_nonsense_is_malformed_and_not_recorded(on: Backend) {
+    let server = Server::on(on).await;
     let (_, attempt, job) = with_open_attempt(&server).await;
     let mut unknown_type: Value = serde_json::from_slice(&envelope(&analysed(&job, 88.0))).unwrap();
     unknown_type["type"] = json!("recording.analysis.imagined");
@@ -162,9 +172,8 @@ async fn signed_nonsense_is_malformed_and_not_recorded() {
     assert_eq!(server.attempt(USER, &attempt).await["status"], "analyzing");
 }
 
-#[tokio::test]
-async fn size_type_and_method_are_checked_first() {
-    let server = Server::start().await;
+async fn size_type_and_method_are_checked_first(on: Backend) {
+    let server = Server::on(on).await;
     server
         .deliver_raw("msg_1", vec![b' '; 70_000])
         .await
@@ -184,9 +193,8 @@ async fn size_type_and_method_are_checked_first() {
         .assert_problem(StatusCode::METHOD_NOT_ALLOWED);
 }
 
-#[tokio::test]
-async fn a_webhook_for_an_unknown_job_is_kept_and_at_last_given_up() {
-    let server = Server::start().await;
+async fn a_webhook_for_an_unknown_job_is_kept_and_at_last_given_up(on: Backend) {
+    let server = Server::on(on).await;
     let job = Job {
         job_id: "job_x".to_owned(),
         client_reference_id: uuid::Uuid::new_v4().to_string(),
@@ -211,9 +219,8 @@ async fn a_webhook_for_an_unknown_job_is_kept_and_at_last_given_up() {
     assert_eq!(server.metric("dead_letters_total{source=\"webhook\"}").await, 1.0);
 }
 
-#[tokio::test]
-async fn a_webhook_may_overtake_the_answer_to_its_call() {
-    let server = Server::start().await;
+async fn a_webhook_may_overtake_the_answer_to_its_call(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.created(USER).await;
     // ClassConnect knows the job, this server does not yet: nothing was dispatched.
     let job = Job {
@@ -226,9 +233,8 @@ async fn a_webhook_may_overtake_the_answer_to_its_call() {
     assert_eq!(server.dispatch().await, 0, "there is nothing left to send");
 }
 
-#[tokio::test]
-async fn a_result_of_another_kind_or_reference_matches_nothing() {
-    let server = Server::start().await;
+async fn a_result_of_another_kind_or_reference_matches_nothing(on: Backend) {
+    let server = Server::on(on).await;
     let (session, attempt, job) = with_open_attempt(&server).await;
     let wrong_kind = improved(&job, "Text.");
     let wrong_reference = analysed(
@@ -244,9 +250,8 @@ async fn a_result_of_another_kind_or_reference_matches_nothing() {
     assert_eq!(server.attempt(USER, &attempt).await["status"], "analyzing");
 }
 
-#[tokio::test]
-async fn concurrent_webhooks_of_one_session_all_count() {
-    let server = Server::start().await;
+async fn concurrent_webhooks_of_one_session_all_count(on: Backend) {
+    let server = Server::on(on).await;
     let session = server.practicing(USER).await;
     let mut attempts = Vec::new();
     for index in 0..3 {
@@ -284,9 +289,8 @@ async fn concurrent_webhooks_of_one_session_all_count() {
     }
 }
 
-#[tokio::test]
-async fn a_database_that_is_gone_is_answered_503_so_that_the_sender_repeats() {
-    let server = Server::start().await;
+async fn a_database_that_is_gone_is_answered_503_so_that_the_sender_repeats(on: Backend) {
+    let server = Server::on(on).await;
     let (_, _, job) = with_open_attempt(&server).await;
     server.app.store().close().await;
     let answer = server.deliver(&analysed(&job, 88.0)).await;

@@ -156,6 +156,52 @@ fn what_proves_nothing_is_repeated_once() {
 }
 
 #[test]
+fn a_failure_that_may_be_chance_is_tried_once_more() {
+    let doubts_at_20 = |second: Answer| {
+        let mut tries = 0;
+        search(&plan(5.0, 500.0), move |rate| {
+            tries += u32::from(rate == 20.0);
+            match (rate, tries) {
+                (20.0, 1) => Answer::Doubtful,
+                (20.0, _) => second,
+                (rate, _) => up_to(27.0)(rate),
+            }
+        })
+    };
+    let (steps, bracket, _) = doubts_at_20(Answer::Held);
+    assert_eq!(&rates(&steps)[..5], [5.0, 10.0, 20.0, 20.0, 40.0]);
+    assert_eq!(steps[3].1, Purpose::Repeating);
+    assert_eq!(per_second(bracket.held), Some(26.0));
+    for second in [Answer::Doubtful, Answer::NotHeld] {
+        let (steps, bracket, _) = doubts_at_20(second);
+        assert_eq!(&rates(&steps)[..5], [5.0, 10.0, 20.0, 20.0, 14.1], "{second:?}");
+        assert_eq!(per_second(bracket.not_held), Some(20.0));
+    }
+}
+
+#[test]
+fn a_confirmation_has_one_try_only() {
+    let confirming = CapacityPlan {
+        confirm: true,
+        ..plan(5.0, 10.0)
+    };
+    let mut tries = 0;
+    let (steps, bracket, end) = search(&confirming, |rate| {
+        tries += u32::from(rate == 10.0);
+        if rate == 10.0 && tries == 2 {
+            Answer::Doubtful
+        } else {
+            Answer::Held
+        }
+    });
+    assert_eq!(&rates(&steps)[..4], [5.0, 10.0, 10.0, 7.07]);
+    assert_eq!(
+        (end, per_second(bracket.not_held)),
+        (SearchEnd::Found, Some(10.0))
+    );
+}
+
+#[test]
 fn nothing_changes_once_it_has_ended() {
     let mut search = Search::new(&plan(5.0, 5.0));
     search.feed(Answer::Held);
@@ -216,13 +262,15 @@ proptest! {
         let mut next = answers.iter();
         let (steps, bracket, end) = search(&plan, |_| match next.next() {
             Some(0) | None => Answer::Invalid,
-            Some(1..=5) => Answer::NotHeld,
+            Some(1..=3) => Answer::Doubtful,
+            Some(4..=6) => Answer::NotHeld,
             Some(_) => Answer::Held,
         });
-        let of = |rate: Option<Rate>, answer: Answer| rate.is_none_or(|rate| {
-            steps.iter().any(|(tried, _, found)| *tried == rate.as_per_second() && *found == answer)
+        let of = |rate: Option<Rate>, answers: &[Answer]| rate.is_none_or(|rate| {
+            steps.iter().any(|(tried, _, found)| *tried == rate.as_per_second() && answers.contains(found))
         });
-        prop_assert!(of(bracket.held, Answer::Held) && of(bracket.not_held, Answer::NotHeld));
+        prop_assert!(of(bracket.held, &[Answer::Held]));
+        prop_assert!(of(bracket.not_held, &[Answer::NotHeld, Answer::Doubtful]));
         if let Some((held, failed)) = bracket.held.zip(bracket.not_held) {
             prop_assert!(held < failed);
         }
@@ -231,7 +279,7 @@ proptest! {
         }
         let last = bracket.held.and_then(|held| {
             steps.iter().rev().find(|(tried, _, found)| {
-                *tried == held.as_per_second() && *found != Answer::Invalid
+                *tried == held.as_per_second() && !matches!(found, Answer::Invalid | Answer::Doubtful)
             })
         });
         prop_assert!(last.is_none_or(|(_, _, found)| *found == Answer::Held), "what failed last does not count");

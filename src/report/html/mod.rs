@@ -3,10 +3,13 @@
 //! The page is laid out by the template; this module computes what the template shows. All text is escaped by the
 //! template, and the data that the script reads is JSON without a single `<`.
 
+mod capacity;
 mod chart;
 mod distribution;
 mod lanes;
 mod over_time;
+
+pub(super) use capacity::render_capacity;
 
 use askama::Template;
 use serde_json::{Map, Value};

@@ -4,6 +4,7 @@
 //! domain's types on purpose: the file's keys are a public contract, and must not change when a field is renamed.
 
 mod action;
+mod capacity;
 mod criteria;
 mod failure;
 mod generator;
@@ -18,6 +19,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use action::ActionRecord;
+pub use capacity::{
+    CAPACITY_KIND, CAPACITY_SCHEMA_VERSION, CapacityRecord, CapacityResultRecord, CapacitySearchRecord,
+    CapacityStepRecord,
+};
 pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};

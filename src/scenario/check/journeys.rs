@@ -17,6 +17,8 @@ pub(super) struct Averages {
     pub(super) waits: Vec<(StepId, StepId)>,
     /// Mean think times and mean delays of results.
     pub(super) time: Duration,
+    /// Mean delays of results alone.
+    pub(super) waiting: Duration,
     /// Waits whose results have no known delay.
     pub(super) guessed_waits: usize,
 }
@@ -34,6 +36,7 @@ impl Averages {
             feedback: HashMap::new(),
             waits: Vec::new(),
             time: Duration::ZERO,
+            waiting: Duration::ZERO,
             guessed_waits: 0,
         };
         for journey in &plan.journeys {
@@ -77,7 +80,9 @@ impl Averages {
                         mock.mean_delays.get(*kind).copied()
                     });
                     self.guessed_waits += usize::from(mean.is_none());
-                    self.time += mean.unwrap_or(wait.timeout).mul_f64(times);
+                    let waited = mean.unwrap_or(wait.timeout).mul_f64(times);
+                    self.time += waited;
+                    self.waiting += waited;
                 }
                 Step::Think(think) => self.time += think.duration.mean().mul_f64(times),
                 Step::Repeat {

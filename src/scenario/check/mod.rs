@@ -11,7 +11,7 @@ use std::time::Duration;
 pub use targets::{Decision, TargetCheck};
 
 use self::journeys::Averages;
-use crate::plan::{Partition, Plan};
+use crate::plan::{CapacityPlan, Partition, Plan};
 use crate::units::format_duration;
 
 /// What a plan comes to.
@@ -30,6 +30,8 @@ pub struct CheckReport {
     pub requests_per_user: f64,
     /// How long one user is busy: think times and the mock's delays, answers taking no time.
     pub journey_time: Duration,
+    /// The part of it that is spent waiting for results.
+    pub waiting_time: Duration,
     /// Users at work at the busiest moment.
     pub users_at_once: f64,
     pub max_vus: u32,
@@ -45,6 +47,8 @@ pub struct CheckReport {
     /// Whether nothing proves that the target is who it says.
     pub target_is_unverified: bool,
     pub targets: Vec<TargetCheck>,
+    /// What `loadtest capacity` would search; `None` when the scenario does not speak of it.
+    pub capacity: Option<CapacityPlan>,
 }
 
 /// Said of a scenario that believes any certificate.
@@ -78,6 +82,7 @@ pub fn check(plan: &Plan) -> CheckReport {
         users_measured,
         requests_per_user: averages.requests(plan),
         journey_time: averages.time,
+        waiting_time: averages.waiting,
         users_at_once,
         max_vus: plan.load.max_vus,
         warm_up: plan.load.warm_up,
@@ -87,6 +92,7 @@ pub fn check(plan: &Plan) -> CheckReport {
         guessed_waits: averages.guessed_waits,
         target_is_unverified: plan.target.is_unverified(),
         targets: targets::check(plan, &averages, users_measured),
+        capacity: plan.capacity.clone().filter(|capacity| capacity.is_declared),
     }
 }
 
@@ -175,6 +181,9 @@ impl CheckReport {
                 "{} of the waits are counted with their full deadline, because no mock says how long results take.",
                 self.guessed_waits
             )?;
+        }
+        if let Some(capacity) = &self.capacity {
+            writeln!(f, "\n`loadtest capacity` would search {capacity}.")?;
         }
         if let Some(missing) = self.iterations_cut_off() {
             writeln!(

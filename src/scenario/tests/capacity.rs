@@ -108,6 +108,23 @@ fn a_search_that_cannot_be_made_is_refused() {
 }
 
 #[test]
+fn check_says_what_would_be_searched_when_the_scenario_speaks_of_it() {
+    let said = |section: &str| {
+        let text = format!("{HEAD}{LOAD}{JOURNEY}{section}");
+        check(&load_files(&[("s.toml", &text)], &[], &[]).unwrap().plan).to_string()
+    };
+    let declared = said("[capacity]\nresolution = \"5%\"\n");
+    assert!(
+        declared.contains(
+            "`loadtest capacity` would search 1.25/s to 80/s, ×2 until a rate fails, then bisecting to 5%; each rate \
+             held for 15s after 2s of warm-up; what is found must hold twice."
+        ),
+        "{declared}"
+    );
+    assert!(!said("").contains("capacity"));
+}
+
+#[test]
 fn who_does_not_ask_for_a_search_need_not_care_whether_it_could_be_made() {
     let load =
         "[load]\nexecutor = \"constant-arrival-rate\"\nrate = \"1/s\"\nduration = \"6s\"\ndrain = \"1h\"\n";

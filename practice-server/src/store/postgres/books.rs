@@ -1,47 +1,28 @@
-//! Statements on the bookkeeping tables: `transitions`, `idempotency_keys`, `dead_letter_queue`.
+//! Statements on the bookkeeping tables: `transitions`, `idempotency_keys`, `dead_letter_queue`. What a transaction only
+//! writes there and does not read again goes through `pending`.
 
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::columns::{count, read, word};
+use super::columns::Columns;
 use super::work::Work;
 use crate::domain::{Timestamp, UserId};
-use crate::store::{DeadLetter, Retention, StoreError, StoredAnswer, Transition, TransitionRow};
-
-pub(in crate::store) async fn record_transition(
-    work: &mut Work,
-    transition: &Transition,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    work.statement(
-        "recording a transition",
-        "INSERT INTO transitions (submission_id, entity, entity_id, from_status, to_status, is_terminal, \
-         cause, happened_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(transition.submission_id.map(|id| id.uuid()))
-    .bind(transition.entity.as_str())
-    .bind(transition.entity_id.as_str())
-    .bind(transition.from_status)
-    .bind(transition.to_status)
-    .bind(transition.is_terminal)
-    .bind(transition.cause.as_str())
-    .bind(now)
-    .execute()
-    .await?;
-    Ok(())
-}
+use crate::store::{DeadLetter, Retention, StoreError, StoredAnswer, TransitionRow};
 
 pub(in crate::store) async fn transitions_of(
     work: &mut Work,
     entity_id: &str,
 ) -> Result<Vec<TransitionRow>, StoreError> {
     let from_row = |row: &PgRow| {
+        let mut columns = Columns::of(row);
         Ok(TransitionRow {
-            submission_id: read::<Option<Uuid>>(row, "submission_id")?.map(|id| id.to_string()),
-            from_status: read(row, "from_status")?,
-            to_status: read(row, "to_status")?,
-            is_terminal: read(row, "is_terminal")?,
-            cause: read(row, "cause")?,
+            submission_id: columns
+                .take::<Option<Uuid>>("submission_id")?
+                .map(|id| id.to_string()),
+            from_status: columns.take("from_status")?,
+            to_status: columns.take("to_status")?,
+            is_terminal: columns.take("is_terminal")?,
+            cause: columns.take("cause")?,
         })
     };
     work.statement(
@@ -87,31 +68,14 @@ pub(in crate::store) async fn take_key(
         .bind(user.as_str())
         .bind(key)
         .fetch_one(|row| {
+            let mut columns = Columns::of(row);
             Ok(StoredAnswer {
-                fingerprint: read(row, "fingerprint")?,
-                answer: read(row, "answer")?,
+                fingerprint: columns.take("fingerprint")?,
+                answer: columns.take("answer")?,
             })
         })
         .await?;
     Ok(Some(stored))
-}
-
-pub(in crate::store) async fn store_answer(
-    work: &mut Work,
-    user: &UserId,
-    key: &str,
-    stored: &StoredAnswer,
-) -> Result<(), StoreError> {
-    work.statement(
-        "storing an answer",
-        "UPDATE idempotency_keys SET answer = $1 WHERE user_id = $2 AND key = $3",
-    )
-    .bind(stored.answer.as_str())
-    .bind(user.as_str())
-    .bind(key)
-    .execute()
-    .await?;
-    Ok(())
 }
 
 pub(in crate::store) async fn insert_dead_letter(
@@ -142,12 +106,13 @@ pub(in crate::store) async fn dead_letters(
 ) -> Result<Vec<DeadLetter>, StoreError> {
     let source_from_word = |text: &str| ["call", "webhook"].into_iter().find(|source| *source == text);
     let from_row = |row: &PgRow| {
+        let mut columns = Columns::of(row);
         Ok(DeadLetter {
-            source: word(row, "source", source_from_word)?,
-            reference_id: read(row, "reference_id")?,
-            payload: read(row, "payload")?,
-            reason: read(row, "reason")?,
-            attempts: count(row, "attempts")?,
+            source: columns.word("source", source_from_word)?,
+            reference_id: columns.take("reference_id")?,
+            payload: columns.take("payload")?,
+            reason: columns.take("reason")?,
+            attempts: columns.count("attempts")?,
         })
     };
     work.statement(

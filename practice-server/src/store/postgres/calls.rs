@@ -4,9 +4,8 @@
 //! the session, then the attempt. Requests take the session and never wait for a call, so there is no circle.
 
 use sqlx::postgres::PgRow;
-use sqlx::types::Json;
 
-use super::columns::{count, id, optional_id, optional_json, read, word};
+use super::columns::Columns;
 use super::work::Work;
 use crate::domain::{Call, CallId, CallState, SessionId, SubmissionKind, Timestamp};
 use crate::store::{CallCompletion, ClaimedCall, StoreError};
@@ -24,27 +23,6 @@ macro_rules! select {
     ($rest:literal) => {
         concat!("SELECT ", columns!(), " FROM classconnect_calls AS calls ", $rest)
     };
-}
-
-pub(in crate::store) async fn insert(work: &mut Work, call: &Call, now: Timestamp) -> Result<(), StoreError> {
-    work.statement(
-        "putting a call into the outbox",
-        "INSERT INTO classconnect_calls (id, kind, session_id, attempt_id, client_reference_id, payload, state, \
-         run_at, deadline_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $8)",
-    )
-    .bind(call.id.uuid())
-    .bind(call.kind.as_str())
-    .bind(call.session_id.uuid())
-    .bind(call.attempt_id.map(|id| id.uuid()))
-    .bind(call.client_reference_id())
-    .bind(Json(&call.payload))
-    .bind(call.state.as_str())
-    .bind(now)
-    .bind(call.deadline_at)
-    .bind(call.created_at)
-    .execute()
-    .await?;
-    Ok(())
 }
 
 pub(in crate::store) async fn find(work: &mut Work, id: CallId) -> Result<Option<Call>, StoreError> {
@@ -303,19 +281,24 @@ pub(in crate::store) async fn lock_overdue(
     .await
 }
 
-fn from_row(row: &PgRow) -> Result<Call, StoreError> {
+/// Reads what `columns!` lists.
+fn from_columns(columns: &mut Columns<'_>) -> Result<Call, StoreError> {
     let kind_from_word = |text: &str| SubmissionKind::ALL.into_iter().find(|kind| kind.as_str() == text);
     Ok(Call {
-        id: id(row, "id")?,
-        kind: word(row, "kind", kind_from_word)?,
-        session_id: id(row, "session_id")?,
-        attempt_id: optional_id(row, "attempt_id")?,
-        payload: optional_json(row, "payload")?.unwrap_or_default(),
-        state: word(row, "state", CallState::from_word)?,
-        attempts: count(row, "attempts")?,
-        polls: count(row, "polls")?,
-        job_id: read(row, "job_id")?,
-        deadline_at: read(row, "deadline_at")?,
-        created_at: read(row, "created_at")?,
+        id: columns.id("id")?,
+        kind: columns.word("kind", kind_from_word)?,
+        session_id: columns.id("session_id")?,
+        attempt_id: columns.optional_id("attempt_id")?,
+        payload: columns.optional_json("payload")?.unwrap_or_default(),
+        state: columns.word("state", CallState::from_word)?,
+        attempts: columns.count("attempts")?,
+        polls: columns.count("polls")?,
+        job_id: columns.take("job_id")?,
+        deadline_at: columns.take("deadline_at")?,
+        created_at: columns.take("created_at")?,
     })
+}
+
+fn from_row(row: &PgRow) -> Result<Call, StoreError> {
+    from_columns(&mut Columns::of(row))
 }

@@ -8,7 +8,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgRow, PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::types::Json;
-use sqlx::{Decode, Encode, Postgres, Row, Type, ValueRef};
+use sqlx::{Column, Decode, Encode, Postgres, Row, Type, ValueRef};
 use uuid::Uuid;
 
 use crate::domain::{Timestamp, UserId};
@@ -48,72 +48,105 @@ impl Decode<'_, Postgres> for Timestamp {
     }
 }
 
-/// A column as the type the driver reads it as.
-pub(super) fn read<'r, T>(row: &'r PgRow, column: &'static str) -> Result<T, StoreError>
-where
-    T: Decode<'r, Postgres> + Type<Postgres>,
-{
-    row.try_get(column).map_err(|error| StoreError::new(DOING, error))
+/// The columns of a row, taken one after another in the order in which the statement lists them.
+pub(super) struct Columns<'r> {
+    row: &'r PgRow,
+    next: usize,
 }
 
-/// A column that is never negative.
-pub(super) fn count(row: &PgRow, column: &'static str) -> Result<u32, StoreError> {
-    optional_count(row, column)?.ok_or_else(|| StoreError::corrupt(column, "it is null"))
-}
-
-pub(super) fn optional_count(row: &PgRow, column: &'static str) -> Result<Option<u32>, StoreError> {
-    let number: Option<i32> = read(row, column)?;
-    number
-        .map(|number| u32::try_from(number).map_err(|_| StoreError::corrupt(column, number)))
-        .transpose()
-}
-
-/// A column of `uuid`.
-pub(super) fn id<T: From<Uuid>>(row: &PgRow, column: &'static str) -> Result<T, StoreError> {
-    read::<Uuid>(row, column).map(T::from)
-}
-
-pub(super) fn optional_id<T: From<Uuid>>(row: &PgRow, column: &'static str) -> Result<Option<T>, StoreError> {
-    Ok(read::<Option<Uuid>>(row, column)?.map(T::from))
-}
-
-/// A column of text whose value obeys a rule of the domain.
-pub(super) fn ruled<T, E: Display>(
-    row: &PgRow,
-    column: &'static str,
-    parse: impl FnOnce(String) -> Result<T, E>,
-) -> Result<T, StoreError> {
-    parse(read(row, column)?).map_err(|refusal| StoreError::corrupt(column, refusal))
-}
-
-pub(super) fn user_id(row: &PgRow) -> Result<UserId, StoreError> {
-    UserId::parse(read(row, "user_id")?).map_err(|refusal| StoreError::corrupt("user_id", refusal))
-}
-
-/// A column that holds one of a closed set of words.
-pub(super) fn word<T>(
-    row: &PgRow,
-    column: &'static str,
-    from_word: impl Fn(&str) -> Option<T>,
-) -> Result<T, StoreError> {
-    let text: &str = read(row, column)?;
-    from_word(text).ok_or_else(|| StoreError::corrupt(column, format!("{text:?} is no known word")))
-}
-
-/// A nullable column of `jsonb`.
-pub(super) fn optional_json<T: DeserializeOwned + 'static>(
-    row: &PgRow,
-    column: &'static str,
-) -> Result<Option<T>, StoreError> {
-    let value = row
-        .try_get_raw(column)
-        .map_err(|error| StoreError::new(DOING, error))?;
-    if value.is_null() {
-        return Ok(None);
+impl<'r> Columns<'r> {
+    pub(super) fn of(row: &'r PgRow) -> Self {
+        Self { row, next: 0 }
     }
-    let Json(value) = <Json<T> as Decode<'_, Postgres>>::decode(value)
-        .map_err(|error| StoreError::corrupt(column, error))?;
-    Ok(Some(value))
+
+    /// The next column, as the type the driver reads it as. Its name is for errors, and for finding out in a debug build
+    /// that statement and reader list different columns.
+    pub(super) fn take<T>(&mut self, column: &'static str) -> Result<T, StoreError>
+    where
+        T: Decode<'r, Postgres> + Type<Postgres>,
+    {
+        let index = self.advance(column);
+        self.row
+            .try_get(index)
+            .map_err(|error| StoreError::new(DOING, error))
+    }
+
+    /// A column that is never negative.
+    pub(super) fn count(&mut self, column: &'static str) -> Result<u32, StoreError> {
+        self.optional_count(column)?
+            .ok_or_else(|| StoreError::corrupt(column, "it is null"))
+    }
+
+    pub(super) fn optional_count(&mut self, column: &'static str) -> Result<Option<u32>, StoreError> {
+        let number: Option<i32> = self.take(column)?;
+        number
+            .map(|number| u32::try_from(number).map_err(|_| StoreError::corrupt(column, number)))
+            .transpose()
+    }
+
+    /// A column of `uuid`.
+    pub(super) fn id<T: From<Uuid>>(&mut self, column: &'static str) -> Result<T, StoreError> {
+        self.take::<Uuid>(column).map(T::from)
+    }
+
+    pub(super) fn optional_id<T: From<Uuid>>(
+        &mut self,
+        column: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.take::<Option<Uuid>>(column)?.map(T::from))
+    }
+
+    /// A column of text whose value obeys a rule of the domain.
+    pub(super) fn ruled<T, E: Display>(
+        &mut self,
+        column: &'static str,
+        parse: impl FnOnce(String) -> Result<T, E>,
+    ) -> Result<T, StoreError> {
+        parse(self.take(column)?).map_err(|refusal| StoreError::corrupt(column, refusal))
+    }
+
+    pub(super) fn user_id(&mut self) -> Result<UserId, StoreError> {
+        UserId::parse(self.take("user_id")?).map_err(|refusal| StoreError::corrupt("user_id", refusal))
+    }
+
+    /// A column that holds one of a closed set of words.
+    pub(super) fn word<T>(
+        &mut self,
+        column: &'static str,
+        from_word: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        let text: &str = self.take(column)?;
+        from_word(text).ok_or_else(|| StoreError::corrupt(column, format!("{text:?} is no known word")))
+    }
+
+    /// A nullable column of `jsonb`.
+    pub(super) fn optional_json<T: DeserializeOwned + 'static>(
+        &mut self,
+        column: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let index = self.advance(column);
+        let value = self
+            .row
+            .try_get_raw(index)
+            .map_err(|error| StoreError::new(DOING, error))?;
+        if value.is_null() {
+            return Ok(None);
+        }
+        let Json(value) = <Json<T> as Decode<'_, Postgres>>::decode(value)
+            .map_err(|error| StoreError::corrupt(column, error))?;
+        Ok(Some(value))
+    }
+
+    fn advance(&mut self, column: &'static str) -> usize {
+        let index = self.next;
+        self.next += 1;
+        debug_assert_eq!(
+            self.row.columns().get(index).map(Column::name),
+            Some(column),
+            "column {index} of a statement"
+        );
+        index
+    }
 }
 
 #[cfg(test)]

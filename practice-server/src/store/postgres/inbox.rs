@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgRow;
 
-use super::columns::{count, read, word};
+use super::columns::Columns;
 use super::work::Work;
 use crate::domain::Timestamp;
 use crate::store::{Disposition, InboxEntry, InboxRow, StoreError};
@@ -31,7 +31,7 @@ pub(in crate::store) async fn record(
     .bind(i64::try_from(entry.webhook_timestamp).unwrap_or(i64::MAX))
     .bind(disposition.as_str())
     .bind(now)
-    .fetch_one(|row| count(row, "deliveries"))
+    .fetch_one(|row| Columns::of(row).count("deliveries"))
     .await
 }
 
@@ -81,11 +81,12 @@ pub(in crate::store) async fn find(
 }
 
 fn from_row(row: &PgRow) -> Result<InboxRow, StoreError> {
+    let mut columns = Columns::of(row);
     Ok(InboxRow {
-        webhook_id: read(row, "webhook_id")?,
-        payload: read(row, "payload")?,
-        disposition: word(row, "disposition", Disposition::from_word)?,
-        deliveries: count(row, "deliveries")?,
-        received_at: read(row, "received_at")?,
+        webhook_id: columns.take("webhook_id")?,
+        payload: columns.take("payload")?,
+        disposition: columns.word("disposition", Disposition::from_word)?,
+        deliveries: columns.count("deliveries")?,
+        received_at: columns.take("received_at")?,
     })
 }

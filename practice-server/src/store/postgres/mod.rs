@@ -7,6 +7,7 @@ pub(super) mod calls;
 mod columns;
 pub(super) mod inbox;
 mod outage;
+pub(super) mod pending;
 mod pool;
 mod preflight;
 pub(super) mod sessions;
@@ -15,6 +16,7 @@ mod url;
 mod work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -27,12 +29,12 @@ pub(super) use self::work::Work;
 use super::{
     Committed, DeadLetter, InboxRow, StoreContext, StoreError, Transaction, TransitionRow, WriteError,
 };
-use crate::clock::Stopwatch;
 use crate::domain::{Attempt, AttemptId, Call, CallId, Session, SessionId, UserId};
-use crate::metrics::Metrics;
 
 /// Connections for what is no unit of work. They are opened when they are needed.
 const SIDE_CONNECTIONS_MAX: u32 = 4;
+/// Nobody's answer waits for them, so the wait is not the one of the units of work.
+const SIDE_CONNECTION_WAIT: Duration = Duration::from_secs(5);
 
 /// An open PostgreSQL database. Cloning shares it.
 #[derive(Clone)]
@@ -51,7 +53,7 @@ impl PostgresStore {
         let options = url.connect_options();
         let side = PgPoolOptions::new()
             .max_connections(SIDE_CONNECTIONS_MAX)
-            .acquire_timeout(context.pool.wait)
+            .acquire_timeout(SIDE_CONNECTION_WAIT)
             .connect_lazy_with(options.clone());
         let pool = Pool::new(options, context.pool, context.metrics.clone());
         Ok(Self(Arc::new(Inner {
@@ -88,9 +90,11 @@ impl PostgresStore {
         user: &UserId,
         id: SessionId,
     ) -> Result<Option<Session>, StoreError> {
-        let mut reading = self.begin_reading("read_session").await?;
-        let session = sessions::find(&mut reading.work, id).await;
-        let session = reading.end(session)?;
+        let session = self
+            .0
+            .units
+            .read("read_session", move |work| Box::pin(sessions::find(work, id)))
+            .await?;
         Ok(session.filter(|session| session.user_id == *user))
     }
 
@@ -99,49 +103,66 @@ impl PostgresStore {
         user: &UserId,
         id: AttemptId,
     ) -> Result<Option<Attempt>, StoreError> {
-        let mut reading = self.begin_reading("read_attempt").await?;
-        let attempt = attempts::find(&mut reading.work, id).await;
-        let attempt = reading.end(attempt)?;
+        let attempt = self
+            .0
+            .units
+            .read("read_attempt", move |work| Box::pin(attempts::find(work, id)))
+            .await?;
         Ok(attempt.filter(|attempt| attempt.user_id == *user))
     }
 
     pub(super) async fn call(&self, id: CallId) -> Result<Option<Call>, StoreError> {
-        let mut reading = self.begin_reading("read_call").await?;
-        let call = calls::find(&mut reading.work, id).await;
-        reading.end(call)
+        self.0
+            .units
+            .read("read_call", move |work| Box::pin(calls::find(work, id)))
+            .await
     }
 
     pub(super) async fn calls_of_session(&self, id: SessionId) -> Result<Vec<Call>, StoreError> {
-        let mut reading = self.begin_reading("read_calls").await?;
-        let calls = calls::of_session(&mut reading.work, id).await;
-        reading.end(calls)
+        self.0
+            .units
+            .read("read_calls", move |work| Box::pin(calls::of_session(work, id)))
+            .await
     }
 
     pub(super) async fn transitions_of(&self, entity_id: &str) -> Result<Vec<TransitionRow>, StoreError> {
-        let mut reading = self.begin_reading("read_transitions").await?;
-        let transitions = books::transitions_of(&mut reading.work, entity_id).await;
-        reading.end(transitions)
+        let id = entity_id.to_owned();
+        self.0
+            .units
+            .read("read_transitions", move |work| {
+                let id = id.clone();
+                Box::pin(async move { books::transitions_of(work, &id).await })
+            })
+            .await
     }
 
     pub(super) async fn inbox_row(&self, webhook_id: &str) -> Result<Option<InboxRow>, StoreError> {
-        let mut reading = self.begin_reading("read_inbox").await?;
-        let row = inbox::find(&mut reading.work, webhook_id).await;
-        reading.end(row)
+        let id = webhook_id.to_owned();
+        self.0
+            .units
+            .read("read_inbox", move |work| {
+                let id = id.clone();
+                Box::pin(async move { inbox::find(work, &id).await })
+            })
+            .await
     }
 
     pub(super) async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
-        let mut reading = self.begin_reading("read_dead_letters").await?;
-        let letters = books::dead_letters(&mut reading.work, limit).await;
-        reading.end(letters)
+        self.0
+            .units
+            .read("read_dead_letters", move |work| {
+                Box::pin(books::dead_letters(work, limit))
+            })
+            .await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        let mut reading = self.begin_reading("ping").await?;
-        let answer = reading
-            .work
-            .run("asking whether the database answers", "SELECT 1")
-            .await;
-        reading.end(answer)
+        self.0
+            .units
+            .read("ping", |work| {
+                Box::pin(Work::run(work, "asking whether the database answers", "SELECT 1"))
+            })
+            .await
     }
 
     pub(super) fn calls_enqueued(&self) -> Arc<Notify> {
@@ -155,37 +176,5 @@ impl PostgresStore {
     pub(super) async fn close(&self) {
         self.0.units.pool.close().await;
         self.0.side.close().await;
-    }
-
-    /// A connection for a single statement that only reads and needs no transaction around it.
-    async fn begin_reading(&self, query: &'static str) -> Result<Reading<'_>, StoreError> {
-        let Units { pool, context } = &*self.0.units;
-        Ok(Reading {
-            work: Work::new(pool.acquire().await?, context.commits.clone()),
-            metrics: &context.metrics,
-            query,
-            started: Stopwatch::start(),
-        })
-    }
-}
-
-/// A read under way.
-struct Reading<'s> {
-    work: Work,
-    metrics: &'s Metrics,
-    query: &'static str,
-    started: Stopwatch,
-}
-
-impl Reading<'_> {
-    /// Books the read, and gives the connection back unless it broke.
-    fn end<T>(self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        self.metrics
-            .observe_query(self.query, self.started.elapsed_seconds());
-        self.metrics.count_statements(self.query, self.work.statements());
-        if !matches!(&result, Err(error) if error.ends_the_connection()) {
-            self.work.into_lease().give_back();
-        }
-        result
     }
 }

@@ -169,7 +169,7 @@ impl Pool {
     }
 
     /// Has it found out whether the database is down, if nobody has asked for that yet.
-    fn doubt(&self, epoch: u64) {
+    pub(super) fn doubt(&self, epoch: u64) {
         if self.0.availability.doubt(epoch) {
             let pool = self.clone();
             tokio::spawn(async move { pool.probe().await });
@@ -262,9 +262,9 @@ impl Lease {
         }
     }
 
-    /// The work on it took too long; the database may be hanging.
-    pub(super) fn abandon(self) {
-        self.pool.doubt(self.open.epoch);
+    /// The epoch the connection belongs to.
+    pub(super) fn epoch(&self) -> u64 {
+        self.open.epoch
     }
 
     /// Lets the next one have the connection. No transaction is open on it.

@@ -1,32 +1,33 @@
 //! Statements on `practice_sessions`.
 
-use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
-use super::columns::{count, id, optional_json, read, ruled, user_id, word};
-use super::work::Work;
+use super::columns::Columns;
+use super::work::{Work, nothing};
 use crate::domain::{
-    FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript,
+    Architecture, FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript,
 };
 use crate::store::StoreError;
 
 const DOING_READ: &str = "reading a session";
 
-/// What a [`Session`] is made of: every column but the internal ones.
+/// What a [`Session`] is made of; the table goes by the name of `session`.
 macro_rules! columns {
     () => {
-        "id, user_id, transcript, improved_transcript, sentences, language, status, current_sentence_index, \
-         current_word_index, attempt_count, pronunciation_score, pronunciation_analysis, error_message, \
-         created_at, updated_at"
+        "session.id, session.user_id, session.transcript, session.improved_transcript, session.sentences, \
+         session.language, session.status, session.current_sentence_index, session.current_word_index, \
+         session.attempt_count, session.pronunciation_score, session.pronunciation_analysis, \
+         session.error_message, session.architecture, session.created_at, session.updated_at"
     };
 }
+pub(super) use columns;
 
 pub(in crate::store) async fn insert(work: &mut Work, session: &Session) -> Result<(), StoreError> {
     work.statement(
         "inserting a session",
         "INSERT INTO practice_sessions (id, user_id, status, transcript, language, current_sentence_index, \
-         current_word_index, attempt_count, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-         $9, $10) RETURNING txid_current()",
+         current_word_index, attempt_count, architecture, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, \
+         $6, $7, $8, $9, $10, $11) RETURNING txid_current()",
     )
     .bind(session.id.uuid())
     .bind(session.user_id.as_str())
@@ -36,10 +37,12 @@ pub(in crate::store) async fn insert(work: &mut Work, session: &Session) -> Resu
     .bind(i64::from(session.progress.current_sentence_index))
     .bind(i64::from(session.progress.current_word_index))
     .bind(i64::from(session.progress.attempt_count))
+    .bind(session.architecture.as_str())
     .bind(session.created_at)
     .bind(session.updated_at)
-    .publish()
-    .await
+    .publish(nothing)
+    .await?;
+    Ok(())
 }
 
 pub(in crate::store) async fn update(work: &mut Work, session: &Session) -> Result<(), StoreError> {
@@ -62,17 +65,40 @@ pub(in crate::store) async fn update(work: &mut Work, session: &Session) -> Resu
     .bind(scores.map(|scores| Json(&scores.pronunciation_analysis)))
     .bind(session.updated_at)
     .bind(session.id.uuid())
-    .publish()
-    .await
+    .publish(nothing)
+    .await?;
+    Ok(())
+}
+
+/// Writes down when practice was asked for, which fires the trigger of a session of the trigger architecture.
+pub(in crate::store) async fn request_practice(
+    work: &mut Work,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    work.statement(
+        "requesting practice",
+        "UPDATE practice_sessions SET practice_requested_at = $1, updated_at = $1 WHERE id = $2 RETURNING \
+         txid_current()",
+    )
+    .bind(now)
+    .bind(id.uuid())
+    .publish(nothing)
+    .await?;
+    Ok(())
 }
 
 pub(in crate::store) async fn find(work: &mut Work, id: SessionId) -> Result<Option<Session>, StoreError> {
     work.statement(
         DOING_READ,
-        concat!("SELECT ", columns!(), " FROM practice_sessions WHERE id = $1"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM practice_sessions AS session WHERE id = $1"
+        ),
     )
     .bind(id.uuid())
-    .fetch_optional(from_row)
+    .fetch_optional(|row| from_columns(&mut Columns::of(row)))
     .await
 }
 
@@ -84,11 +110,11 @@ pub(in crate::store) async fn lock(work: &mut Work, id: SessionId) -> Result<Opt
         concat!(
             "SELECT ",
             columns!(),
-            " FROM practice_sessions WHERE id = $1 FOR NO KEY UPDATE"
+            " FROM practice_sessions AS session WHERE id = $1 FOR NO KEY UPDATE"
         ),
     )
     .bind(id.uuid())
-    .fetch_optional(from_row)
+    .fetch_optional(|row| from_columns(&mut Columns::of(row)))
     .await
 }
 
@@ -103,19 +129,32 @@ pub(in crate::store) async fn lock_idle(
         concat!(
             "SELECT ",
             columns!(),
-            " FROM practice_sessions WHERE status IN ('created', 'ready', 'practicing') AND updated_at < $1 \
+            " FROM practice_sessions AS session WHERE status IN ('created', 'ready', 'practicing') AND updated_at < $1 \
              ORDER BY updated_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED"
         ),
     )
     .bind(before)
     .bind(i64::from(limit))
-    .fetch_all(from_row)
+    .fetch_all(|row| from_columns(&mut Columns::of(row)))
     .await
 }
 
-fn from_row(row: &PgRow) -> Result<Session, StoreError> {
-    let score: Option<f64> = read(row, "pronunciation_score")?;
-    let final_scores = match (score, optional_json(row, "pronunciation_analysis")?) {
+/// Reads what `columns!` lists.
+pub(super) fn from_columns(columns: &mut Columns<'_>) -> Result<Session, StoreError> {
+    let id = columns.id("id")?;
+    let user_id = columns.user_id()?;
+    let transcript = columns.ruled("transcript", Transcript::parse)?;
+    let improved_transcript = columns.take("improved_transcript")?;
+    let sentences = columns.optional_json("sentences")?;
+    let language = columns.ruled("language", Language::parse)?;
+    let status = columns.word("status", SessionStatus::from_word)?;
+    let progress = Progress {
+        current_sentence_index: columns.count("current_sentence_index")?,
+        current_word_index: columns.count("current_word_index")?,
+        attempt_count: columns.count("attempt_count")?,
+    };
+    let score: Option<f64> = columns.take("pronunciation_score")?;
+    let final_scores = match (score, columns.optional_json("pronunciation_analysis")?) {
         (Some(pronunciation_score), Some(pronunciation_analysis)) => Some(FinalScores {
             pronunciation_score,
             pronunciation_analysis,
@@ -123,21 +162,18 @@ fn from_row(row: &PgRow) -> Result<Session, StoreError> {
         _ => None,
     };
     Ok(Session {
-        id: id(row, "id")?,
-        user_id: user_id(row)?,
-        status: word(row, "status", SessionStatus::from_word)?,
-        transcript: ruled(row, "transcript", Transcript::parse)?,
-        language: ruled(row, "language", Language::parse)?,
-        improved_transcript: read(row, "improved_transcript")?,
-        sentences: optional_json(row, "sentences")?,
-        progress: Progress {
-            current_sentence_index: count(row, "current_sentence_index")?,
-            current_word_index: count(row, "current_word_index")?,
-            attempt_count: count(row, "attempt_count")?,
-        },
-        error_message: read(row, "error_message")?,
+        id,
+        user_id,
+        status,
+        transcript,
+        language,
+        improved_transcript,
+        sentences,
+        progress,
+        error_message: columns.take("error_message")?,
         final_scores,
-        created_at: read(row, "created_at")?,
-        updated_at: read(row, "updated_at")?,
+        architecture: columns.word("architecture", Architecture::from_word)?,
+        created_at: columns.take("created_at")?,
+        updated_at: columns.take("updated_at")?,
     })
 }

@@ -4,7 +4,8 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Encode, Postgres, Type};
 
-use super::columns::read;
+use super::columns::Columns;
+use super::pending::Pending;
 use super::pool::Lease;
 use crate::realtime::{CommitMoments, InFlight};
 use crate::store::StoreError;
@@ -15,6 +16,8 @@ pub(in crate::store) struct Work {
     commits: CommitMoments,
     /// The transaction, once it has changed a published row.
     published: Option<InFlight>,
+    /// What the transaction will write at its end.
+    pub(in crate::store) pending: Pending,
     statements: u64,
     /// A statement failed. PostgreSQL then refuses to commit, and says so only by the way.
     failed: bool,
@@ -26,6 +29,7 @@ impl Work {
             lease,
             commits,
             published: None,
+            pending: Pending::default(),
             statements: 0,
             failed: false,
         }
@@ -98,22 +102,26 @@ impl Statement<'_> {
         }
     }
 
-    /// Runs a write to one row of a published table that answers `txid_current()`. Every such transaction is announced
-    /// before its commit, so that the change feed can date what it sees.
-    pub(super) async fn publish(self) -> Result<(), StoreError> {
+    /// Runs a write to one row of a published table that answers `txid_current()` and whatever `read` reads after it.
+    /// Every such transaction is announced before its commit, so that the change feed can date what it sees. Answers
+    /// `None` if there was no such row.
+    pub(super) async fn publish<T>(
+        self,
+        read: impl Fn(&mut Columns<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         let Self { work, doing, query } = self;
         work.statements += 1;
         let row = match query.fetch_optional(work.lease.connection()).await {
-            Ok(row) => row,
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(None),
             Err(error) => return Err(work.failure(doing, error)),
         };
-        if let Some(row) = row
-            && work.published.is_none()
-        {
-            let xid: i64 = read(&row, "txid_current")?;
+        let mut columns = Columns::of(&row);
+        let xid: i64 = columns.take("txid_current")?;
+        if work.published.is_none() {
             work.published = Some(work.commits.begin(log_xid(xid)));
         }
-        Ok(())
+        read(&mut columns).map(Some)
     }
 
     /// Every row, read by `from_row`.
@@ -152,6 +160,11 @@ impl Statement<'_> {
             .await?
             .ok_or_else(|| StoreError::new(doing, sqlx::Error::RowNotFound))
     }
+}
+
+/// For a write that answers nothing but its transaction.
+pub(super) fn nothing(_: &mut Columns<'_>) -> Result<(), StoreError> {
+    Ok(())
 }
 
 /// The lower half of a 64-bit transaction id: what the write-ahead log calls the transaction.

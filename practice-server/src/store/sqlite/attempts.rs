@@ -5,8 +5,8 @@ use rusqlite::Row;
 use super::columns::{json_text, optional_json, parsed, read, word};
 use super::connection::Connection;
 use crate::domain::{
-    Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget, SessionId,
-    Timestamp, UserId, attempt_type_from_word, attempt_type_word,
+    Architecture, Attempt, AttemptId, AttemptStatus, AudioUrl, Recording, RecordingResult, RecordingTarget,
+    SessionId, Timestamp, UserId, attempt_type_from_word, attempt_type_word,
 };
 use crate::store::StoreError;
 
@@ -58,6 +58,26 @@ pub(in crate::store) fn update(connection: &Connection, attempt: &Attempt) -> Re
     Ok(())
 }
 
+/// Moves an attempt on, if its status is still `from`. Answers it as it is now.
+pub(in crate::store) fn advance(
+    connection: &Connection,
+    id: AttemptId,
+    from: AttemptStatus,
+    to: AttemptStatus,
+    now: Timestamp,
+) -> Result<Option<Attempt>, StoreError> {
+    connection
+        .statement(
+            "moving an attempt on",
+            "UPDATE practice_attempts SET status = ?, updated_at = ? WHERE id = ? AND status = ? RETURNING *",
+        )
+        .bind(to.as_str())
+        .bind(now.unix_us())
+        .bind(id.to_string())
+        .bind(from.as_str())
+        .fetch_optional(from_row)
+}
+
 pub(in crate::store) fn find(connection: &Connection, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
     connection
         .statement(DOING_READ, "SELECT * FROM practice_attempts WHERE id = ?")
@@ -95,6 +115,8 @@ fn from_row(row: &Row<'_>) -> Result<Attempt, StoreError> {
         status: word(row, "status", AttemptStatus::from_word)?,
         error_message: read(row, "error_message", DOING_READ)?,
         result: result_from_row(row)?,
+        // SQLite has no triggers that send requests.
+        architecture: Architecture::Direct,
         created_at: Timestamp::from_unix_us(read(row, "created_at", DOING_READ)?),
         updated_at: Timestamp::from_unix_us(read(row, "updated_at", DOING_READ)?),
     })

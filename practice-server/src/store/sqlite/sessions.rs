@@ -5,7 +5,8 @@ use rusqlite::Row;
 use super::columns::{json_text, optional_json, parsed, read, word};
 use super::connection::Connection;
 use crate::domain::{
-    FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript, UserId,
+    Architecture, FinalScores, Language, Progress, Session, SessionId, SessionStatus, Timestamp, Transcript,
+    UserId,
 };
 use crate::store::StoreError;
 
@@ -110,6 +111,8 @@ fn from_row(row: &Row<'_>) -> Result<Session, StoreError> {
         },
         error_message: read(row, "error_message", DOING_READ)?,
         final_scores,
+        // SQLite has no triggers that send requests.
+        architecture: Architecture::Direct,
         created_at: Timestamp::from_unix_us(read(row, "created_at", DOING_READ)?),
         updated_at: Timestamp::from_unix_us(read(row, "updated_at", DOING_READ)?),
     })

@@ -55,7 +55,10 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::books::record_transition(connection, transition, now),
-            Backend::Postgres(work) => postgres::books::record_transition(work, transition, now).await,
+            Backend::Postgres(work) => {
+                work.pending.record_transition(transition, now);
+                Ok(())
+            }
         }
     }
 
@@ -90,7 +93,10 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::books::store_answer(connection, user, key, stored, now),
-            Backend::Postgres(work) => postgres::books::store_answer(work, user, key, stored).await,
+            Backend::Postgres(work) => {
+                work.pending.store_answer(user, key, &stored.answer);
+                Ok(())
+            }
         }
     }
 

@@ -15,7 +15,7 @@ impl Tx<'_> {
         let now = self.now;
         match &mut self.backend {
             Backend::Sqlite(connection) => sqlite::calls::insert(connection, call, now)?,
-            Backend::Postgres(work) => postgres::calls::insert(work, call, now).await?,
+            Backend::Postgres(work) => postgres::pending::insert_call(work, call, now).await?,
         }
         self.calls_enqueued = true;
         Ok(())

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Backend, Draft, Tx};
-use crate::domain::{Attempt, AttemptId, Session, SessionId, Timestamp};
+use crate::domain::{Attempt, AttemptId, AttemptStatus, Session, SessionId, Timestamp};
 use crate::realtime::{Operation, Table};
 use crate::store::{StoreError, postgres, sqlite};
 
@@ -41,6 +41,28 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Asks for practice, which the session's database trigger passes on. Only sessions of the trigger architecture have
+    /// one, and they are in PostgreSQL.
+    ///
+    /// # Errors
+    /// A session that cannot be of the trigger architecture, or trouble of the database.
+    pub async fn request_practice(&mut self, session: &mut Session) -> Result<(), StoreError> {
+        session.updated_at = self.now;
+        match &mut self.backend {
+            Backend::Sqlite(_) => {
+                return Err(StoreError::corrupt(
+                    "practice_sessions.architecture",
+                    "SQLite has no triggers that send requests",
+                ));
+            }
+            Backend::Postgres(work) => {
+                postgres::sessions::request_practice(work, session.id, self.now).await?
+            }
+        }
+        self.draft(Table::PracticeSessions, Operation::Update, session.record());
+        Ok(())
+    }
+
     /// Sessions in a status that an idle session can be abandoned from, untouched since before `before`.
     ///
     /// # Errors
@@ -59,7 +81,7 @@ impl Tx<'_> {
             Backend::Sqlite(connection) => sqlite::attempts::insert(connection, attempt)?,
             Backend::Postgres(work) => postgres::attempts::insert(work, attempt).await?,
         }
-        self.draft(Table::PracticeAttempts, Operation::Insert, attempt.record());
+        self.draft_attempt(Operation::Insert, attempt);
         Ok(())
     }
 
@@ -72,28 +94,64 @@ impl Tx<'_> {
         }
     }
 
-    /// Writes every column that may change after the insert.
-    ///
-    /// # Errors
-    /// A constraint that refuses the row, or trouble of the database.
-    pub async fn update_attempt(&mut self, attempt: &Attempt) -> Result<(), StoreError> {
-        match &mut self.backend {
-            Backend::Sqlite(connection) => sqlite::attempts::update(connection, attempt)?,
-            Backend::Postgres(work) => postgres::attempts::update(work, attempt).await?,
-        }
-        self.draft(Table::PracticeAttempts, Operation::Update, attempt.record());
-        Ok(())
-    }
-
-    /// Attempts of the session that have no result yet.
+    /// A session and one of its attempts, to be changed together.
     ///
     /// # Errors
     /// Trouble of the database.
-    pub async fn open_attempts(&mut self, session: SessionId) -> Result<u32, StoreError> {
+    pub async fn session_and_attempt(
+        &mut self,
+        session: SessionId,
+        attempt: AttemptId,
+    ) -> Result<Option<(Session, Attempt)>, StoreError> {
         match &mut self.backend {
-            Backend::Sqlite(connection) => sqlite::attempts::count_open(connection, session),
-            Backend::Postgres(work) => postgres::attempts::count_open(work, session).await,
+            Backend::Sqlite(connection) => {
+                let session = sqlite::sessions::find(connection, session)?;
+                Ok(session.zip(sqlite::attempts::find(connection, attempt)?))
+            }
+            Backend::Postgres(work) => postgres::attempts::lock_with_session(work, session, attempt).await,
         }
+    }
+
+    /// Moves an attempt on, now, if its status is still `from`. Answers it as it is then; `None`: it had moved before.
+    ///
+    /// # Errors
+    /// Trouble of the database.
+    pub async fn advance_attempt(
+        &mut self,
+        id: AttemptId,
+        from: AttemptStatus,
+        to: AttemptStatus,
+    ) -> Result<Option<Attempt>, StoreError> {
+        let now = self.now;
+        let advanced = match &mut self.backend {
+            Backend::Sqlite(connection) => sqlite::attempts::advance(connection, id, from, to, now)?,
+            Backend::Postgres(work) => postgres::attempts::advance(work, id, from, to, now).await?,
+        };
+        if let Some(attempt) = &advanced {
+            self.draft_attempt(Operation::Update, attempt);
+        }
+        Ok(advanced)
+    }
+
+    /// Writes the end of an attempt whose session this transaction has read, and answers how many others of that session
+    /// have no result yet.
+    ///
+    /// # Errors
+    /// A constraint that refuses the row, or trouble of the database.
+    pub async fn end_attempt(&mut self, attempt: &Attempt) -> Result<u32, StoreError> {
+        let open = match &mut self.backend {
+            Backend::Sqlite(connection) => {
+                sqlite::attempts::update(connection, attempt)?;
+                sqlite::attempts::count_open(connection, attempt.session_id)?
+            }
+            Backend::Postgres(work) => postgres::attempts::end(work, attempt).await?,
+        };
+        self.draft_attempt(Operation::Update, attempt);
+        Ok(open)
+    }
+
+    fn draft_attempt(&mut self, operation: Operation, attempt: &Attempt) {
+        self.draft(Table::PracticeAttempts, operation, attempt.record());
     }
 
     fn draft(&mut self, table: Table, operation: Operation, record: Map<String, Value>) {
