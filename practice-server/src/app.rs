@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use classconnect_api::Verifier;
+use reqwest::Url;
 
 use crate::auth::Authenticator;
 use crate::classconnect::{ClassConnect, ClassConnectSettings, Dispatcher, Gate, Poller};
@@ -16,7 +17,7 @@ use crate::error::ServeError;
 use crate::fault::FaultSettings;
 use crate::legacy::{Architectures, Legacy, LegacySettings};
 use crate::metrics::Metrics;
-use crate::realtime::{CommitMoments, Feed, FeedMode, Hub, HubConfig};
+use crate::realtime::{CommitMoments, Feed, Hub, HubConfig};
 use crate::rollout::Rollout;
 use crate::routes;
 use crate::service::{PracticeService, Sweep, SweepSettings, Swept};
@@ -75,7 +76,6 @@ impl App {
             clock: clock.clone(),
             commits: commits.clone(),
             pool: config.pool,
-            logical_replication: config.realtime == FeedMode::Wal,
         };
         let failed = |source| ServeError::Store {
             database: config.database.clone(),
@@ -89,14 +89,10 @@ impl App {
             DatabaseUrl::Postgres(url) => Some(Feed::new(url, config.realtime, hub.clone(), commits)),
             DatabaseUrl::SqliteTemporary | DatabaseUrl::SqliteFile(_) => None,
         };
-        let base = config
-            .public_url
-            .as_ref()
-            .map_or_else(|| format!("http://{address}/"), ToString::to_string);
         let settings = ClassConnectSettings {
             url: config.classconnect_url,
             api_key: config.secrets.classconnect_api_key.clone(),
-            webhook_url: format!("{}{}", base.trim_end_matches('/'), routes::WEBHOOK_PATH),
+            webhook_url: webhook_url(config.public_url.as_ref(), address),
         };
         let gate = Gate::new(config.breaker, clock.clone(), metrics.clone());
         let client = ClassConnect::new(settings, gate)?;
@@ -222,6 +218,12 @@ impl App {
         }
         Ok(swept)
     }
+}
+
+/// Where ClassConnect delivers results.
+fn webhook_url(public_url: Option<&Url>, address: SocketAddr) -> String {
+    let base = public_url.map_or_else(|| format!("http://{address}/"), ToString::to_string);
+    format!("{}{}", base.trim_end_matches('/'), routes::WEBHOOK_PATH)
 }
 
 /// The architectures that this database can serve: both on PostgreSQL, direct calls elsewhere.

@@ -13,7 +13,9 @@ CREATE TABLE public.feature_flags (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT chk_feature_flags_percent CHECK (percent BETWEEN 0 AND 100)
 );
--- Only the backend and the service role read or write flags.
+-- Only the backend and the service role read or write flags. Supabase grants every new table to its roles.
+REVOKE ALL ON public.feature_flags FROM PUBLIC, anon, authenticated;
+GRANT ALL ON public.feature_flags TO service_role;
 ALTER TABLE public.feature_flags ENABLE ROW LEVEL SECURITY;
 INSERT INTO public.feature_flags (name, percent) VALUES ('direct_percent', 100);
 
@@ -226,5 +228,5 @@ LANGUAGE sql SET search_path = pg_catalog AS $function$
     ALTER TABLE public.practice_attempts DISABLE TRIGGER practice_attempts_auto_submit_trigger;
 $function$;
 
-REVOKE ALL ON FUNCTION public.enable_practice_triggers() FROM PUBLIC;
-REVOKE ALL ON FUNCTION public.disable_practice_triggers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.enable_practice_triggers() FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION public.disable_practice_triggers() FROM PUBLIC, anon, authenticated;

@@ -20,23 +20,23 @@ use crate::service::{Triggered, TriggeredWork};
 /// The functions by the names in their URLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EdgeFunction {
-    AutoImproveTranscript,
-    AutoStartPractice,
-    AutoSubmitRecording,
+    ImproveTranscript,
+    StartPractice,
+    SubmitRecording,
 }
 
 impl EdgeFunction {
     const ALL: [Self; 3] = [
-        Self::AutoImproveTranscript,
-        Self::AutoStartPractice,
-        Self::AutoSubmitRecording,
+        Self::ImproveTranscript,
+        Self::StartPractice,
+        Self::SubmitRecording,
     ];
 
     fn as_str(self) -> &'static str {
         match self {
-            Self::AutoImproveTranscript => "auto-improve-transcript",
-            Self::AutoStartPractice => "auto-start-practice",
-            Self::AutoSubmitRecording => "auto-submit-recording",
+            Self::ImproveTranscript => "auto-improve-transcript",
+            Self::StartPractice => "auto-start-practice",
+            Self::SubmitRecording => "auto-submit-recording",
         }
     }
 
@@ -71,13 +71,13 @@ impl Record {
     fn work_of(&self, function: EdgeFunction) -> Result<TriggeredWork, ApiError> {
         let unreadable = || ApiError::Malformed("the record is not one that this function is for".to_owned());
         Ok(match function {
-            EdgeFunction::AutoImproveTranscript => TriggeredWork::ImproveTranscript {
+            EdgeFunction::ImproveTranscript => TriggeredWork::ImproveTranscript {
                 session: self.id.parse().map_err(|_| unreadable())?,
             },
-            EdgeFunction::AutoStartPractice => TriggeredWork::StartPractice {
+            EdgeFunction::StartPractice => TriggeredWork::StartPractice {
                 session: self.id.parse().map_err(|_| unreadable())?,
             },
-            EdgeFunction::AutoSubmitRecording => {
+            EdgeFunction::SubmitRecording => {
                 let session = self.session_id.as_deref().ok_or_else(unreadable)?;
                 TriggeredWork::SubmitRecording {
                     session: session.parse().map_err(|_| unreadable())?,
@@ -176,9 +176,9 @@ mod tests {
     #[test]
     fn a_record_of_another_table_is_refused() {
         let session = record(json!({ "transcript": "One two." }));
-        assert!(session.work_of(EdgeFunction::AutoImproveTranscript).is_ok());
-        assert!(session.work_of(EdgeFunction::AutoSubmitRecording).is_err());
+        assert!(session.work_of(EdgeFunction::ImproveTranscript).is_ok());
+        assert!(session.work_of(EdgeFunction::SubmitRecording).is_err());
         let attempt = record(json!({ "session_id": "00000000-0000-4000-8000-000000000002" }));
-        assert!(attempt.work_of(EdgeFunction::AutoSubmitRecording).is_ok());
+        assert!(attempt.work_of(EdgeFunction::SubmitRecording).is_ok());
     }
 }

@@ -134,7 +134,7 @@ impl<'a> Steps<'a> {
             self.steps.iter().map(value).collect()
         };
         [("held", "p95", false), ("did not hold", "failed", true)].map(|(name, class, failed)| Line {
-            name,
+            name: name.into(),
             class,
             filled: false,
             values: of(failed),
@@ -161,8 +161,8 @@ impl<'a> Steps<'a> {
     }
 
     fn throughput(&self) -> Chart {
-        let line = |name, class, value: fn(&CapacityStepRecord) -> f64| Line {
-            name,
+        let line = |name: &'static str, class, value: fn(&CapacityStepRecord) -> f64| Line {
+            name: name.into(),
             class,
             filled: false,
             values: self.steps.iter().map(|step| Some(value(step))).collect(),
