@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod capacity;
+mod compare;
 mod connections;
 mod encrypted;
 mod generator;
