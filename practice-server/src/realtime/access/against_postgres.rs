@@ -248,7 +248,7 @@ async fn values_are_typed_as_the_database_types_them() {
     ] {
         for literal in literals {
             let query = format!(
-                "SELECT '{of_type}'::regtype::oid::bigint, $1::{of_type}::text, to_jsonb($1::{of_type})::text",
+                "SELECT '{of_type}'::regtype::oid::bigint, format('%s', $1::{of_type}), to_jsonb($1::{of_type})::text",
             );
             let (oid, text, expected): (i64, String, String) = sqlx::query_as(AssertSqlSafe(
                 query.replace("$1", &format!("'{}'", literal.replace('\'', "''"))),
