@@ -118,7 +118,8 @@ impl<'a> Steps<'a> {
                 .map(|(held, failed)| Band {
                     left: percent(position(held)),
                     width: percent(position(failed) - position(held)),
-                    label: "capacity".to_owned(),
+                    // The captions say it: a narrow band has no room for a label.
+                    label: String::new(),
                     class: "drain",
                 })
                 .into_iter()
@@ -147,7 +148,8 @@ impl<'a> Steps<'a> {
             Words {
                 id: "response",
                 title: "Response time p95 over the rate".to_owned(),
-                caption: "Over all steps of the journey, from the moment a request was due to its last byte."
+                caption: "Over all steps of the journey, from the moment a request was due to its last byte. Hatched: where the \
+                          capacity lies."
                     .to_owned(),
                 y_unit: "ms",
             },
@@ -228,7 +230,7 @@ impl<'a> Steps<'a> {
             Words {
                 id,
                 title: format!("{title} over the rate"),
-                caption: "A target that did not hold at some rate.".to_owned(),
+                caption: "A target that was missed at some rate.".to_owned(),
                 y_unit: match unit {
                     Unit::Time => "ms",
                     Unit::Ratio => "%",
