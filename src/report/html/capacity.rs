@@ -118,7 +118,7 @@ impl<'a> Steps<'a> {
                 .map(|(held, failed)| Band {
                     left: percent(position(held)),
                     width: percent(position(failed) - position(held)),
-                    label: "capacity",
+                    label: "capacity".to_owned(),
                     class: "drain",
                 })
                 .into_iter()
