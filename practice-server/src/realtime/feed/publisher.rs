@@ -119,13 +119,13 @@ impl Publisher {
 
     /// The number of channels that got the change.
     async fn publish(&mut self, change: &Change) -> Result<usize, FeedError> {
-        self.hub.counters().changes_read.increment();
         let selection = self.hub.select(change);
         let mut recipients = selection.visible;
         if !selection.undecided.is_empty() {
             recipients.extend(self.judged(change, selection.undecided).await?);
         }
         self.hub.deliver(change, &recipients);
+        self.hub.counters().changes_read.increment();
         Ok(recipients.len())
     }
 
