@@ -23,6 +23,8 @@ pub enum Purpose {
     Think = 5,
     IdempotencyKey = 6,
     Heartbeat = 7,
+    /// Which seconds of a run the bootstrap draws.
+    Resample = 8,
 }
 
 /// The seed of a run, from which everything that looks random follows.

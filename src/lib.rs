@@ -8,6 +8,8 @@ pub mod capacity;
 pub mod chance;
 pub mod cli;
 pub mod clock;
+pub mod compare;
+pub mod comparison;
 pub mod executor;
 pub mod identity;
 pub mod metrics;

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{ScenarioArgs, print, say};
+use crate::compare::Outline;
 use crate::scenario::{self, Diagnostics, LoadOptions, Loaded};
 use crate::sla::ExitCode;
 
@@ -16,6 +17,24 @@ pub(super) fn execute(args: &CheckArgs) -> ExitCode {
     match load(&args.scenario) {
         Ok(loaded) => {
             print(scenario::check(&loaded.plan).to_string().trim_end());
+            match &loaded.comparison {
+                Some(_) => comparison(&args.scenario),
+                None => ExitCode::Go,
+            }
+        }
+        Err(diagnostics) => {
+            say(diagnostics.to_string().trim_end());
+            ExitCode::Usage
+        }
+    }
+}
+
+/// The plan of the comparison that a scenario describes beside a run.
+fn comparison(args: &ScenarioArgs) -> ExitCode {
+    match scenario::load_comparison(&args.scenario, &load_options(&args.sets, args.seed), false) {
+        Ok(loaded) => {
+            print("");
+            print(Outline::of(&loaded).to_string().trim_end());
             ExitCode::Go
         }
         Err(diagnostics) => {

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod check;
+mod compare;
 mod judge;
 mod report;
 mod run;
@@ -56,6 +57,9 @@ enum Command {
     /// Find the highest arrival rate at which all targets hold, by stepping up and bisecting
     #[command(after_help = capacity::CAPACITY_EXIT_CODES)]
     Capacity(capacity::CapacityArgs),
+    /// Compare two arms of a scenario in interleaved pairs, two scenarios, or stored runs
+    #[command(after_help = compare::COMPARISON_EXIT_CODES)]
+    Compare(compare::CompareArgs),
     /// Print the JSON Schema of scenario files
     Schema,
     /// Run one of the built-in servers by itself
@@ -140,6 +144,7 @@ impl Cli {
             Command::Report(args) => report::execute(&args),
             Command::Judge(args) => judge::execute(&args),
             Command::Capacity(args) => capacity::execute(&args),
+            Command::Compare(args) => compare::execute(&args),
             Command::Schema => schema::execute(),
             Command::Serve(command) => match serve(command) {
                 Ok(()) => ExitCode::Go,

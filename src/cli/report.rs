@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{describe, print, say};
-use crate::report::{Format, RunRecord, render};
+use crate::report::model::CapacityRecord;
+use crate::report::model::comparison::ComparisonRecord;
+use crate::report::{
+    Format, ReportError, RunRecord, StoredKind, render, render_capacity, render_comparison, stored_kind,
+};
 use crate::sla::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The run.json of a run
+    /// The run.json of a run, the compare.json of a comparison, or the capacity.json of a search
     run: PathBuf,
     /// What to render to standard output: text, markdown, html or json
     #[arg(long, default_value = "text")]
@@ -21,16 +25,29 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) fn execute(args: &ReportArgs) -> ExitCode {
-    let rendered = read(&args.run).and_then(|record| {
-        render(args.format, &record).map_err(|error| format!("{}: {}", args.run.display(), describe(&error)))
-    });
-    match rendered {
+    match rendered(args) {
         Ok(text) => deliver(&text, args.out.as_deref()),
         Err(sentence) => {
             say(&sentence);
             ExitCode::Usage
         }
     }
+}
+
+fn rendered(args: &ReportArgs) -> Result<String, String> {
+    let text = read_text(&args.run)?;
+    let again = |text: &str| -> Result<String, ReportError> {
+        match stored_kind(text) {
+            StoredKind::Run => render(args.format, &RunRecord::from_json(text)?),
+            StoredKind::Comparison => render_comparison(args.format, &ComparisonRecord::from_json(text)?),
+            StoredKind::Capacity => render_capacity(args.format, &CapacityRecord::from_json(text)?),
+        }
+    };
+    again(&text).map_err(|error| format!("{}: {}", args.run.display(), describe(&error)))
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read the run {}: {error}", path.display()))
 }
 
 fn deliver(text: &str, out: Option<&Path>) -> ExitCode {
@@ -49,7 +66,6 @@ fn deliver(text: &str, out: Option<&Path>) -> ExitCode {
 
 /// Reads a stored run; the error is a sentence.
 pub(super) fn read(path: &Path) -> Result<RunRecord, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read the run {}: {error}", path.display()))?;
+    let text = read_text(path)?;
     RunRecord::from_json(&text).map_err(|error| format!("{}: {}", path.display(), describe(&error)))
 }

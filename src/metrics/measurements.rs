@@ -30,6 +30,8 @@ pub enum SeriesKind {
     Feedback,
     /// Change committed → event received.
     Realtime,
+    /// The commit's record written, before its flush to the database's disk → event received.
+    RealtimeWithFlush,
     /// Expected events; bad = not received within 5 s of their cause being committed.
     RealtimeDelivery,
     /// First delivery attempt sent → 2xx; bad = never acknowledged.
@@ -40,19 +42,20 @@ pub enum SeriesKind {
     Turnaround,
     /// Turnaround less the injected delay.
     ServerTime,
-    /// Database query time from the target's own metrics, at its buckets' upper edges.
+    /// Database query time from the target's own metrics, at its buckets' upper edges; the sum is exact.
     DbQuery,
 }
 
 impl SeriesKind {
     /// All kinds.
-    pub const ALL: [SeriesKind; 12] = [
+    pub const ALL: [SeriesKind; 13] = [
         SeriesKind::Response,
         SeriesKind::Service,
         SeriesKind::SchedulingLag,
         SeriesKind::Subscribe,
         SeriesKind::Feedback,
         SeriesKind::Realtime,
+        SeriesKind::RealtimeWithFlush,
         SeriesKind::RealtimeDelivery,
         SeriesKind::WebhookProcessing,
         SeriesKind::WebhookAttempt,
@@ -70,6 +73,7 @@ impl SeriesKind {
             SeriesKind::Subscribe => "subscribe_time",
             SeriesKind::Feedback => "feedback_latency",
             SeriesKind::Realtime => "realtime_latency",
+            SeriesKind::RealtimeWithFlush => "realtime_latency_with_flush",
             SeriesKind::RealtimeDelivery => "realtime_delivery",
             SeriesKind::WebhookProcessing => "webhook_processing",
             SeriesKind::WebhookAttempt => "webhook_attempt",
@@ -304,6 +308,28 @@ impl Measurements {
         }
     }
 
+    /// Adds events of which a foreign histogram tells between which edges they lie, and the sum of all their values:
+    /// quantiles are then those of the upper edges, in microseconds, but the mean is exact. Events of the open bucket
+    /// (`None`) are bad ones. A sum of zero was not told.
+    pub fn add_bucketed(
+        &mut self,
+        kind: SeriesKind,
+        warm_up: bool,
+        second: u32,
+        buckets: &[(Option<u64>, u64)],
+        sum_us: u64,
+    ) {
+        let key = SeriesKey { kind, step: None };
+        let before = slice_at(&mut self.series, key, warm_up, second).sum_us;
+        for (edge_us, count) in buckets {
+            let value_ns = edge_us.map(|edge| i64::try_from(edge.saturating_mul(1_000)).unwrap_or(i64::MAX));
+            self.add_many(kind, None, warm_up, second, value_ns, *count);
+        }
+        if sum_us > 0 {
+            slice_at(&mut self.series, key, warm_up, second).sum_us = before + sum_us;
+        }
+    }
+
     /// A value in microseconds, cut to what is kept; what is cut is counted.
     fn in_range(&mut self, value_ns: i64, count: u64) -> u32 {
         if value_ns < 0 {
@@ -420,6 +446,23 @@ mod tests {
         measurements.add_many(SeriesKind::Realtime, None, false, 0, Some(i64::MAX), 1);
         assert_eq!((measurements.negative, measurements.clamped), (2, 1));
         assert_eq!(measurements.total(SeriesKind::Realtime, None).total, 3);
+    }
+
+    #[test]
+    fn a_foreign_histogram_keeps_its_exact_mean() {
+        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::default());
+        let mut add = |buckets: &[(Option<u64>, u64)], sum_us| {
+            measurements.add_bucketed(SeriesKind::DbQuery, false, 3, buckets, sum_us);
+        };
+        add(&[(Some(1_000), 9), (Some(5_000), 1)], 4_000);
+        add(&[(Some(1_000), 10)], 2_000);
+        let all = measurements.total(SeriesKind::DbQuery, None);
+        assert_eq!((all.total, all.mean_ms()), (20, Some(0.3)));
+        assert_eq!(all.quantile_ms(0.9), Some(1.0));
+        // Without a sum, the edges have to do.
+        measurements.add_bucketed(SeriesKind::DbQuery, false, 4, &[(Some(1_000), 20)], 0);
+        let all = measurements.total(SeriesKind::DbQuery, None);
+        assert_eq!(all.mean_ms(), Some(0.65));
     }
 
     #[test]

@@ -109,6 +109,24 @@ impl Executor {
         }
     }
 
+    /// Makes everything that takes time take `factor` times as long, at the same rates and numbers of users. A fixed
+    /// number of iterations stays as it is.
+    pub fn scale_time(&mut self, factor: f64) {
+        fn scale<T>(stages: &mut [Stage<T>], factor: f64) {
+            for stage in stages {
+                stage.duration = stage.duration.mul_f64(factor);
+            }
+        }
+        match self {
+            Executor::ConstantArrivalRate { duration, .. } | Executor::ConstantVus { duration, .. } => {
+                *duration = duration.mul_f64(factor);
+            }
+            Executor::RampingArrivalRate { stages, .. } => scale(stages, factor),
+            Executor::RampingVus { stages, .. } => scale(stages, factor),
+            Executor::PerVuIterations { .. } | Executor::SharedIterations { .. } => {}
+        }
+    }
+
     /// Whether arrivals are scheduled independently of the target (open model).
     pub fn is_open(&self) -> bool {
         match self {

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 mod action;
 mod capacity;
+mod claims;
+mod comparison;
 mod criteria;
 mod journey;
 mod load;
@@ -18,6 +20,9 @@ mod transport;
 
 pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
+pub use comparison::{
+    Arm, Band, Claim, ClaimTest, Comparison, Negligible, Override, RatioLimit, Side, Sides, Subject,
+};
 pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,

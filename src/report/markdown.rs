@@ -60,7 +60,7 @@ pub(super) fn table(text: &mut String, head: &[&str], rows: &[Vec<String>]) {
 }
 
 /// A sign for each status: colour is not the only signal, and Markdown has none.
-fn sign(status: &str) -> &'static str {
+pub(super) fn sign(status: &str) -> &'static str {
     match status {
         "PASS" | "GO" => "✅",
         "FAIL" | "NO-GO" | "ROLLBACK" => "❌",
@@ -336,7 +336,7 @@ fn configuration(text: &mut String, record: &RunRecord) {
 }
 
 /// A code block whose fence is longer than any run of backticks inside.
-fn fenced(text: &mut String, code: &str) {
+pub(super) fn fenced(text: &mut String, code: &str) {
     let longest = code
         .split(|letter| letter != '`')
         .map(str::len)

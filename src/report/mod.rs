@@ -3,6 +3,7 @@
 //! [`RunRecord`] is `run.json`; every other format is rendered from it alone, so that a stored run can be shown again.
 
 mod capacity;
+mod comparison;
 mod generator;
 mod html;
 mod markdown;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use capacity::{capacity_file_name, capacity_sentence, capacity_step_line, render_capacity};
+pub use comparison::{comparison_file_name, render_comparison};
 pub use model::{RunFacts, RunRecord};
 
 /// The formats of a report.
@@ -38,6 +40,8 @@ pub enum ReportError {
         "the file has no \"schema_version\", so it is not a run of this tool; give the run.json that a run wrote"
     )]
     NotARun,
+    #[error("the file is not a comparison of this tool; give the compare.json that a comparison wrote")]
+    NotAComparison,
     #[error("the file is not the result of a search for capacity; give the capacity.json that one wrote")]
     NotACapacity,
     #[error(
@@ -55,6 +59,23 @@ pub enum ReportError {
 impl ReportError {
     fn invalid(what: String) -> Self {
         ReportError::Invalid(what)
+    }
+}
+
+/// What a stored file is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredKind {
+    Run,
+    Comparison,
+    Capacity,
+}
+
+/// What a file says that it is about; what says nothing is taken for a run, and refused as one.
+pub fn stored_kind(text: &str) -> StoredKind {
+    match model::kind_of(text).as_deref() {
+        Some(model::comparison::COMPARISON_KIND) => StoredKind::Comparison,
+        Some(model::CAPACITY_KIND) => StoredKind::Capacity,
+        _ => StoredKind::Run,
     }
 }
 

@@ -147,11 +147,13 @@ impl Collector {
             Observation::Queries(queries) => {
                 let now = self.clock.now();
                 let (second, warm_up) = (self.measurements.second_of(now), now < self.warm_up_ends);
-                for (edge_us, count) in queries {
-                    let value_ns = edge_us.map(|edge| edge as i64 * 1_000);
-                    self.measurements
-                        .add_many(SeriesKind::DbQuery, None, warm_up, second, value_ns, count);
-                }
+                self.measurements.add_bucketed(
+                    SeriesKind::DbQuery,
+                    warm_up,
+                    second,
+                    &queries.buckets,
+                    queries.sum_us,
+                );
             }
             Observation::LedgerUnreadable(reason) => {
                 tracing::warn!(reason, "the mock's ledger could not be read")

@@ -9,13 +9,16 @@ use jiff::Timestamp;
 const REPORTS: &str = "reports";
 
 /// What a run, or a search for a capacity, writes when it has something to show.
-const RESULTS: [&str; 6] = [
+const RESULTS: [&str; 9] = [
     "run.json",
     "report.md",
     "report.html",
     "capacity.json",
     "capacity.md",
     "capacity.html",
+    "compare.json",
+    "compare.md",
+    "compare.html",
 ];
 
 /// The output folder of one run.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::executor::{Stop, StopSignal};
-use crate::target::{MockControl, QueryTimes, TargetProbe};
+use crate::target::{MockControl, Queries, QueryTimes, TargetProbe};
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// Observations that may wait.
@@ -19,8 +19,8 @@ const WAITING_MAX: usize = 16;
 pub(super) enum Observation {
     /// Ledger records, in order.
     Ledger(Vec<Value>),
-    /// Database queries since the last observation: upper bucket edge in microseconds (`None` = open) and count.
-    Queries(Vec<(Option<u64>, u64)>),
+    /// Database queries since the last observation.
+    Queries(Queries),
     /// The mock did not answer.
     LedgerUnreadable(String),
 }
@@ -101,7 +101,7 @@ impl Observer {
         if let (Some(now), Some(before)) = (self.probe.query_times().await, &self.queries) {
             let queries = now.since(before);
             self.queries = Some(now);
-            if !queries.is_empty() {
+            if !queries.buckets.is_empty() {
                 self.observations.send(Observation::Queries(queries)).await.ok()?;
             }
         }

@@ -107,7 +107,8 @@ impl Node {
             })
     }
 
-    fn at_mut(&mut self, path: &[Segment]) -> Option<&mut Node> {
+    /// The value at `path`, to be changed.
+    pub(super) fn at_mut(&mut self, path: &[Segment]) -> Option<&mut Node> {
         path.iter()
             .try_fold(self, |node, segment| match (&mut node.value, segment) {
                 (NodeValue::Table(table), Segment::Key(key)) => table

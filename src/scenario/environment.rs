@@ -1,7 +1,7 @@
 //! `${VAR}` and `${VAR:-default}` in the values of a scenario, and the rule that secrets come from there only.
 
 use super::diagnostic::{Diagnostics, Span};
-use super::document::{Node, NodeValue, Table};
+use super::document::{Node, NodeValue, Segment, Table};
 
 /// Keys whose values are secrets: they come from the environment, and nothing ever shows them.
 const SECRET_KEYS: [&str; 11] = [
@@ -28,6 +28,14 @@ pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(super) fn is_secret_key(key: &str) -> bool {
     SECRET_KEYS.iter().any(|secret| secret.eq_ignore_ascii_case(key))
 }
+
+/// The settings of a comparison's arms stay as they are written: they are expanded where they are applied, each in its
+/// own arm, as any other option.
+const KEPT: [&[&str]; 3] = [
+    &["compare", "baseline", "set"],
+    &["compare", "candidate", "set"],
+    &["compare", "quick"],
+];
 
 /// The key whose value may hold a password among other things.
 const DATABASE_KEY: &str = "database";
@@ -66,7 +74,22 @@ pub(super) fn holds_written_password(key: &str, text: &str) -> bool {
 /// Replaces the variables in all texts of the tree. A text whose variable is not set is refused, and so is a secret
 /// that is written out.
 pub(super) fn expand(node: &mut Node, environment: Environment<'_>, diagnostics: &mut Diagnostics) {
+    let kept = KEPT.map(|path| {
+        path.iter()
+            .map(|key| Segment::Key((*key).to_owned()))
+            .collect::<Vec<Segment>>()
+    });
+    let empty = || NodeValue::Table(Table::default());
+    let values = kept.each_ref().map(|path| {
+        let place = node.at_mut(path)?;
+        Some(std::mem::replace(&mut place.value, empty()))
+    });
     expand_within(node, None, environment, diagnostics);
+    for (path, value) in kept.iter().zip(values) {
+        if let (Some(place), Some(value)) = (node.at_mut(path), value) {
+            place.value = value;
+        }
+    }
 }
 
 fn expand_within(

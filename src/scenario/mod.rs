@@ -10,6 +10,7 @@
 //! A value with a mistake is taken out before the next stage, which then knows that its absence is no further mistake.
 
 mod check;
+mod comparison;
 mod diagnostic;
 mod document;
 mod environment;
@@ -24,6 +25,7 @@ mod template;
 mod tests;
 
 pub use check::{CheckReport, Decision, TargetCheck, check};
+pub use comparison::{LoadedComparison, load_comparison, load_two};
 pub use diagnostic::{Diagnostics, Source};
 
 use std::collections::HashMap;
@@ -37,7 +39,7 @@ use self::diagnostic::Span;
 use self::lower::{At, Files, Read, Surroundings};
 use self::raw::{JourneyFile, ScenarioFile, SlaFile};
 use self::schema::FileSchema;
-use crate::plan::{Condition, Plan, StepInfo};
+use crate::plan::{Comparison, Condition, Plan, StepInfo};
 
 /// A larger file is not a scenario.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -60,6 +62,8 @@ pub struct LoadOptions<'a> {
 #[derive(Debug, Clone)]
 pub struct Loaded {
     pub plan: Plan,
+    /// What the scenario says of a comparison of two arms.
+    pub comparison: Option<Comparison>,
     /// The scenario file as written: `${VAR}` stands in the place of its value.
     pub text_unexpanded: String,
     /// Every file that was read, the scenario first, each as written.
@@ -91,22 +95,7 @@ pub fn schema_json() -> String {
 /// # Errors
 /// Every mistake in any of the files.
 pub fn load(path: &Path, options: &LoadOptions<'_>) -> Result<Loaded, Diagnostics> {
-    let mut loader = Loader {
-        options,
-        diagnostics: Diagnostics::default(),
-        files: Vec::new(),
-    };
-    match loader.load(path) {
-        Some(plan) if loader.diagnostics.is_empty() => Ok(Loaded {
-            plan,
-            text_unexpanded: loader
-                .files
-                .first()
-                .map_or_else(String::new, |file| file.text.clone()),
-            files: loader.files,
-        }),
-        _ => Err(loader.diagnostics),
-    }
+    Loader::new(options).load_whole(path, Role::Run)
 }
 
 /// Reads a file of targets by itself, to judge a stored run by: the same keys as under `[sla]`. `steps` are the stored
@@ -119,11 +108,7 @@ pub fn load_targets(
     steps: &[StepInfo],
     options: &LoadOptions<'_>,
 ) -> Result<Vec<Condition>, Diagnostics> {
-    let mut loader = Loader {
-        options,
-        diagnostics: Diagnostics::default(),
-        files: Vec::new(),
-    };
+    let mut loader = Loader::new(options);
     let targets = loader.load_targets(path, steps);
     match targets {
         Some(targets) if loader.diagnostics.is_empty() => Ok(targets),
@@ -131,17 +116,65 @@ pub fn load_targets(
     }
 }
 
+/// What a scenario is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A run, or whatever its section `[compare]` says.
+    Run,
+    /// One arm of a comparison.
+    Arm,
+}
+
+/// A value that takes the place of the file's, and where it comes from: `--set`, or an arm's settings.
+#[derive(Clone)]
+struct Setting {
+    origin: String,
+    key: String,
+    value: String,
+}
+
 struct Loader<'a> {
     options: &'a LoadOptions<'a>,
+    /// Applied in order.
+    settings: Vec<Setting>,
     diagnostics: Diagnostics,
     files: Vec<Source>,
 }
 
-impl Loader<'_> {
-    fn load(&mut self, path: &Path) -> Option<Plan> {
+impl<'a> Loader<'a> {
+    fn new(options: &'a LoadOptions<'a>) -> Self {
+        let settings = options.sets.iter().map(|(key, value)| Setting {
+            origin: overrides::COMMAND_LINE.to_owned(),
+            key: key.clone(),
+            value: value.clone(),
+        });
+        Self {
+            options,
+            settings: settings.collect(),
+            diagnostics: Diagnostics::default(),
+            files: Vec::new(),
+        }
+    }
+
+    fn load_whole(mut self, path: &Path, role: Role) -> Result<Loaded, Diagnostics> {
+        match self.load(path, role) {
+            Some((plan, comparison)) if self.diagnostics.is_empty() => Ok(Loaded {
+                plan,
+                comparison,
+                text_unexpanded: self
+                    .files
+                    .first()
+                    .map_or_else(String::new, |file| file.text.clone()),
+                files: self.files,
+            }),
+            _ => Err(self.diagnostics),
+        }
+    }
+
+    fn load(&mut self, path: &Path, role: Role) -> Option<(Plan, Option<Comparison>)> {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let scenario = match (self.options.read)(path) {
-            Ok(text) => self.read::<ScenarioFile>(path, text, self.options.sets)?,
+            Ok(text) => self.read::<ScenarioFile>(path, text, true)?,
             Err(error) => {
                 self.refuse_file(path, &format!("the scenario could not be read: {error}"));
                 return None;
@@ -153,13 +186,17 @@ impl Loader<'_> {
             seed: self.options.seed,
             cores: self.options.cores,
         };
-        lower::lower(&files, &surroundings, &mut self.diagnostics)
+        let (plan, comparison) = lower::lower(&files, &surroundings, &mut self.diagnostics)?;
+        if role == Role::Arm {
+            lower::check_arm(&files, &plan, &mut self.diagnostics);
+        }
+        Some((plan, comparison))
     }
 
     fn load_targets(&mut self, path: &Path, steps: &[StepInfo]) -> Option<Vec<Condition>> {
         match (self.options.read)(path) {
             Ok(text) => {
-                let read = self.read::<SlaFile>(path, text, &[])?;
+                let read = self.read::<SlaFile>(path, text, false)?;
                 Some(lower::targets_alone(&read, steps, &mut self.diagnostics))
             }
             Err(error) => {
@@ -207,7 +244,7 @@ impl Loader<'_> {
         named_at: Span,
     ) -> Option<Read<T>> {
         match (self.options.read)(&path) {
-            Ok(text) => self.read(&path, text, &[]),
+            Ok(text) => self.read(&path, text, false),
             Err(error) => {
                 self.diagnostics.push(
                     named_at,
@@ -223,7 +260,7 @@ impl Loader<'_> {
         &mut self,
         path: &Path,
         text: String,
-        sets: &[(String, String)],
+        with_settings: bool,
     ) -> Option<Read<T>> {
         let name = path.display().to_string();
         self.files.push(Source {
@@ -232,8 +269,10 @@ impl Loader<'_> {
         });
         let source = self.diagnostics.add_source(name, text);
         let mut root = document::parse(source, &mut self.diagnostics);
-        for (key, value) in sets {
-            overrides::apply(&mut root, key, value, &mut self.diagnostics);
+        if with_settings {
+            for Setting { origin, key, value } in &self.settings {
+                overrides::apply(&mut root, key, value, origin, &mut self.diagnostics);
+            }
         }
         environment::expand(&mut root, self.options.environment, &mut self.diagnostics);
         let whole_file = root.span;

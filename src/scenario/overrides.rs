@@ -1,16 +1,20 @@
-//! `--set KEY=VALUE`: values of the command line in the place of the file's.
+//! `--set KEY=VALUE`, and the settings of an arm: values that take the place of the file's.
 
 use super::diagnostic::{Diagnostics, Span};
 use super::document::{self, Entry, Node, NodeValue, Table};
 use super::environment::{holds_written_password, is_secret_key};
 
+/// Where the settings of the command line come from.
+pub(super) const COMMAND_LINE: &str = "--set";
+
 /// Puts one option's value at its dotted path, such as `load.rate` or `journey.0.weight`.
-pub(super) fn apply(root: &mut Node, key: &str, value: &str, diagnostics: &mut Diagnostics) {
+pub(super) fn apply(root: &mut Node, key: &str, value: &str, origin: &str, diagnostics: &mut Diagnostics) {
     let last = key.rsplit('.').next().unwrap_or(key);
     let holds_password = holds_written_password(last, value);
-    if is_secret_key(last) || last == "tokens_file" || holds_password {
+    let is_secret = is_secret_key(last) || last == "tokens_file" || holds_password;
+    if is_secret && origin == COMMAND_LINE {
         // The value must not even reach the source that the mistake is shown in.
-        let source = diagnostics.add_source("--set", format!("{key}=…"));
+        let source = diagnostics.add_source(origin, format!("{key}=…"));
         diagnostics.push(
             key_span(source, key),
             format!(
@@ -20,7 +24,14 @@ pub(super) fn apply(root: &mut Node, key: &str, value: &str, diagnostics: &mut D
         );
         return;
     }
-    let source = diagnostics.add_source("--set", format!("{key}={value}"));
+    let source = diagnostics.add_source(origin, format!("{key}={value}"));
+    if holds_password || (is_secret && !value.contains("${")) {
+        diagnostics.redact(Span {
+            source,
+            start: key.len() + 1,
+            end: key.len() + 1 + value.len(),
+        });
+    }
     let node = document::parse_option_value(value, key.len() + 1, source, diagnostics);
     if let Err(sentence) = insert(root, key, key_span(source, key), node) {
         diagnostics.push(key_span(source, key), sentence);

@@ -7,7 +7,7 @@
 /// The 95 % quantile of the standard normal distribution.
 pub(super) const Z_95: f64 = 1.644_853_626_951_472_2;
 /// The 97.5 % quantile of the standard normal distribution: half of a two-sided 95 % interval.
-pub(super) const Z_97_5: f64 = 1.959_963_984_540_054;
+pub(crate) const Z_97_5: f64 = 1.959_963_984_540_054;
 
 /// The logarithm of the gamma function for positive arguments (Lanczos approximation, g = 7, nine terms).
 fn ln_gamma(x: f64) -> f64 {
@@ -98,7 +98,7 @@ pub(super) fn beta_quantile(probability: f64, a: f64, b: f64) -> f64 {
 }
 
 /// The quantile of Student's t distribution for `probability` in [0.5, 1) and at least one degree of freedom.
-pub(super) fn t_quantile(probability: f64, degrees: f64) -> f64 {
+pub(crate) fn t_quantile(probability: f64, degrees: f64) -> f64 {
     let x = beta_quantile(2.0 * (1.0 - probability), degrees / 2.0, 0.5);
     (degrees * (1.0 - x) / x).sqrt()
 }

@@ -21,8 +21,8 @@ pub(super) const DESIGN_EFFECT_FLOOR: f64 = 20.0;
 /// means, with the sum of the values in `bad`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Second {
-    pub(super) events: f64,
-    pub(super) bad: f64,
+    pub(crate) events: f64,
+    pub(crate) bad: f64,
 }
 
 /// Bounds of a share of bad events.
@@ -135,6 +135,23 @@ pub(super) fn share_bounds(seconds: &[Second], caution: Caution) -> Option<Share
         design_effect,
         effect_growing,
     })
+}
+
+/// For how many consecutive seconds what is bad of them goes on to be alike: the length of the batches with the largest
+/// design effect; 1 when nothing can be told.
+pub(crate) fn correlation_length(seconds: &[Second]) -> usize {
+    let lengths = (0..).map(|doublings| 1_usize << doublings);
+    variances(seconds)
+        .into_iter()
+        .zip(lengths)
+        .filter(|(batch, _)| batch.variance > 0.0)
+        .max_by(|(left, _), (right, _)| left.variance.total_cmp(&right.variance))
+        .map_or(1, |(_, length)| length)
+}
+
+/// One-sided 95 % bounds of the share of bad events, bursts taken into account; `None` without events.
+pub(crate) fn share_range(seconds: &[Second]) -> Option<(f64, f64)> {
+    share_bounds(seconds, Caution::AssumeBursts).map(|bounds| (bounds.lower, bounds.upper))
 }
 
 /// One-sided 95 % Clopper–Pearson bounds for `bad` of `events`; both may be fractions.
@@ -254,6 +271,22 @@ mod tests {
         assert_eq!(scattered.design_effect, 1.0);
         assert!(bursts.design_effect > 10.0, "{}", bursts.design_effect);
         assert!(bursts.upper > scattered.upper && bursts.lower < scattered.lower);
+    }
+
+    #[test]
+    fn what_stays_bad_for_long_is_alike_for_long() {
+        let alternating = |period: usize| -> Vec<Second> {
+            (0..256)
+                .map(|second| Second {
+                    events: 100.0,
+                    bad: if second % (2 * period) < period { 20.0 } else { 0.0 },
+                })
+                .collect()
+        };
+        assert_eq!(correlation_length(&alternating(8)), 8);
+        assert_eq!(correlation_length(&alternating(1)), 1);
+        assert_eq!(correlation_length(&even(50, 10.0, 0.0)), 1);
+        assert_eq!(correlation_length(&[]), 1);
     }
 
     #[test]

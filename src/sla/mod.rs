@@ -23,9 +23,12 @@ mod verdict;
 mod window;
 pub mod wording;
 
+pub(crate) use availability::by_second;
 pub use availability::slot_samples_min;
 pub use context::{Context, FixedIterations};
+pub(crate) use distribution::{Z_97_5, t_quantile};
 pub use finding::{Finding, Status, Subject};
+pub(crate) use interval::{Second, correlation_length, share_range};
 pub use judge::{Judgement, judge};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
 pub use verdict::{ExitCode, Verdict};

@@ -4,66 +4,79 @@ use std::collections::BTreeMap;
 
 /// The histogram that a target exposes for its database queries.
 const QUERY_BUCKETS: &str = "db_query_duration_seconds_bucket";
+/// The time of all queries of that histogram together.
+const QUERY_SUM: &str = "db_query_duration_seconds_sum";
 
-/// Cumulative query counts by upper bucket edge in microseconds, over all queries; `u64::MAX` is the open bucket.
+/// Cumulative query counts by upper bucket edge in microseconds, over all queries; `u64::MAX` is the open bucket. And
+/// the time of all of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueryTimes {
+    buckets: BTreeMap<u64, u64>,
+    seconds: f64,
+}
+
+/// The queries of a stretch of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct QueryTimes(BTreeMap<u64, u64>);
+pub struct Queries {
+    /// Upper bucket edge in microseconds (`None` for the open bucket) and count.
+    pub buckets: Vec<(Option<u64>, u64)>,
+    /// The time of all of them together, in microseconds: exact, while a bucket only says between which edges.
+    pub sum_us: u64,
+}
 
 impl QueryTimes {
     /// Reads an exposition; `None` when it has no query histogram.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut buckets: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut times = Self::default();
         for line in text.lines() {
-            let Some(rest) = line.strip_prefix(QUERY_BUCKETS) else {
+            let Some((series, value)) = line.rsplit_once(' ') else {
                 continue;
             };
-            let Some((labels, value)) = rest.rsplit_once(' ') else {
+            let Ok(value) = value.trim().parse::<f64>() else {
                 continue;
             };
-            let Some(edge) = labels
-                .split_once("le=\"")
-                .and_then(|(_, edge)| edge.split_once('"'))
-                .map(|(edge, _)| edge)
-            else {
-                continue;
-            };
-            let edge_us = match edge {
-                "+Inf" => u64::MAX,
-                seconds => match seconds.parse::<f64>() {
-                    Ok(seconds) => (seconds * 1e6).round() as u64,
-                    Err(_) => continue,
-                },
-            };
-            if let Ok(count) = value.trim().parse::<f64>() {
-                *buckets.entry(edge_us).or_default() += count as u64;
+            if let Some(labels) = series.strip_prefix(QUERY_BUCKETS) {
+                if let Some(edge_us) = edge_us(labels) {
+                    *times.buckets.entry(edge_us).or_default() += value as u64;
+                }
+            } else if series.starts_with(QUERY_SUM) {
+                times.seconds += value;
             }
         }
-        (!buckets.is_empty()).then_some(Self(buckets))
+        (!times.buckets.is_empty()).then_some(times)
     }
 
-    /// The queries since `earlier`: upper edge in microseconds (`None` for the open bucket) and count, bucket by
-    /// bucket. A counter that went back (the target restarted) starts again from zero.
-    pub fn since(&self, earlier: &QueryTimes) -> Vec<(Option<u64>, u64)> {
+    /// The queries since `earlier`. Counters that went back (the target restarted) start again from zero.
+    pub fn since(&self, earlier: &QueryTimes) -> Queries {
+        let none = QueryTimes::default();
         let restarted = self
-            .0
+            .buckets
             .iter()
-            .any(|(edge, count)| earlier.0.get(edge).is_some_and(|before| before > count));
+            .any(|(edge, count)| earlier.buckets.get(edge).is_some_and(|before| before > count));
+        let earlier = if restarted { &none } else { earlier };
         let mut below = 0;
-        let mut queries = Vec::new();
-        for (edge, count) in &self.0 {
-            let before = if restarted {
-                0
-            } else {
-                earlier.0.get(edge).copied().unwrap_or(0)
-            };
-            let cumulative = count - before;
+        let mut buckets = Vec::new();
+        for (edge, count) in &self.buckets {
+            let cumulative = count - earlier.buckets.get(edge).copied().unwrap_or(0);
             let here = cumulative.saturating_sub(below);
             below = below.max(cumulative);
             if here > 0 {
-                queries.push(((*edge != u64::MAX).then_some(*edge), here));
+                buckets.push(((*edge != u64::MAX).then_some(*edge), here));
             }
         }
-        queries
+        Queries {
+            buckets,
+            sum_us: ((self.seconds - earlier.seconds).max(0.0) * 1e6).round() as u64,
+        }
+    }
+}
+
+/// The upper edge among a bucket's labels, in microseconds.
+fn edge_us(labels: &str) -> Option<u64> {
+    let (_, edge) = labels.split_once("le=\"")?;
+    match edge.split_once('"')?.0 {
+        "+Inf" => Some(u64::MAX),
+        seconds => Some((seconds.parse::<f64>().ok()? * 1e6).round() as u64),
     }
 }
 
@@ -78,24 +91,30 @@ db_query_duration_seconds_bucket{query="a",le="+Inf"} 7
 db_query_duration_seconds_bucket{query="b",le="0.001"} 1
 db_query_duration_seconds_bucket{query="b",le="0.1"} 1
 db_query_duration_seconds_bucket{query="b",le="+Inf"} 2
-db_query_duration_seconds_sum{query="a"} 0.5
+db_query_duration_seconds_sum{query="a"} 0.2
+db_query_duration_seconds_sum{query="b"} 7.0
 "#;
 
     #[test]
     fn queries_are_summed_over_their_names() {
         let times = QueryTimes::parse(FIRST).unwrap();
-        assert_eq!(
-            times.since(&QueryTimes::default()),
-            [(Some(1_000), 6), (Some(100_000), 2), (None, 1)]
-        );
-        assert_eq!(times.since(&times), []);
+        let all = Queries {
+            buckets: vec![(Some(1_000), 6), (Some(100_000), 2), (None, 1)],
+            sum_us: 7_200_000,
+        };
+        assert_eq!(times.since(&QueryTimes::default()), all);
+        assert_eq!(times.since(&times), Queries::default());
     }
 
     #[test]
     fn a_restarted_target_counts_from_zero() {
         let before = QueryTimes::parse(FIRST).unwrap();
         let after = QueryTimes::parse("db_query_duration_seconds_bucket{le=\"0.001\"} 2\n").unwrap();
-        assert_eq!(after.since(&before), [(Some(1_000), 2)]);
+        let since = Queries {
+            buckets: vec![(Some(1_000), 2)],
+            sum_us: 0,
+        };
+        assert_eq!(after.since(&before), since);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod reference;
 
 pub use children::{Child, ChildError};
 pub use database::ThrowAwayDatabase;
-pub use exposition::QueryTimes;
+pub use exposition::{Queries, QueryTimes};
 pub use mock::{LedgerPage, MockControl};
 pub use probe::{ControlError, TargetProbe};
 pub use reference::{Endpoints, StartError, Started, start};

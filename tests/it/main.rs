@@ -7,12 +7,14 @@
 
 mod bad_input;
 mod capacity;
+mod compare;
 mod connections;
 mod encrypted;
 mod generator;
 mod host;
 mod interruption;
 mod peer_scenarios;
+mod postgres;
 mod program;
 mod reproducible;
 mod servers;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules it may import, lowest layer first. Imports point downwards only.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 25] = [
     // Words.
     ("units", &[]),
     ("clock", &[]),
@@ -19,7 +19,11 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("metrics", &["clock", "plan"]),
     ("audit", &["clock", "metrics", "plan"]),
     ("sla", &["metrics", "plan", "units"]),
-    ("report", &["clock", "metrics", "plan", "sla", "units"]),
+    ("comparison", &["chance", "metrics", "plan", "sla", "units"]),
+    (
+        "report",
+        &["clock", "comparison", "metrics", "plan", "sla", "units"],
+    ),
     ("scenario", &["plan", "units"]),
     // Effects.
     ("pacing", &["clock"]),
@@ -60,6 +64,23 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "units",
         ],
     ),
+    (
+        "compare",
+        &[
+            "capacity",
+            "chance",
+            "clock",
+            "comparison",
+            "metrics",
+            "plan",
+            "recording",
+            "report",
+            "run",
+            "scenario",
+            "sla",
+            "units",
+        ],
+    ),
     // The shell.
     ("serve", &[]),
     (
@@ -67,6 +88,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
         &[
             "capacity",
             "clock",
+            "compare",
             "plan",
             "recording",
             "report",

@@ -44,13 +44,13 @@ pub(super) fn spectrum(measurements: &Measurements) -> Option<Chart> {
     };
     let lines = [
         Line {
-            name: "response time",
+            name: "response time".into(),
             class: "p95",
             filled: false,
             values: values(&response),
         },
         Line {
-            name: "service time",
+            name: "service time".into(),
             class: "p99",
             filled: false,
             values: values(&service),
@@ -79,7 +79,7 @@ pub(super) fn spectrum(measurements: &Measurements) -> Option<Chart> {
 }
 
 /// The percentiles that are named on the axis.
-fn ticks(nines_max: f64) -> Vec<Tick> {
+pub(super) fn ticks(nines_max: f64) -> Vec<Tick> {
     [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999]
         .into_iter()
         .map(|quantile: f64| (quantile, -(1.0 - quantile).log10() / nines_max))
@@ -92,7 +92,7 @@ fn ticks(nines_max: f64) -> Vec<Tick> {
 }
 
 /// 0.95 as `95`, 0.999 as `99.9`.
-fn nines(quantile: f64) -> String {
+pub(super) fn nines(quantile: f64) -> String {
     let text = format!("{:.3}", quantile * 100.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -5,11 +5,13 @@
 
 mod capacity;
 mod chart;
+mod comparison;
 mod distribution;
 mod lanes;
 mod over_time;
 
 pub(super) use capacity::render_capacity;
+pub(super) use comparison::render as render_comparison;
 
 use askama::Template;
 use serde_json::{Map, Value};

@@ -244,13 +244,13 @@ impl<'a> OverTime<'a> {
             &self.axis,
             &[
                 Line {
-                    name: "requests",
+                    name: "requests".into(),
                     class: "volume",
                     filled: true,
                     values: self.per_second(&slices, |slice| slice.total),
                 },
                 Line {
-                    name: "failed",
+                    name: "failed".into(),
                     class: "failed",
                     filled: true,
                     values: self.per_second(&slices, |slice| slice.bad),
@@ -280,7 +280,7 @@ impl<'a> OverTime<'a> {
                 },
                 &self.axis,
                 &[Line {
-                    name: "new users",
+                    name: "new users".into(),
                     class: "volume",
                     filled: true,
                     values: self.per_second(&slices, |slice| slice.total),
@@ -326,13 +326,13 @@ impl<'a> OverTime<'a> {
                 &self.axis,
                 &[
                     Line {
-                        name: "turnaround",
+                        name: "turnaround".into(),
                         class: "p95",
                         filled: false,
                         values: p95(&turnaround),
                     },
                     Line {
-                        name: "server time",
+                        name: "server time".into(),
                         class: "p50",
                         filled: false,
                         values: p95(&own),
@@ -356,7 +356,7 @@ impl<'a> OverTime<'a> {
                 },
                 &self.axis,
                 &[Line {
-                    name: "p99",
+                    name: "p99".into(),
                     class: "p95",
                     filled: false,
                     values: slices.iter().map(|slice| slice.quantile_ms(0.99)).collect(),
@@ -376,7 +376,7 @@ fn quantiles(slices: &[Slice]) -> Vec<Line> {
     [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)]
         .into_iter()
         .map(|(name, quantile)| Line {
-            name,
+            name: name.into(),
             class: name,
             filled: false,
             values: slices.iter().map(|slice| slice.quantile_ms(quantile)).collect(),

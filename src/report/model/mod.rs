@@ -5,6 +5,7 @@
 
 mod action;
 mod capacity;
+pub mod comparison;
 mod criteria;
 mod failure;
 mod generator;
@@ -346,6 +347,15 @@ impl RunRecord {
         let judgement = judge(criteria, &evidence, &context);
         Self::new(self.facts()?, criteria, &context, &evidence, &judgement)
     }
+}
+
+/// The kind that a file names itself; a run names none.
+pub(super) fn kind_of(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Head {
+        kind: Option<String>,
+    }
+    serde_json::from_str::<Head>(text).ok()?.kind
 }
 
 fn requests(evidence: &Evidence) -> RequestsRecord {

@@ -3,6 +3,21 @@
 use crate::plan::{Comparator, Limit, Unit};
 use crate::units::parse_duration;
 
+/// The comparison that a text begins with, and what is left of it.
+pub(super) fn split_comparator(text: &str) -> Option<(Comparator, &str)> {
+    let trimmed = text.trim();
+    // The longer signs first: `<` would match them too.
+    let comparators = [
+        ("<=", Comparator::LessOrEqual),
+        (">=", Comparator::GreaterOrEqual),
+        ("<", Comparator::Less),
+        (">", Comparator::Greater),
+    ];
+    comparators
+        .into_iter()
+        .find_map(|(sign, comparator)| Some((comparator, trimmed.strip_prefix(sign)?)))
+}
+
 /// Parses a limit of a metric with this unit.
 ///
 /// # Errors
@@ -14,17 +29,7 @@ pub(super) fn parse_limit(text: &str, unit: Unit) -> Result<(Comparator, Limit),
         Unit::PerSecond => "\">= 100/s\"",
     };
     let trimmed = text.trim();
-    // The longer signs first: `<` would match them too.
-    let comparators = [
-        ("<=", Comparator::LessOrEqual),
-        (">=", Comparator::GreaterOrEqual),
-        ("<", Comparator::Less),
-        (">", Comparator::Greater),
-    ];
-    let (comparator, quantity) = comparators
-        .into_iter()
-        .find_map(|(sign, comparator)| Some((comparator, trimmed.strip_prefix(sign)?)))
-        .ok_or_else(|| {
+    let (comparator, quantity) = split_comparator(trimmed).ok_or_else(|| {
             format!("\"{trimmed}\" does not begin with a comparison (`<`, `<=`, `>` or `>=`); write for instance {example}")
         })?;
     let limit = match unit {

@@ -5,6 +5,7 @@ mod address;
 mod at;
 mod capacity;
 mod classconnect;
+mod compare;
 mod criteria;
 mod distribution;
 mod journey;
@@ -30,7 +31,7 @@ use self::journey::{NAME_RULE, Shared, is_name};
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{Comparison, Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -82,12 +83,12 @@ pub(super) fn targets_alone(
 /// Seed of a scenario that names none.
 const SEED: u64 = 1;
 
-/// Lowers the files to a plan, or leaves at least one mistake in `diagnostics`.
+/// Lowers the files to a plan and what they say of a comparison, or leaves at least one mistake in `diagnostics`.
 pub(super) fn lower(
     files: &Files,
     surroundings: &Surroundings<'_>,
     diagnostics: &mut Diagnostics,
-) -> Option<Plan> {
+) -> Option<(Plan, Option<Comparison>)> {
     let at = At::root(&files.scenario.root);
     let file = &files.scenario.file;
     if let Some(name) = &file.name
@@ -128,6 +129,10 @@ pub(super) fn lower(
     check_drain(load.as_ref(), longest_await, at, diagnostics);
     let criteria = lower_criteria(files, at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
+    let comparison = file
+        .compare
+        .as_ref()
+        .and_then(|section| compare::lower(section, load.as_ref(), at.key("compare"), diagnostics));
     let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
     if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
         measurable::check(&criteria, &target.kind, has_mock, journeys, &steps, diagnostics);
@@ -152,7 +157,24 @@ pub(super) fn lower(
     };
     // The last of all: its defaults follow from the rest of the plan.
     plan.capacity = capacity::resolve(&capacity?, &plan, at.key("capacity"), diagnostics);
-    diagnostics.is_empty().then_some(plan)
+    diagnostics.is_empty().then_some((plan, comparison))
+}
+
+/// Checks a plan that is to be an arm of a comparison: both arms must be measured over the same load.
+pub(super) fn check_arm(files: &Files, plan: &Plan, diagnostics: &mut Diagnostics) {
+    let at = At::root(&files.scenario.root).key("rollback");
+    if plan
+        .criteria
+        .rollback
+        .as_ref()
+        .is_some_and(|rollback| rollback.stop_load)
+    {
+        diagnostics.push(
+            at.key_span(),
+            "a rollback threshold would end the load of one arm early, and the two could not be compared: write \
+             stop_load = false in `[rollback]`, or leave the section out",
+        );
+    }
 }
 
 /// A result that comes within its deadline must come within the run.

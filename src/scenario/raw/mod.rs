@@ -7,6 +7,7 @@
 mod action;
 mod capacity;
 mod classconnect;
+mod compare;
 mod criteria;
 mod journey;
 mod load;
@@ -16,6 +17,7 @@ mod text;
 pub(super) use action::{ActionFile, OutageFile, StopModeFile};
 pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
+pub(super) use compare::{ArmFile, ClaimFile, CompareFile};
 pub(super) use criteria::{
     AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile, StepLimitsFile,
 };
@@ -69,4 +71,6 @@ pub(super) struct ScenarioFile {
     pub(super) rollback: Option<RollbackFile>,
     /// How `loadtest capacity` searches for the highest rate at which all targets hold. Default: all defaults.
     pub(super) capacity: Option<CapacityFile>,
+    /// Two arms of this scenario, run in interleaved pairs by `loadtest compare`; a run does not look at it.
+    pub(super) compare: Option<CompareFile>,
 }

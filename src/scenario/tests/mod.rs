@@ -2,6 +2,7 @@
 
 mod actions;
 mod capacity;
+mod compare;
 mod connections;
 mod mistakes;
 mod outside;
