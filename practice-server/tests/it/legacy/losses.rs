@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use practice_server::rollout::DirectPercent;
+use practice_server::store::PostgresUrl;
 use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
+use throwaway_postgres::{Cluster, Settings, StopMode};
 
 use super::{Running, SESSIONS};
 use crate::databases::postgres_database;
@@ -103,6 +105,30 @@ async fn a_lost_recording_does_not_keep_the_session_waiting() {
     let row = server.get(USER, &format!("{SESSIONS}/{session}")).await;
     assert_eq!(row["status"], "completed");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn the_worker_comes_back_with_the_database() {
+    let cluster = Cluster::start(Settings::default()).await.unwrap();
+    cluster.create_database("practice").await.unwrap();
+    let url = PostgresUrl::parse(&cluster.url_of("practice")).unwrap();
+    let mut server = Running::start(url, |config| {
+        config.legacy.direct_percent = Some(DirectPercent::NOBODY);
+    })
+    .await;
+    server.created(USER).await;
+    server.next_job("/v1/transcript-improvements").await;
+    // A crash: the queue and its answers are not there any more afterwards.
+    cluster.stop_server(StopMode::Immediate).await.unwrap();
+    server
+        .create(USER)
+        .await
+        .assert_problem(StatusCode::SERVICE_UNAVAILABLE);
+    cluster.start_server().await.unwrap();
+    server.until_ready().await;
+    server.practicing(USER).await;
+    server.stop().await;
+    cluster.stop().await.unwrap();
 }
 
 #[tokio::test]
