@@ -42,6 +42,7 @@ fn session_update() -> Change {
         record: Some(row(record)),
         old_record: Some(row(json!({"id": SESSION}))),
         committed_monotonic_ns: Some(1_234_567_890),
+        commit_record_monotonic_ns: None,
         committed_unix_us: 1_795_306_960_877_654,
     }
 }

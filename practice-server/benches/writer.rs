@@ -63,7 +63,6 @@ impl Practice {
             clock: clock.clone(),
             commits: CommitMoments::default(),
             pool: PoolSettings::default(),
-            logical_replication: false,
         };
         let store = Store::open(&DatabaseUrl::SqliteTemporary, context).await.unwrap();
         Self {

@@ -17,7 +17,7 @@ use crate::error::ServeError;
 use crate::fault::FaultSettings;
 use crate::legacy::{Architectures, Legacy, LegacySettings};
 use crate::metrics::Metrics;
-use crate::realtime::{CommitMoments, Feed, FeedMode, Hub, HubConfig};
+use crate::realtime::{CommitMoments, Feed, Hub, HubConfig};
 use crate::rollout::Rollout;
 use crate::routes;
 use crate::service::{PracticeService, Sweep, SweepSettings, Swept};
@@ -76,7 +76,6 @@ impl App {
             clock: clock.clone(),
             commits: commits.clone(),
             pool: config.pool,
-            logical_replication: config.realtime == FeedMode::Wal,
         };
         let failed = |source| ServeError::Store {
             database: config.database.clone(),

@@ -157,11 +157,14 @@ impl ApiError {
     /// Trouble of the database goes into the log with its causes; the caller learns nothing about them.
     fn log(&self) {
         if let Self::Store(error) = self {
-            tracing::error!(
-                kind = error.kind(),
-                context = with_causes(error),
-                "the database failed a request"
-            );
+            let (kind, context) = (error.kind(), with_causes(error));
+            match error {
+                // It is expected to pass; that the database is down was told as an error when it was found out.
+                StoreError::Unavailable { .. } => {
+                    tracing::warn!(kind, context, "the database could not serve a request");
+                }
+                _ => tracing::error!(kind, context, "the database failed a request"),
+            }
         }
     }
 }
@@ -279,6 +282,52 @@ pub enum ServeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What each kind of trouble of the database is answered with, and that the answer tells nothing of the inside.
+    #[test]
+    fn trouble_of_the_database_is_sorted_for_the_caller() {
+        let source = || std::sync::Arc::new(crate::store::DriverError::Down);
+        let constraint = |violation| StoreError::Constraint {
+            doing: "inserting a secret",
+            violation,
+            source: source(),
+        };
+        let cases = [
+            (constraint(Violation::Conflict), 409, "Data conflict", false),
+            (constraint(Violation::Value), 422, "Invalid request", false),
+            (
+                StoreError::Unavailable {
+                    doing: "inserting a secret",
+                    source: Some(source()),
+                },
+                503,
+                "Service temporarily unavailable",
+                true,
+            ),
+            (
+                StoreError::Failed {
+                    doing: "inserting a secret",
+                    source: source(),
+                },
+                500,
+                "Database error",
+                false,
+            ),
+        ];
+        for (error, status, title, retry) in cases {
+            let error = ApiError::from(error);
+            let problem = error.problem();
+            assert_eq!((problem.status, problem.title.as_str()), (status, title));
+            assert!(!format!("{problem:?}").contains("secret"), "{problem:?}");
+            let response = error.into_response();
+            assert_eq!(response.status().as_u16(), status);
+            assert_eq!(
+                response.headers().contains_key(header::RETRY_AFTER),
+                retry,
+                "{status}"
+            );
+        }
+    }
 
     #[test]
     fn causes_are_told_once_and_in_one_line() {

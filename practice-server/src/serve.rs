@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::config::Config;
 use crate::error::ServeError;
+use crate::legacy::give_up_orphans;
 
 /// Serves on `listener` until `shutdown` completes, then lets open requests and calls finish, within the configured
 /// time, and closes the database.
@@ -102,6 +103,7 @@ impl Workers {
         tasks.spawn(app.rollout().clone().run(stopped.clone()));
         if let Some(legacy) = app.legacy() {
             legacy.start(&mut tasks, &stopped);
+            tasks.spawn(give_up_orphans(app.clone()));
         }
         if app.background().poll_classconnect {
             tasks.spawn(app.poller().clone().run(stopped));

@@ -41,7 +41,7 @@ impl Estimate {
 }
 
 impl fmt::Display for Estimate {
-    /// `1 to 11 steps of 27s to 1m6s: at least 27s, at most 12m6s (time box 15m)`.
+    /// `1 to 11 steps of 27s to 1m6s: at least 27s, at most 12m6s, or the time box of 15m if steps must be repeated`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps = match self.steps_most {
             1 => "1 step".to_owned(),
@@ -49,12 +49,43 @@ impl fmt::Display for Estimate {
         };
         write!(
             f,
-            "{steps} of {} to {}: at least {}, at most {} (time box {})",
+            "{steps} of {} to {}: at least {}, at most {}, or the time box of {} if steps must be repeated",
             format_duration(self.step_shortest),
             format_duration(self.step_longest),
             format_duration(self.least),
             format_duration(self.most),
             format_duration(self.time_box)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{Rate, Ratio};
+
+    #[test]
+    fn the_time_is_told_from_one_step_to_all_or_the_time_box() {
+        let plan = CapacityPlan {
+            from: Rate::per_second(10.0).unwrap(),
+            to: Rate::per_second(640.0).unwrap(),
+            factor: 2.0,
+            step_hold: Duration::from_secs(15),
+            step_warm_up: Duration::from_secs(11),
+            step_drain: Duration::from_secs(30),
+            resolution: Ratio::new(0.1).unwrap(),
+            time_box: Duration::from_secs(900),
+            confirm: true,
+            is_declared: false,
+        };
+        assert_eq!(
+            Estimate::of(&plan).to_string(),
+            "1 to 11 steps of 27s to 1m6s: at least 27s, at most 12m6s, or the time box of 15m if steps must be repeated"
+        );
+        let short = CapacityPlan {
+            time_box: Duration::from_secs(300),
+            ..plan
+        };
+        assert_eq!(Estimate::of(&short).most, Duration::from_secs(300));
     }
 }

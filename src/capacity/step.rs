@@ -185,8 +185,21 @@ fn outcome(run: &RunRecord, planned: u64) -> Outcome {
         Some(Verdict::Invalid) => Outcome::Answered(Answer::Invalid),
         Some(Verdict::Go) if achieved_share(run, planned) >= ACHIEVED_MIN => Outcome::Answered(Answer::Held),
         Some(Verdict::Inconclusive) => Outcome::Answered(Answer::Doubtful),
+        Some(Verdict::NoGo) if failed_by_seconds_alone(run) => Outcome::Answered(Answer::Doubtful),
         Some(Verdict::Go | Verdict::NoGo | Verdict::Rollback) | None => Outcome::Answered(Answer::NotHeld),
     }
+}
+
+/// Whether availability is all that the run failed by. It counts whole seconds, of which a step has so few that a single
+/// bad one misses most targets: that is what was observed, and no proof against chance.
+fn failed_by_seconds_alone(run: &RunRecord) -> bool {
+    let failed: Vec<&SlaRecord> = run
+        .sla
+        .iter()
+        .filter(|sla| sla.status == Status::Fail.name())
+        .collect();
+    // Each failure is one reason; a further one is a loss, or users that were turned away.
+    failed.len() == run.reasons.len() && failed.iter().all(|sla| sla.metric == Metric::Availability.key())
 }
 
 fn achieved_share(run: &RunRecord, planned: u64) -> f64 {

@@ -30,6 +30,8 @@ pub enum SeriesKind {
     Feedback,
     /// Change committed → event received.
     Realtime,
+    /// The commit's record written, before its flush to the database's disk → event received.
+    RealtimeWithFlush,
     /// Expected events; bad = not received within 5 s of their cause being committed.
     RealtimeDelivery,
     /// First delivery attempt sent → 2xx; bad = never acknowledged.
@@ -46,13 +48,14 @@ pub enum SeriesKind {
 
 impl SeriesKind {
     /// All kinds.
-    pub const ALL: [SeriesKind; 12] = [
+    pub const ALL: [SeriesKind; 13] = [
         SeriesKind::Response,
         SeriesKind::Service,
         SeriesKind::SchedulingLag,
         SeriesKind::Subscribe,
         SeriesKind::Feedback,
         SeriesKind::Realtime,
+        SeriesKind::RealtimeWithFlush,
         SeriesKind::RealtimeDelivery,
         SeriesKind::WebhookProcessing,
         SeriesKind::WebhookAttempt,
@@ -70,6 +73,7 @@ impl SeriesKind {
             SeriesKind::Subscribe => "subscribe_time",
             SeriesKind::Feedback => "feedback_latency",
             SeriesKind::Realtime => "realtime_latency",
+            SeriesKind::RealtimeWithFlush => "realtime_latency_with_flush",
             SeriesKind::RealtimeDelivery => "realtime_delivery",
             SeriesKind::WebhookProcessing => "webhook_processing",
             SeriesKind::WebhookAttempt => "webhook_attempt",

@@ -321,10 +321,16 @@ impl Shared {
     }
 
     fn take_change(&self, change: &ChangeFrame<'_>, at: Moment) {
-        if let Some(committed_ns) = change.committed_monotonic_ns {
-            let committed = Moment::from_nanos(committed_ns);
+        let moments = [
+            (SeriesKind::Realtime, change.committed_monotonic_ns),
+            (SeriesKind::RealtimeWithFlush, change.commit_record_monotonic_ns),
+        ];
+        for (kind, committed_ns) in moments {
+            let Some(committed) = committed_ns.map(Moment::from_nanos) else {
+                continue;
+            };
             self.context.recorder.sample(Sample::Event(EventSample {
-                kind: SeriesKind::Realtime,
+                kind,
                 step: None,
                 warm_up: self.warm_up,
                 at: committed,

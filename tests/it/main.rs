@@ -14,6 +14,7 @@ mod generator;
 mod host;
 mod interruption;
 mod peer_scenarios;
+mod postgres;
 mod program;
 mod reproducible;
 mod servers;

@@ -118,8 +118,6 @@ CREATE INDEX idx_classconnect_calls_reference ON classconnect_calls (client_refe
 -- At most one piece of work of a kind is under way for a session or an attempt.
 CREATE UNIQUE INDEX uq_classconnect_calls_open ON classconnect_calls (client_reference_id, kind)
     WHERE state IN ('ready', 'leased', 'awaiting');
--- What a session's calls were is asked when somebody looks into a session; it also serves the foreign key.
-CREATE INDEX idx_classconnect_calls_session ON classconnect_calls (session_id);
 
 -- Every valid delivery, once. The id is the deduplication key for as long as a delivery can be repeated.
 CREATE TABLE webhook_inbox (

@@ -29,7 +29,17 @@ pub struct RealtimeMetrics {
 
 impl RealtimeMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
-        let gauges = [
+        for (name, help, gauge) in self.gauges() {
+            registry.register(name, help, gauge.clone());
+        }
+        for (name, help, counter) in self.counters() {
+            registry.register(name, help, counter.clone());
+        }
+    }
+
+    /// Name, help and gauge.
+    fn gauges(&self) -> [(&'static str, &'static str, &Gauge); 3] {
+        [
             ("realtime_sockets_open", "Sockets open now", &self.sockets_open),
             (
                 "realtime_subscriptions_live",
@@ -41,11 +51,12 @@ impl RealtimeMetrics {
                 "1 while committed changes come in, 0 while the database's log cannot be followed",
                 &self.feed_live,
             ),
-        ];
-        for (name, help, gauge) in gauges {
-            registry.register(name, help, gauge.clone());
-        }
-        let counters = [
+        ]
+    }
+
+    /// Name, help and counter.
+    fn counters(&self) -> [(&'static str, &'static str, &Counter); 12] {
+        [
             (
                 "realtime_events_sent",
                 "Events written to sockets",
@@ -102,10 +113,7 @@ impl RealtimeMetrics {
                 "Clients for whom a policy failed, and who therefore did not see the row",
                 &self.policy_failures,
             ),
-        ];
-        for (name, help, counter) in counters {
-            registry.register(name, help, counter.clone());
-        }
+        ]
     }
 
     /// Takes over what the hub has counted.

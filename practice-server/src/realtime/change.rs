@@ -30,6 +30,9 @@ pub struct Change {
     /// The moment the commit returned: `CLOCK_MONOTONIC`, nanoseconds. Processes on one host can compare it. `None`
     /// when another program committed the change.
     pub committed_monotonic_ns: Option<u64>,
+    /// The time of the commit record in PostgreSQL's log, taken before the flush to disk and mapped onto the same clock.
+    /// It is as good as the two hosts' clocks agree; `None` where there is no such record.
+    pub commit_record_monotonic_ns: Option<u64>,
     /// The commit on the wall clock, microseconds since the Unix epoch. From PostgreSQL it is the commit record's
     /// time, which is taken before the flush to disk.
     pub committed_unix_us: i64,

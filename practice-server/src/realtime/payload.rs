@@ -67,6 +67,7 @@ fn encode(change: &Change, columns: ColumnSet, value_bytes_max: Option<usize>) -
         errors: value_bytes_max.map(|_| ["Error 413: Payload Too Large"]),
         commit_timestamp_us: change.committed_unix_us,
         committed_monotonic_ns: change.committed_monotonic_ns,
+        commit_record_monotonic_ns: change.commit_record_monotonic_ns,
     };
     serde_json::value::to_raw_value(&data).expect("text keys and JSON values always serialise")
 }
@@ -90,6 +91,9 @@ struct ChangeData<'a> {
     /// Beyond the real server: when the commit returned, on the host's monotonic clock, if this server committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     committed_monotonic_ns: Option<u64>,
+    /// Beyond the real server: the commit record's time, before the flush to disk, on the same clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit_record_monotonic_ns: Option<u64>,
 }
 
 #[derive(Serialize)]

@@ -40,7 +40,7 @@ use self::outcome::Outcome;
 use self::start_practice::StartPractice;
 use self::submit_recording::SubmitRecording;
 use self::triggered::{GiveUpAttempt, TriggeredImprovement, TriggeredStart, TriggeredSubmission};
-use crate::domain::{Architecture, Language, Recording, SessionId, Transcript, UserId};
+use crate::domain::{Architecture, AttemptId, Language, Recording, SessionId, Transcript, UserId};
 use crate::legacy::{Architectures, TriggerOverdue};
 use crate::store::{Abort, Store, Transaction, WriteError};
 
@@ -188,6 +188,15 @@ impl PracticeService {
         Ok(committed.output)
     }
 
+    /// Fails an attempt whose triggered function did not come, unless it has come after all.
+    ///
+    /// # Errors
+    /// Trouble of the database.
+    pub async fn give_up(&self, session: SessionId, attempt: AttemptId) -> Result<(), WriteError> {
+        self.store.write(GiveUpAttempt { session, attempt }).await?;
+        Ok(())
+    }
+
     async fn run<T: Transaction<Output = Outcome>>(
         &self,
         user: UserId,
@@ -222,17 +231,12 @@ impl PracticeService {
                 Ok(accepted)
             }
             Err(overdue) => {
-                self.give_up(&accepted).await?;
+                let attempt = accepted.attempt_id.as_ref().map(|id| id.parse());
+                if let (Ok(session), Some(Ok(attempt))) = (accepted.session_id.parse(), attempt) {
+                    self.give_up(session, attempt).await?;
+                }
                 Err(overdue.into())
             }
         }
-    }
-
-    async fn give_up(&self, accepted: &Accepted) -> Result<(), WriteError> {
-        let attempt = accepted.attempt_id.as_ref().map(|id| id.parse());
-        if let (Ok(session), Some(Ok(attempt))) = (accepted.session_id.parse(), attempt) {
-            self.store.write(GiveUpAttempt { session, attempt }).await?;
-        }
-        Ok(())
     }
 }

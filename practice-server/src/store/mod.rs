@@ -58,8 +58,6 @@ pub struct StoreContext {
     pub commits: CommitMoments,
     /// The bounds of PostgreSQL's connections.
     pub pool: PoolSettings,
-    /// Whether realtime reads PostgreSQL's write-ahead log, which takes a setting and a right.
-    pub logical_replication: bool,
 }
 
 /// The open database. Cloning shares it.

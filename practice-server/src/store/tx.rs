@@ -51,6 +51,7 @@ impl Effects {
             record: Some(draft.record),
             old_record: draft.old_record,
             committed_monotonic_ns: Some(committed_monotonic_ns),
+            commit_record_monotonic_ns: None,
             committed_unix_us: committed_at.unix_us(),
         };
         self.drafts.into_iter().map(stamp).collect()

@@ -76,7 +76,6 @@ pub(crate) fn context(clock: &Clock, metrics: &Metrics) -> StoreContext {
         clock: clock.clone(),
         commits: CommitMoments::default(),
         pool: patient_pool(),
-        logical_replication: true,
     }
 }
 

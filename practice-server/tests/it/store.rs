@@ -128,7 +128,9 @@ impl Opened {
 
 /// Keeps the writer busy until it is released. The channels are for the one time that it is run.
 #[derive(Clone)]
-struct Hold(Arc<Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>>);
+struct Hold(Arc<Mutex<Option<Channels>>>);
+
+type Channels = (oneshot::Sender<()>, oneshot::Receiver<()>);
 
 impl Transaction for Hold {
     const NAME: &'static str = "test_hold";

@@ -165,6 +165,28 @@ fn what_keeps_a_rate_from_holding_is_said_in_a_few_words() {
 }
 
 #[test]
+fn a_few_bad_seconds_alone_may_be_chance() {
+    let missed = |metrics: &[Metric], more: &str| {
+        let mut run = reports::record(fixture::healthy());
+        run.verdict = Verdict::NoGo.name().to_owned();
+        run.reasons = metrics.iter().map(ToString::to_string).collect();
+        run.reasons.extend((!more.is_empty()).then(|| more.to_owned()));
+        for sla in &mut run.sla {
+            if metrics.iter().any(|metric| metric.key() == sla.metric) {
+                sla.status = Status::Fail.name().to_owned();
+            }
+        }
+        outcome(&run, run.iterations.due)
+    };
+    let (seconds, errors) = (Metric::Availability, Metric::ErrorRate);
+    assert_eq!(missed(&[seconds], ""), Outcome::Answered(Answer::Doubtful));
+    assert_eq!(missed(&[errors], ""), Outcome::Answered(Answer::NotHeld));
+    assert_eq!(missed(&[seconds, errors], ""), Outcome::Answered(Answer::NotHeld));
+    let turned_away = missed(&[seconds], "12 arriving users were turned away.");
+    assert_eq!(turned_away, Outcome::Answered(Answer::NotHeld));
+}
+
+#[test]
 fn trouble_of_the_generator_is_no_failure() {
     let (outcome, record) = record_of(fixture::starved_generator());
     assert_eq!(outcome, Outcome::Answered(Answer::Invalid));

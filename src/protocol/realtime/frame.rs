@@ -47,6 +47,8 @@ pub struct ChangeFrame<'a> {
     pub row: RawRow<'a>,
     /// When the change was committed, on the host's monotonic clock; only servers on this host say so.
     pub committed_monotonic_ns: Option<u64>,
+    /// The time of the commit's record in the database's log, before its flush to disk, on the same clock.
+    pub commit_record_monotonic_ns: Option<u64>,
     /// A hash of topic and change: two frames that share it are one event sent twice to one subscription.
     pub fingerprint: u64,
 }
@@ -128,6 +130,7 @@ struct ChangePayload<'a> {
     old_record: Option<RawJson<'a>>,
     commit_timestamp: Option<RawJson<'a>>,
     committed_monotonic_ns: Option<RawJson<'a>>,
+    commit_record_monotonic_ns: Option<RawJson<'a>>,
 }
 
 impl<'a> ChangePayload<'a> {
@@ -157,6 +160,7 @@ impl<'a> ChangePayload<'a> {
                 "old_record" => data.old_record = value,
                 "commit_timestamp" => data.commit_timestamp = value,
                 "committed_monotonic_ns" => data.committed_monotonic_ns = value,
+                "commit_record_monotonic_ns" => data.commit_record_monotonic_ns = value,
                 _ => {}
             }
         }
@@ -180,6 +184,7 @@ impl<'a> ChangePayload<'a> {
             event,
             row: RawRow::of(row?)?,
             committed_monotonic_ns: self.committed_monotonic_ns.and_then(RawJson::as_u64),
+            commit_record_monotonic_ns: self.commit_record_monotonic_ns.and_then(RawJson::as_u64),
             fingerprint: self.fingerprint(&topic),
             topic,
         })

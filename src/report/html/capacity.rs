@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::chart::{Axis, Chart, Limit, Line, Tick, Words, chart, percent};
+use super::chart::{Axis, Band, Chart, Limit, Line, Tick, Words, chart, percent};
 use super::chart_data;
 use crate::plan::{Metric, Unit};
 use crate::report::ReportError;
@@ -15,8 +15,8 @@ use crate::units::Rate;
 const TARGETS_DRAWN_MAX: usize = 4;
 /// What the drawn targets' charts are called in the page; one more for each further target.
 const TARGET_IDS: [&str; TARGETS_DRAWN_MAX] = ["target-1", "target-2", "target-3", "target-4"];
-/// Ticks of the axis of rates that have room beside each other.
-const TICKS_MAX: usize = 9;
+/// Ticks of the axis of rates stand no closer, as a share of its length: their labels need the room.
+const TICK_DISTANCE_MIN: f64 = 0.11;
 
 #[derive(Template)]
 #[template(path = "capacity.html")]
@@ -36,7 +36,7 @@ struct Page<'a> {
 
 /// Renders the page.
 pub(in crate::report) fn render_capacity(record: &CapacityRecord) -> Result<String, ReportError> {
-    let charts = Steps::new(record).charts();
+    let charts = charts(record);
     let chart_data = chart_data(charts.iter());
     let (class, icon) = match (record.result.ended.as_str(), record.result.held_per_s) {
         ("found" | "at_least", Some(_)) => ("good", "✓"),
@@ -68,6 +68,19 @@ fn headline(record: &CapacityRecord) -> String {
     }
 }
 
+fn charts(record: &CapacityRecord) -> Vec<Chart> {
+    let (by_rate, apart) = (Steps::new(record, false), Steps::new(record, true));
+    if by_rate.steps.is_empty() {
+        return Vec::new();
+    }
+    let failed = apart.failed_targets();
+    let targets = failed.iter().zip(TARGET_IDS);
+    [apart.response_time(), by_rate.throughput()]
+        .into_iter()
+        .chain(targets.map(|(target, id)| apart.target(target, id)))
+        .collect()
+}
+
 /// The steps that proved something, by their rate.
 struct Steps<'a> {
     steps: Vec<&'a CapacityStepRecord>,
@@ -75,85 +88,58 @@ struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    fn new(record: &'a CapacityRecord) -> Self {
+    /// `apart` puts those that held before those that did not: a line that joins them is then not broken by others in
+    /// between.
+    fn new(record: &'a CapacityRecord, apart: bool) -> Self {
         let mut steps: Vec<&CapacityStepRecord> =
             record.steps.iter().filter(|step| step.is_answer()).collect();
         steps.sort_by(|left, right| {
-            (left.rate_per_s.total_cmp(&right.rate_per_s)).then(left.number.cmp(&right.number))
+            (apart && left.failed())
+                .cmp(&(apart && right.failed()))
+                .then(left.rate_per_s.total_cmp(&right.rate_per_s))
+                .then(left.number.cmp(&right.number))
         });
         let rates: Vec<f64> = steps.iter().map(|step| step.rate_per_s).collect();
-        let (lowest, highest) = (
-            rates.first().copied().unwrap_or(1.0),
-            rates.last().copied().unwrap_or(1.0),
-        );
+        let lowest = rates.iter().copied().reduce(f64::min).unwrap_or(1.0);
+        let highest = rates.iter().copied().reduce(f64::max).unwrap_or(1.0);
         // Rates grow by factors, so the axis is logarithmic; a little room is left on both sides.
         let span = (highest / lowest).ln().max(0.1);
         let position = |value: f64| 0.04 + 0.92 * (value / lowest).ln() / span;
-        let mut marked = rates.clone();
-        marked.dedup();
-        let every = marked.len().div_ceil(TICKS_MAX).max(1);
+        let answer = record.result.held_per_s.zip(record.result.not_held_per_s);
         let axis = Axis {
             positions: rates.iter().map(|value| position(*value)).collect(),
             labels: steps
                 .iter()
                 .map(|step| format!("step {}: {}", step.number, rate(step.rate_per_s)))
                 .collect(),
-            ticks: marked
-                .iter()
-                .step_by(every)
-                .map(|value| Tick {
-                    at: percent(position(*value)),
-                    label: rate(*value),
-                })
-                .collect(),
+            ticks: ticks(&rates, position),
             unit: "new users per second, on a logarithmic scale",
-            bands: Vec::new(),
+            bands: answer
+                .map(|(held, failed)| Band {
+                    left: percent(position(held)),
+                    width: percent(position(failed) - position(held)),
+                    // The captions say it: a narrow band has no room for a label.
+                    label: String::new(),
+                    class: "drain",
+                })
+                .into_iter()
+                .collect(),
         };
         Self { steps, axis }
     }
 
-    fn charts(&self) -> Vec<Chart> {
-        if self.steps.is_empty() {
-            return Vec::new();
-        }
-        let mut charts = vec![self.response_time(), self.throughput()];
-        let failed = self.failed_targets();
-        charts.extend(
-            failed
-                .iter()
-                .zip(TARGET_IDS)
-                .map(|(target, id)| self.target(target, id)),
-        );
-        charts
-    }
-
-    /// A value of every step, and the same again for the steps that did not hold.
-    fn with_failed(
-        &self,
-        name: &'static str,
-        value: impl Fn(&CapacityStepRecord) -> Option<f64>,
-    ) -> [Line; 2] {
-        let of = |only_failed: bool| {
-            let wanted = |step: &&&CapacityStepRecord| !only_failed || step.failed();
-            self.steps
-                .iter()
-                .map(|step| Some(step).filter(wanted).and_then(|step| value(step)))
-                .collect()
+    /// A value of the steps that held, and of those that did not.
+    fn held_and_failed(&self, value: impl Fn(&CapacityStepRecord) -> Option<f64>) -> [Line; 2] {
+        let of = |failed: bool| {
+            let value = |step: &&CapacityStepRecord| value(step).filter(|_| step.failed() == failed);
+            self.steps.iter().map(value).collect()
         };
-        [
-            Line {
-                name: name.into(),
-                class: "p95",
-                filled: false,
-                values: of(false),
-            },
-            Line {
-                name: "did not hold".into(),
-                class: "failed",
-                filled: false,
-                values: of(true),
-            },
-        ]
+        [("held", "p95", false), ("did not hold", "failed", true)].map(|(name, class, failed)| Line {
+            name: name.into(),
+            class,
+            filled: false,
+            values: of(failed),
+        })
     }
 
     fn response_time(&self) -> Chart {
@@ -162,12 +148,13 @@ impl<'a> Steps<'a> {
             Words {
                 id: "response",
                 title: "Response time p95 over the rate".to_owned(),
-                caption: "Over all steps of the journey, from the moment a request was due to its last byte."
+                caption: "Over all steps of the journey, from the moment a request was due to its last byte. Hatched: where the \
+                          capacity lies."
                     .to_owned(),
                 y_unit: "ms",
             },
             &self.axis,
-            &self.with_failed("p95", |step| {
+            &self.held_and_failed(|step| {
                 let summary = step.response_time.as_ref().filter(|summary| summary.count > 0)?;
                 Some(summary.p95.unwrap_or(f64::INFINITY))
             }),
@@ -243,7 +230,7 @@ impl<'a> Steps<'a> {
             Words {
                 id,
                 title: format!("{title} over the rate"),
-                caption: "A target that did not hold at some rate.".to_owned(),
+                caption: "A target that was missed at some rate.".to_owned(),
                 y_unit: match unit {
                     Unit::Time => "ms",
                     Unit::Ratio => "%",
@@ -251,7 +238,7 @@ impl<'a> Steps<'a> {
                 },
             },
             &self.axis,
-            &self.with_failed("measured", |step| {
+            &self.held_and_failed(|step| {
                 let sla = step.sla.iter().find(|sla| is_same(sla, target))?;
                 (sla.samples > 0).then(|| sla.value.unwrap_or(f64::INFINITY) * scale)
             }),
@@ -270,6 +257,30 @@ impl<'a> Steps<'a> {
             wanted: true,
         })
     }
+}
+
+/// The rates that have room for a label beside each other; the lowest and the highest always have.
+fn ticks(rates: &[f64], position: impl Fn(f64) -> f64) -> Vec<Tick> {
+    let mut sorted = rates.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let Some(last) = sorted.last().map(|rate| position(*rate)) else {
+        return Vec::new();
+    };
+    let mut free_from = f64::NEG_INFINITY;
+    let mut ticks = Vec::new();
+    for value in sorted {
+        let at = position(value);
+        let is_last = at >= last;
+        if at < free_from || (!is_last && at > last - TICK_DISTANCE_MIN) {
+            continue;
+        }
+        free_from = at + TICK_DISTANCE_MIN;
+        ticks.push(Tick {
+            at: percent(at),
+            label: rate(value),
+        });
+    }
+    ticks
 }
 
 fn is_same(left: &SlaRecord, right: &SlaRecord) -> bool {

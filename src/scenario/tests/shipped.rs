@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 7] = [
+const SCENARIOS: [&str; 13] = [
     "smoke",
     "peak",
     "spike",
@@ -14,6 +14,12 @@ const SCENARIOS: [&str; 7] = [
     "slow-server",
     "failing-server",
     "lost-webhooks",
+    "peak-postgres",
+    "legacy-vs-direct",
+    "rollout",
+    "concurrent-sessions",
+    "pool-exhaustion",
+    "database-outage",
 ];
 
 fn load_shipped(name: &str) -> Result<Loaded, Diagnostics> {

@@ -63,6 +63,7 @@ impl User {
             event: change,
             row: RawRow::parse(&text).unwrap(),
             committed_monotonic_ns: None,
+            commit_record_monotonic_ns: None,
             fingerprint,
         };
         self.inbox.receive(&frame, &self.watched, at)

@@ -4,6 +4,8 @@
 //! form is compiled (`compile`) and judged here, on the row as it was committed; anything else is judged by the
 //! database (`judge`), on the row as it is then. A rule that cannot be judged admits nobody.
 
+#[cfg(test)]
+mod against_postgres;
 mod catalog;
 mod compile;
 mod judge;

@@ -125,7 +125,7 @@ pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
     let mut digits = String::with_capacity(32);
     for character in inner.chars() {
         match character {
-            '-' if digits.len() % 4 == 0 && (4..32).contains(&digits.len()) => {}
+            '-' if digits.len().is_multiple_of(4) && (4..32).contains(&digits.len()) => {}
             _ if digits.len() < 32 => digits.push(character),
             _ => return None,
         }

@@ -31,14 +31,24 @@ pub(super) struct Row {
     pub(super) old_record: Option<Map<String, Value>>,
 }
 
+/// When a transaction was committed, on the host's monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moments {
+    /// When COMMIT returned, if this server committed.
+    pub(super) returned_ns: Option<u64>,
+    /// The time of the commit record.
+    pub(super) recorded_ns: u64,
+}
+
 impl Row {
-    pub(super) fn into_change(self, begin: Begin, committed_monotonic_ns: Option<u64>) -> Change {
+    pub(super) fn into_change(self, begin: Begin, moments: Moments) -> Change {
         Change {
             table: self.table,
             operation: self.operation,
             record: self.record,
             old_record: self.old_record,
-            committed_monotonic_ns,
+            committed_monotonic_ns: moments.returned_ns,
+            commit_record_monotonic_ns: Some(moments.recorded_ns),
             committed_unix_us: begin.committed_unix_us,
         }
     }

@@ -21,6 +21,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
 pub use error::FeedError;
+#[cfg(test)]
+pub(crate) use json::typed;
 
 use self::address::Address;
 use self::pgoutput::Message;

@@ -7,8 +7,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::FeedError;
-use super::changes::{Event, Follower};
-use super::pgoutput::{Message, decode};
+use super::changes::{Event, Follower, Moments};
+use super::pgoutput::{Begin, Message, decode};
+use crate::clock;
 use crate::realtime::access::{AccessRules, Judge, Question, Verdict, read_rules};
 use crate::realtime::change::{Change, Table};
 use crate::realtime::commits::CommitMoments;
@@ -41,7 +42,7 @@ pub(super) struct Publisher {
     judge: Judge,
     follower: Follower,
     /// When the transaction that is being read was committed, once it has been looked up.
-    moment: Option<Option<u64>>,
+    moments: Option<Moments>,
 }
 
 impl Publisher {
@@ -51,7 +52,7 @@ impl Publisher {
             commits,
             judge,
             follower: Follower::default(),
-            moment: None,
+            moments: None,
         }
     }
 
@@ -87,33 +88,44 @@ impl Publisher {
         let mut published = Published::default();
         match self.follower.follow(message)? {
             Event::Nothing => {}
-            Event::Committed => self.moment = None,
+            Event::Committed => self.moments = None,
             // PostgreSQL announces a table again after its privileges or policies have changed.
             Event::Announced => self.refresh_rules().await?,
             Event::Changed(row) => {
                 let Some(begin) = self.follower.transaction() else {
                     return Ok(published);
                 };
-                let moment = match self.moment {
-                    Some(moment) => moment,
-                    None => *self.moment.insert(self.commits.moment_of(begin.xid).await),
+                let moments = match self.moments {
+                    Some(moments) => moments,
+                    None => *self.moments.insert(self.moments_of(begin).await),
                 };
                 published.changes = 1;
-                published.deliveries = self.publish(&row.into_change(begin, moment)).await?;
+                published.deliveries = self.publish(&row.into_change(begin, moments)).await?;
             }
         }
         Ok(published)
     }
 
+    async fn moments_of(&self, begin: Begin) -> Moments {
+        let returned_ns = self.commits.moment_of(begin.xid).await;
+        // Both clocks are read now, so that a clock that was set meanwhile does no harm.
+        let age_us = clock::unix_us().saturating_sub(begin.committed_unix_us);
+        let recorded_ns = clock::monotonic_ns().saturating_add_signed(age_us.saturating_mul(-1_000));
+        Moments {
+            returned_ns,
+            recorded_ns,
+        }
+    }
+
     /// The number of channels that got the change.
     async fn publish(&mut self, change: &Change) -> Result<usize, FeedError> {
-        self.hub.counters().changes_read.increment();
         let selection = self.hub.select(change);
         let mut recipients = selection.visible;
         if !selection.undecided.is_empty() {
             recipients.extend(self.judged(change, selection.undecided).await?);
         }
         self.hub.deliver(change, &recipients);
+        self.hub.counters().changes_read.increment();
         Ok(recipients.len())
     }
 

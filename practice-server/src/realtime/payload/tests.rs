@@ -16,6 +16,7 @@ fn change(operation: Operation, record: Option<Value>, old_record: Option<Value>
         record: record.map(row),
         old_record: old_record.map(row),
         committed_monotonic_ns: Some(7),
+        commit_record_monotonic_ns: None,
         committed_unix_us: 1_795_306_960_999_999,
     }
 }

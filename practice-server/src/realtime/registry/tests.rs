@@ -75,6 +75,7 @@ fn change(operation: Operation, owner: &str, mut row: Value) -> Change {
         record,
         old_record,
         committed_monotonic_ns: None,
+        commit_record_monotonic_ns: None,
         committed_unix_us: 0,
     }
 }

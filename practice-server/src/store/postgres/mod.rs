@@ -49,7 +49,7 @@ struct Inner {
 
 impl PostgresStore {
     pub(super) async fn open(url: &PostgresUrl, context: StoreContext) -> Result<Self, StoreError> {
-        preflight::prepare(url, context.logical_replication).await?;
+        preflight::prepare(url).await?;
         let options = url.connect_options();
         let side = PgPoolOptions::new()
             .max_connections(SIDE_CONNECTIONS_MAX)

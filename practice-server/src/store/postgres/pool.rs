@@ -191,8 +191,13 @@ impl Pool {
                 connection.ping().await?;
                 connection.close().await
             };
-            let error = match timeout(CONNECT_TIMEOUT, answer).await {
+            let error = match timeout(CONNECT_TIMEOUT, answer)
+                .await
+                .map(|answer| answer.map_err(DriverError::from))
+            {
                 Ok(Ok(())) => break,
+                // It refuses this one connection, for instance since it has as many as it can, and so it is there.
+                Ok(Err(error)) if !error.ends_the_connection() => break,
                 Ok(Err(error)) => with_causes(&error),
                 Err(_) => format!("it did not answer within {CONNECT_TIMEOUT:?}"),
             };

@@ -16,13 +16,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The oldest PostgreSQL whose logical replication, grants and indexes are what this server relies on.
 const OLDEST_VERSION: i32 = 15;
 
-/// Checks the server and brings the schema up to date. `logical_replication`: the changes that subscribers see come from
-/// the write-ahead log, which takes a setting and a right.
+/// Checks the server and brings the schema up to date. What subscribers see comes from the write-ahead log, streamed or
+/// polled, which takes a setting and a right.
 ///
 /// # Errors
 /// A server that cannot be reached, that is not suitable, or whose schema cannot be brought up to date; each says what
 /// to do about it.
-pub(super) async fn prepare(url: &PostgresUrl, logical_replication: bool) -> Result<(), StoreError> {
+pub(super) async fn prepare(url: &PostgresUrl) -> Result<(), StoreError> {
     let options = url.connect_options();
     let mut connection = connect(&options).await?;
     let server = Server::ask(&mut connection)
@@ -30,7 +30,7 @@ pub(super) async fn prepare(url: &PostgresUrl, logical_replication: bool) -> Res
         .map_err(|error| StoreError::new("asking the server what it is", error))?;
     // Whether it closes well does not matter any more.
     let _ = connection.close().await;
-    server.check(logical_replication)?;
+    server.check()?;
     migrate(options).await
 }
 
@@ -68,12 +68,21 @@ fn why_not(error: &sqlx::Error, options: &PgConnectOptions) -> String {
                 "53300" => format!(
                     "PostgreSQL at {host}:{port} has no connection left; raise max_connections or end other clients"
                 ),
+                "08P01" => format!(
+                    "PostgreSQL at {host}:{port} refuses the connection ({}); give the address of PostgreSQL itself and \
+                     not of a pooler, which can neither replicate nor keep a session's settings",
+                    error.message()
+                ),
                 _ => format!(
                     "PostgreSQL at {host}:{port} refuses the connection: {}",
                     error.message()
                 ),
             }
         }
+        sqlx::Error::Tls(_) => format!(
+            "PostgreSQL at {host}:{port} is to be asked over TLS, which is not built in; use a tunnel, or sslmode=disable \
+             in a network that may be trusted"
+        ),
         error => format!(
             "cannot connect to PostgreSQL at {host}:{port}: {error}; check that it runs and listens there"
         ),
@@ -108,7 +117,7 @@ impl Server {
     }
 
     /// All that is wrong at once.
-    fn check(&self, logical_replication: bool) -> Result<(), StoreError> {
+    fn check(&self) -> Result<(), StoreError> {
         let mut faults = Vec::new();
         let major = self.version / 10_000;
         if major < OLDEST_VERSION {
@@ -116,18 +125,18 @@ impl Server {
                 "PostgreSQL {major} is too old; use PostgreSQL {OLDEST_VERSION} or newer"
             ));
         }
-        if logical_replication && self.wal_level != "logical" {
+        if self.wal_level != "logical" {
             faults.push(format!(
                 "wal_level is \"{}\", and realtime reads the write-ahead log: set wal_level = logical in postgresql.conf \
-                 and restart PostgreSQL, or have realtime poll instead",
+                 and restart PostgreSQL",
                 self.wal_level
             ));
         }
-        if logical_replication && !self.may_replicate {
+        if !self.may_replicate {
             faults.push(format!(
-                "the user \"{}\" may not replicate, and realtime reads the write-ahead log: ALTER ROLE \"{}\" REPLICATION, \
-                 or have realtime poll instead",
-                self.user, self.user
+                "the user \"{0}\" may not replicate, and realtime reads the write-ahead log: ALTER ROLE \"{0}\" \
+                 REPLICATION",
+                self.user
             ));
         }
         if faults.is_empty() {
@@ -182,14 +191,14 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_with_what_to_do() {
-        assert!(server().check(true).is_ok());
+        assert!(server().check().is_ok());
         let unfit = Server {
             version: 140_009,
             wal_level: "replica".to_owned(),
             may_replicate: false,
-            ..server()
+            user: "app".to_owned(),
         };
-        let sentence = unfit.check(true).unwrap_err().to_string();
+        let sentence = unfit.check().unwrap_err().to_string();
         for part in [
             "14 is too old",
             "wal_level = logical",
@@ -197,10 +206,5 @@ mod tests {
         ] {
             assert!(sentence.contains(part), "{part} is missing in: {sentence}");
         }
-        let without_feed = Server {
-            version: 160_000,
-            ..unfit
-        };
-        assert!(without_feed.check(false).is_ok(), "polling needs neither");
     }
 }

@@ -65,26 +65,39 @@ impl Units {
     }
 
     /// Runs a single statement that only reads, without a transaction around it. On a connection that turns out to be dead
-    /// it is run once more on another: reading twice does no harm.
-    pub(super) async fn read<T>(
-        &self,
+    /// it is run once more on another: reading twice does no harm. In a task of its own as well: the connection of a read
+    /// that is cut would have to be closed, and many learners who lose patience would cost as many new connections.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
         query: &'static str,
-        ask: impl for<'w> Fn(&'w mut Work) -> BoxFuture<'w, Result<T, StoreError>> + Send + Sync,
-    ) -> Result<T, StoreError> {
-        match self.read_once(query, &ask).await {
-            Err(error) if error.ends_the_connection() => self.read_once(query, &ask).await,
-            result => result,
-        }
-    }
-
-    async fn read_once<T>(
-        &self,
-        query: &'static str,
-        ask: impl for<'w> Fn(&'w mut Work) -> BoxFuture<'w, Result<T, StoreError>> + Send,
+        ask: impl for<'w> Fn(&'w mut Work) -> BoxFuture<'w, Result<T, StoreError>> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
         let lease = self.pool.acquire().await?;
+        let units = Arc::clone(self);
+        let reading = async move {
+            match units.read_on(lease, query, &ask).await {
+                Err(error) if error.ends_the_connection() => {
+                    units.read_on(units.pool.acquire().await?, query, &ask).await
+                }
+                result => result,
+            }
+        };
+        tokio::spawn(reading)
+            .await
+            .unwrap_or(Err(StoreError::Unavailable {
+                doing: query,
+                source: None,
+            }))
+    }
+
+    async fn read_on<T>(
+        &self,
+        lease: Lease,
+        query: &'static str,
+        ask: &(impl for<'w> Fn(&'w mut Work) -> BoxFuture<'w, Result<T, StoreError>> + Sync),
+    ) -> Result<T, StoreError> {
         let epoch = lease.epoch();
-        let answer = async {
+        let reading = async {
             let mut work = Work::new(lease, self.context.commits.clone());
             let started = Stopwatch::start();
             let result = ask(&mut work).await;
@@ -97,7 +110,7 @@ impl Units {
             }
             result
         };
-        timeout(WORK_TIMEOUT, answer)
+        timeout(WORK_TIMEOUT, reading)
             .await
             .unwrap_or_else(|_| Err(self.took_too_long(query, epoch)))
     }

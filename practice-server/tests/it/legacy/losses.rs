@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use practice_server::rollout::DirectPercent;
+use practice_server::store::PostgresUrl;
 use reqwest::StatusCode;
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
+use throwaway_postgres::{Cluster, Settings, StopMode};
 
 use super::{Running, SESSIONS};
 use crate::databases::postgres_database;
@@ -101,6 +104,54 @@ async fn a_lost_recording_does_not_keep_the_session_waiting() {
     server.complete(USER, &session).await;
     let row = server.get(USER, &format!("{SESSIONS}/{session}")).await;
     assert_eq!(row["status"], "completed");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_worker_comes_back_with_the_database() {
+    let cluster = Cluster::start(Settings::default()).await.unwrap();
+    cluster.create_database("practice").await.unwrap();
+    let url = PostgresUrl::parse(&cluster.url_of("practice")).unwrap();
+    let mut server = Running::start(url, |config| {
+        config.legacy.direct_percent = Some(DirectPercent::NOBODY);
+    })
+    .await;
+    server.created(USER).await;
+    server.next_job("/v1/transcript-improvements").await;
+    // A crash: the queue and its answers are not there any more afterwards.
+    cluster.stop_server(StopMode::Immediate).await.unwrap();
+    server
+        .create(USER)
+        .await
+        .assert_problem(StatusCode::SERVICE_UNAVAILABLE);
+    cluster.start_server().await.unwrap();
+    server.until_ready().await;
+    server.practicing(USER).await;
+    server.stop().await;
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_recording_whose_backend_died_is_given_up_by_its_successor() {
+    let database = postgres_database().await;
+    let mut connection = PgConnection::connect(database.expose()).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO practice_sessions (id, user_id, status, transcript, language, created_at, updated_at) VALUES \
+         ('00000000-0000-4000-8000-000000000001', 'user-1', 'practicing', 'Hi.', 'en', now(), now()); \
+         SELECT disable_practice_triggers(); \
+         INSERT INTO practice_attempts (id, session_id, user_id, attempt_type, audio_url, status, created_at, updated_at, \
+         architecture) SELECT gen_random_uuid(), '00000000-0000-4000-8000-000000000001', 'user-1', 'full_transcript', \
+         'https://cdn.example/a.webm', 'processing', now() - age, now(), 'trigger' FROM unnest(ARRAY[interval '1 hour', \
+         interval '0']) AS ages (age); \
+         SELECT enable_practice_triggers()",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let server = Running::start(database, |_| {}).await;
+    // The older one is nobody's; the younger one may still be waited for by another server.
+    let statuses = "SELECT string_agg(status, ',' ORDER BY created_at) FROM practice_attempts";
+    server.until(statuses, "failed,processing").await;
     server.stop().await;
 }
 

@@ -190,6 +190,7 @@ fn change(operation: Operation, table: Table, record: Value) -> Change {
         },
         old_record: if operation == Operation::Insert { None } else { key },
         committed_monotonic_ns: Some(42),
+        commit_record_monotonic_ns: None,
         committed_unix_us: COMMITTED_UNIX_US,
     }
 }

@@ -106,6 +106,13 @@ impl Following {
         .await;
     }
 
+    /// The same, and the feed is done with it: policies are judged as they are then, not as they were at the commit.
+    async fn set_status_and_wait(&self, session: &str, status: &str) {
+        let before = self.server.app.hub().metrics().changes_read;
+        self.set_status(session, status).await;
+        self.until(|metrics| metrics.changes_read == before + 1).await;
+    }
+
     /// Lets the server work until its metrics satisfy the condition.
     async fn until(&self, condition: impl Fn(HubMetrics) -> bool) {
         let reached = async {
@@ -258,34 +265,36 @@ async fn nobody_receives_the_rows_of_others() {
 async fn a_changed_policy_or_grant_counts_from_the_next_change() {
     let following = Following::start(FeedMode::Wal).await;
     let of_bob = following.server.created(BOB).await;
+    // The insert, and the update to `processing`.
+    following.until(|metrics| metrics.changes_read == 2).await;
     let mut alice = following.subscribed(ALICE, everything()).await;
     let policy = "ALTER POLICY practice_sessions_are_read_by_their_user ON practice_sessions USING";
     // Each status is written under another policy; what Alice sees is what the policies let her see.
-    following.set_status(&of_bob, "ready").await;
+    following.set_status_and_wait(&of_bob, "ready").await;
     following.run(&format!("{policy} (true)")).await;
-    following.set_status(&of_bob, "practicing").await;
+    following.set_status_and_wait(&of_bob, "practicing").await;
     // Only the database can tell.
     following
         .run(&format!("{policy} (length(user_id) = 36 AND status = 'analyzing' AND (SELECT auth.jwt() ->> 'sub') LIKE '0a%')"))
         .await;
-    following.set_status(&of_bob, "ready").await;
-    following.set_status(&of_bob, "analyzing").await;
+    following.set_status_and_wait(&of_bob, "ready").await;
+    following.set_status_and_wait(&of_bob, "analyzing").await;
     following
         .run(&format!("{policy} (1 / (length(user_id) - 36) > 0)"))
         .await;
-    following.set_status(&of_bob, "practicing").await;
+    following.set_status_and_wait(&of_bob, "practicing").await;
     following
         .run(&format!("{policy} (true); REVOKE SELECT ON practice_sessions FROM authenticated; GRANT SELECT (id, status) ON practice_sessions TO authenticated"))
         .await;
-    following.set_status(&of_bob, "ready").await;
+    following.set_status_and_wait(&of_bob, "ready").await;
     following
         .run("REVOKE SELECT (id) ON practice_sessions FROM authenticated")
         .await;
-    following.set_status(&of_bob, "practicing").await;
+    following.set_status_and_wait(&of_bob, "practicing").await;
     following
         .run("GRANT SELECT ON practice_sessions TO authenticated; ALTER TABLE practice_sessions DISABLE ROW LEVEL SECURITY")
         .await;
-    following.set_status(&of_bob, "abandoned").await;
+    following.set_status_and_wait(&of_bob, "abandoned").await;
 
     assert_eq!(alice.status().await, "practicing");
     assert_eq!(alice.status().await, "analyzing");

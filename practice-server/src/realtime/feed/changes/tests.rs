@@ -222,7 +222,12 @@ fn a_change_carries_the_time_of_its_commit() {
         record: None,
         old_record: None,
     };
-    let change = row.into_change(BEGIN, Some(42));
+    let moments = Moments {
+        returned_ns: Some(42),
+        recorded_ns: 41,
+    };
+    let change = row.into_change(BEGIN, moments);
     assert_eq!(change.committed_unix_us, BEGIN.committed_unix_us);
     assert_eq!(change.committed_monotonic_ns, Some(42));
+    assert_eq!(change.commit_record_monotonic_ns, Some(41));
 }
