@@ -2,7 +2,7 @@
 //! comes from the seed.
 //!
 //! [`Case::judge`] is the whole: which runs count ([`Trial::unusable`], [`Pair::unusable`]), each claim against the
-//! interval of its ratio ([`ClaimFinding`]), figures and distributions side by side, one verdict. `docs/decisions/0016`
+//! interval of its ratio ([`ClaimFinding`]), figures and distributions side by side, one verdict. `docs/decisions/0018`
 //! says why the intervals are what they are.
 
 mod bands;
