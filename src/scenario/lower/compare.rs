@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use super::super::diagnostic::{Diagnostics, list_names, nearest};
 use super::super::raw::{ArmFile, ClaimFile, CompareFile};
 use super::at::{At, parse, positive_duration_or};
-use super::journey::{NAME_RULE, is_name};
 use super::limit::split_comparator;
 use crate::plan::{
     Arm, Band, Claim, ClaimTest, Comparison, Load, Metric, Negligible, Override, RatioLimit, Side, Sides,
@@ -13,6 +12,8 @@ use crate::plan::{
 };
 use crate::units::{Quantile, Ratio, parse_duration};
 
+/// Longest name of an arm.
+const ARM_NAME_MAX: usize = 40;
 /// The name of the claim's metric for the highest rate at which all targets hold.
 const CAPACITY: &str = "capacity";
 
@@ -77,8 +78,15 @@ pub(super) fn lower(
 fn arm(file: Option<&ArmFile>, side: Side, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Arm> {
     let file = file?;
     let name = file.name.clone().unwrap_or_else(|| side.key().to_owned());
-    if !is_name(&name) {
-        diagnostics.push(at.key(side.key()).key("name").value_span(), NAME_RULE);
+    let is_readable = |name: &str| {
+        let length = name.chars().count();
+        (1..=ARM_NAME_MAX).contains(&length) && name.trim() == name && !name.contains(char::is_control)
+    };
+    if !is_readable(&name) {
+        diagnostics.push(
+            at.key(side.key()).key("name").value_span(),
+            format!("the name of an arm stands in tables and sentences: 1 to {ARM_NAME_MAX} characters on one line"),
+        );
         return None;
     }
     Some(Arm {

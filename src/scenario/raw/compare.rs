@@ -35,7 +35,7 @@ pub(in crate::scenario) struct CompareFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ArmFile {
-    /// Name of the arm in reports: letters, digits, `-` and `_`. Default: `baseline` or `candidate`.
+    /// Name of the arm in reports. Default: `baseline` or `candidate`.
     pub(in crate::scenario) name: Option<String>,
     /// What differs from the scenario: dotted keys (`"target.architecture"`) and their values, as with `--set`.
     /// Default: nothing.

@@ -204,7 +204,7 @@ fn claims_say_what_they_are_about() {
 #[test]
 fn mistakes_in_a_comparison_are_told_at_once() {
     let section = "[compare]\npairs = 0\ntime_box = \"45\"\nrun_to_run = \"150%\"\n\
-                   baseline = { name = \"a b\", set = { \"load.rate\" = \"5/s\" } }\ncandidate = { sets = {} }\n\
+                   baseline = { name = \" a\", set = { \"load.rate\" = \"5/s\" } }\ncandidate = { sets = {} }\n\
                    [[compare.claims]]\nmetric = \"throughput\"\nratio = \">= 3\"\n\
                    [[compare.claims]]\nmetric = \"db_query_time\"\nratio = \"0.4\"\n\
                    [[compare.claims]]\nmetric = \"realtime_latenc\"\nnot_worse_by = \"10%\"\n\
@@ -223,9 +223,9 @@ fn mistakes_in_a_comparison_are_told_at_once() {
     s.toml:14:14: a share of 150% is outside 0% to 100%
       14 | run_to_run = "150%"
          |              ^^^^^^
-    s.toml:15:21: a name is made of letters, digits, `-` and `_`
-      15 | baseline = { name = "a b", set = { "load.rate" = "5/s" } }
-         |                     ^^^^^
+    s.toml:15:21: the name of an arm stands in tables and sentences: 1 to 40 characters on one line
+      15 | baseline = { name = " a", set = { "load.rate" = "5/s" } }
+         |                     ^^^^
     s.toml:16:15: unknown key `sets` in `compare.candidate`; did you mean `set`? (known keys: `name`, `set`)
       16 | candidate = { sets = {} }
          |               ^^^^

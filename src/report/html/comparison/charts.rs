@@ -160,7 +160,7 @@ fn bands(record: &ComparisonRecord, time: &TimeAxis) -> Vec<Band> {
         (to > from).then(|| Band {
             left: percent(from),
             width: percent(to - from),
-            label: format!("{}–{} ms", band.from_ms, band.to_ms).into(),
+            label: format!("{}–{} ms", band.from_ms, band.to_ms),
             class: match side {
                 Side::Baseline => "of-baseline",
                 Side::Candidate => "of-candidate",
