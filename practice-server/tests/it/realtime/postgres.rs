@@ -221,6 +221,8 @@ async fn nobody_receives_the_rows_of_others() {
         following.server.created(ALICE).await,
         following.server.created(BOB).await,
     );
+    // Each session's insert, and its update to `processing`: what comes before the subscriptions is not theirs.
+    following.until(|metrics| metrics.changes_read == 4).await;
     let sessions = |filter: String| json!([{"event": "*", "schema": "public", "table": "practice_sessions", "filter": filter}]);
     let mut clients = Vec::new();
     for bindings in [
