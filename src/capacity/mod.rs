@@ -106,9 +106,7 @@ impl Course<'_> {
         let aim = match self.search.next() {
             Ok(aim) => aim,
             Err(end) => {
-                let problem = (end == SearchEnd::GeneratorLimit)
-                    .then(|| self.last_why())
-                    .flatten();
+                let problem = self.result.problem.take();
                 self.end(Ended::Searched(end), problem);
                 return Ok(());
             }
@@ -156,16 +154,17 @@ impl Course<'_> {
         self.note_time();
     }
 
-    /// A step that could not be run ends the search; the first one leaves nothing to be told.
+    /// A step that could not be run ends the search, unless a lower rate may be; the first one leaves nothing to be told.
     fn take_error(&mut self, error: StepError) -> Result<(), CapacityError> {
         match &error {
             StepError::Run(RecordingError::Run(RunError::Interrupted)) if !self.result.steps.is_empty() => {
                 self.end(Ended::Interrupted, None);
             }
             StepError::Run(RecordingError::Run(RunError::Sockets(shortage))) => {
-                // The generator's limit also where it is known before anything has been sent.
-                let problem = shortage.to_string();
-                self.end(Ended::Searched(SearchEnd::GeneratorLimit), Some(problem));
+                // The generator's limit, known before anything has been sent. Lower rates need fewer sockets.
+                self.search.cannot_bring();
+                self.result.bracket = self.search.bracket();
+                self.result.problem = Some(shortage.to_string());
             }
             _ if self.result.steps.is_empty() => return Err(CapacityError::Step(error)),
             _ => self.end(Ended::Broken, Some(in_full(&error))),
@@ -188,10 +187,6 @@ impl Course<'_> {
         let plan = &self.result.plan;
         let step = plan.step_load() + plan.step_drain + self.slowest_overhead;
         self.clock.now().since(self.started) + step <= plan.time_box
-    }
-
-    fn last_why(&self) -> Option<String> {
-        self.result.steps.last().map(|step| step.why.clone())
     }
 }
 

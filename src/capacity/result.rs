@@ -63,7 +63,6 @@ impl CapacityResult {
                 Some(false)
             }
             Some(_) => None,
-            None if generator_failed => None,
             None if held.is_none() && not_held.is_some() => Some(false),
             None => (self.is_whole() || held.is_some() && not_held.is_some()).then_some(true),
         };
@@ -99,6 +98,7 @@ impl CapacityResult {
             result: CapacityResultRecord {
                 held_per_s: per_second(self.bracket.held),
                 not_held_per_s: per_second(self.bracket.not_held),
+                not_brought_per_s: per_second(self.bracket.not_brought),
                 resolution: self.bracket.resolution(),
                 confirmed: self.bracket.is_confirmed,
                 ended: self.ended.key().to_owned(),

@@ -8,6 +8,9 @@
 //! failure may be chance is therefore tried once more; one that clearly failed is not. Of two tries one passes more
 //! easily, which by itself would make the answer too high. So the rate that was found is confirmed: it must hold a
 //! second time, without a second try, or it counts as failed and the search goes on below it.
+//!
+//! A rate that the load generator could not bring, twice, says nothing about the target. The search goes on below it as
+//! well, and if it finds no rate that failed there, it ends in saying that the generator was the limit.
 
 use std::fmt;
 
@@ -60,7 +63,8 @@ pub enum SearchEnd {
     AtLeast,
     /// Not even the lowest rate held.
     NotEvenLowest,
-    /// The load generator could not bring a rate, twice.
+    /// The load generator could not bring a rate that lies above the highest that held by no more than the resolution;
+    /// or not even the lowest.
     GeneratorLimit,
 }
 
@@ -71,6 +75,8 @@ pub struct Bracket {
     pub held: Option<Rate>,
     /// The lowest rate that failed; above `held`.
     pub not_held: Option<Rate>,
+    /// The lowest rate that the load generator could not bring, when it is below `not_held`.
+    pub not_brought: Option<Rate>,
     /// Whether `held` held twice.
     pub is_confirmed: bool,
 }
@@ -82,6 +88,7 @@ pub struct Search {
     /// Rates that held, below any that failed; in ascending order.
     held: Vec<Rate>,
     not_held: Option<Rate>,
+    not_brought: Option<Rate>,
     confirmed: Option<Rate>,
     confirmations: u32,
     /// What the tries of the present aim that decided nothing said.
@@ -96,6 +103,7 @@ impl Search {
             plan: plan.clone(),
             held: Vec::new(),
             not_held: None,
+            not_brought: None,
             confirmed: None,
             confirmations: 0,
             doubts: 0,
@@ -108,9 +116,6 @@ impl Search {
     /// # Errors
     /// How the search ended, when there is nothing more to try.
     pub fn next(&self) -> Result<Aim, SearchEnd> {
-        if self.invalid >= TRIES_MAX {
-            return Err(SearchEnd::GeneratorLimit);
-        }
         let aim = self.aim()?;
         let is_again = self.doubts + self.invalid > 0;
         Ok(Aim {
@@ -122,50 +127,60 @@ impl Search {
     /// The rate to try next, whether for the first time or again.
     fn aim(&self) -> Result<Aim, SearchEnd> {
         let try_at = |rate, purpose| Ok(Aim { rate, purpose });
-        match (self.held.last().copied(), self.not_held) {
+        let upper = lower_of(self.not_held, self.not_brought);
+        let is_generators = upper.is_some() && upper != self.not_held;
+        match (self.held.last().copied(), upper) {
             (None, None) => try_at(self.plan.from, Purpose::SteppingUp),
+            (None, Some(_)) if is_generators => Err(SearchEnd::GeneratorLimit),
             (None, Some(_)) => Err(SearchEnd::NotEvenLowest),
             (Some(held), None) if held < self.plan.to => try_at(self.above(held), Purpose::SteppingUp),
-            (Some(held), Some(failed)) if !self.is_fine(held, failed) => {
-                try_at(self.between(held, failed), Purpose::Bisecting)
+            (Some(held), Some(upper)) if !self.is_fine(held, upper) => {
+                try_at(self.between(held, upper), Purpose::Bisecting)
             }
-            (Some(held), failed) => {
-                if self.must_confirm(held) {
-                    return try_at(held, Purpose::Confirming);
-                }
-                Err(failed.map_or(SearchEnd::AtLeast, |_| SearchEnd::Found))
-            }
+            (Some(held), _) if self.must_confirm(held) => try_at(held, Purpose::Confirming),
+            (Some(_), None) => Err(SearchEnd::AtLeast),
+            (Some(_), Some(_)) if is_generators => Err(SearchEnd::GeneratorLimit),
+            (Some(_), Some(_)) => Err(SearchEnd::Found),
         }
     }
 
     /// Takes in what happened at the rate that [`Search::next`] gave. Once the search has ended, nothing changes.
     pub fn feed(&mut self, answer: Answer) {
         let Ok(aim) = self.aim() else { return };
-        if self.invalid >= TRIES_MAX {
-            return;
-        }
         let is_confirming = aim.purpose == Purpose::Confirming;
-        match answer {
+        let is_undecided = match answer {
             Answer::Invalid => {
                 self.invalid += 1;
-                return;
+                self.invalid < TRIES_MAX
             }
-            Answer::Doubtful if !is_confirming && self.doubts + 1 < TRIES_MAX => {
+            Answer::Doubtful if !is_confirming => {
                 self.doubts += 1;
-                return;
+                self.doubts < TRIES_MAX
             }
-            Answer::Held | Answer::Doubtful | Answer::NotHeld => {}
+            Answer::Held | Answer::Doubtful | Answer::NotHeld => false,
+        };
+        if is_undecided {
+            return;
         }
         (self.doubts, self.invalid) = (0, 0);
         self.confirmations += u32::from(is_confirming);
         match answer {
             Answer::Held if is_confirming => self.confirmed = Some(aim.rate),
             Answer::Held => self.held.push(aim.rate),
-            Answer::Doubtful | Answer::NotHeld | Answer::Invalid => {
+            // It held before; that it could not be tried again takes nothing from that.
+            Answer::Invalid if is_confirming => self.confirmations = CONFIRMATIONS_MAX,
+            Answer::Invalid => self.not_brought = Some(aim.rate),
+            Answer::Doubtful | Answer::NotHeld => {
                 self.held.retain(|rate| *rate < aim.rate);
                 self.not_held = Some(aim.rate);
             }
         }
+    }
+
+    /// The load generator cannot bring the rate that [`Search::next`] gave, and need not try again.
+    pub fn cannot_bring(&mut self) {
+        self.invalid = TRIES_MAX - 1;
+        self.feed(Answer::Invalid);
     }
 
     /// What is known so far.
@@ -174,6 +189,9 @@ impl Search {
         Bracket {
             held,
             not_held: self.not_held,
+            not_brought: self
+                .not_brought
+                .filter(|rate| Some(*rate) == lower_of(self.not_held, self.not_brought)),
             is_confirmed: held.is_some() && self.confirmed == held,
         }
     }
@@ -244,6 +262,13 @@ impl Bracket {
     pub fn resolution(&self) -> Option<f64> {
         let (held, failed) = self.held.zip(self.not_held)?;
         Some(failed.as_per_second() / held.as_per_second() - 1.0)
+    }
+}
+
+fn lower_of(left: Option<Rate>, right: Option<Rate>) -> Option<Rate> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(if left < right { left } else { right }),
+        (left, right) => left.or(right),
     }
 }
 

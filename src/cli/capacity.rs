@@ -27,7 +27,7 @@ pub(super) const CAPACITY_EXIT_CODES: &str = "Exit codes:
     3  a step could not be run
    10  it holds at no tested rate; with --expect-at-least: the rate that held is below that
    11  the time box ended before a rate had failed
-   12  the load generator was the limit
+   12  the load generator was the limit: no rate failed that it could bring
   130  stopped by the user; what was found until then is reported";
 
 #[derive(Debug, Args)]

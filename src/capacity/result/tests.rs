@@ -24,6 +24,7 @@ fn result(ended: Ended, held: Option<f64>, not_held: Option<f64>) -> CapacityRes
         bracket: Bracket {
             held: held.map(rate),
             not_held: not_held.map(rate),
+            not_brought: None,
             is_confirmed: false,
         },
         ended,
@@ -47,7 +48,7 @@ fn the_exit_code_says_whether_a_capacity_was_found() {
         (searched(AtLeast), Some(30.0), None, Go, NoGo),
         (searched(NotEvenLowest), None, Some(5.0), NoGo, NoGo),
         (searched(GeneratorLimit), Some(20.0), None, Invalid, Invalid),
-        (searched(GeneratorLimit), Some(20.0), Some(40.0), Invalid, NoGo),
+        (searched(GeneratorLimit), Some(20.0), Some(40.0), Go, NoGo),
         (searched(GeneratorLimit), Some(50.0), None, Invalid, Go),
         (searched(GeneratorLimit), None, None, Invalid, Invalid),
         (Ended::TimeBox, Some(20.0), Some(40.0), Go, NoGo),

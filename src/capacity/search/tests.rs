@@ -143,16 +143,62 @@ fn what_proves_nothing_is_repeated_once() {
     assert_eq!(&rates(&steps)[..4], [5.0, 10.0, 20.0, 20.0]);
     assert_eq!(steps[3].1, Purpose::Repeating);
     assert_eq!((end, per_second(bracket.held)), (SearchEnd::Found, Some(26.0)));
+}
 
-    let (steps, bracket, end) = search(&plan(5.0, 500.0), |rate| match rate {
-        rate if rate < 20.0 => Answer::Held,
-        _ => Answer::Invalid,
-    });
+#[test]
+fn what_the_generator_cannot_bring_bounds_the_search_and_says_nothing_about_the_target() {
+    let generator_up_to = |limit: f64, capacity: f64| {
+        search(&plan(5.0, 500.0), move |rate| match rate {
+            rate if rate > limit => Answer::Invalid,
+            rate => up_to(capacity)(rate),
+        })
+    };
+    let (steps, bracket, end) = generator_up_to(27.0, 1_000.0);
     assert_eq!(
-        (rates(&steps), end),
-        (vec![5.0, 10.0, 20.0, 20.0], SearchEnd::GeneratorLimit)
+        rates(&steps),
+        [5.0, 10.0, 20.0, 40.0, 40.0, 28.3, 28.3, 23.8, 26.0]
     );
-    assert_eq!((per_second(bracket.held), bracket.not_held), (Some(10.0), None));
+    assert_eq!(end, SearchEnd::GeneratorLimit);
+    assert_eq!((per_second(bracket.held), bracket.not_held), (Some(26.0), None));
+    assert_eq!(per_second(bracket.not_brought), Some(28.3));
+    // Below what it cannot bring, a rate fails: that is the target's.
+    let (_, bracket, end) = generator_up_to(39.0, 21.0);
+    assert_eq!(end, SearchEnd::Found);
+    assert_eq!(
+        (
+            per_second(bracket.held),
+            per_second(bracket.not_held),
+            bracket.not_brought
+        ),
+        (Some(20.0), Some(21.8), None)
+    );
+    // What is known not to be possible is not tried twice.
+    let mut known = Search::new(&plan(5.0, 500.0));
+    known.cannot_bring();
+    assert_eq!(known.next(), Err(SearchEnd::GeneratorLimit));
+    let (steps, bracket, end) = generator_up_to(1.0, 1_000.0);
+    assert_eq!((rates(&steps), end), (vec![5.0, 5.0], SearchEnd::GeneratorLimit));
+    assert_eq!((bracket.held, bracket.not_held), (None, None));
+}
+
+#[test]
+fn a_confirmation_that_proves_nothing_takes_nothing_away() {
+    let confirming = CapacityPlan {
+        confirm: true,
+        ..plan(5.0, 10.0)
+    };
+    let mut tries = 0;
+    let (steps, bracket, end) = search(&confirming, |rate| {
+        tries += u32::from(rate == 10.0);
+        if rate == 10.0 && tries > 1 {
+            Answer::Invalid
+        } else {
+            Answer::Held
+        }
+    });
+    assert_eq!(rates(&steps), [5.0, 10.0, 10.0, 10.0]);
+    assert_eq!((end, per_second(bracket.held)), (SearchEnd::AtLeast, Some(10.0)));
+    assert!(!bracket.is_confirmed);
 }
 
 #[test]
@@ -271,6 +317,7 @@ proptest! {
         });
         prop_assert!(of(bracket.held, &[Answer::Held]));
         prop_assert!(of(bracket.not_held, &[Answer::NotHeld, Answer::Doubtful]));
+        prop_assert!(of(bracket.not_brought, &[Answer::Invalid]));
         if let Some((held, failed)) = bracket.held.zip(bracket.not_held) {
             prop_assert!(held < failed);
         }

@@ -40,16 +40,28 @@ pub fn capacity_file_name(format: Format) -> Option<&'static str> {
 pub fn capacity_sentence(record: &CapacityRecord) -> String {
     let result = &record.result;
     let ended = result.ended.as_str();
+    let problem = result.problem.as_deref().unwrap_or_default();
     let mut parts = vec![match (result.held_per_s, result.not_held_per_s) {
         (Some(held), Some(failed)) => format!("holds {}, {}", rate(held), failure(record, failed)),
         (Some(held), None) if ended == "at_least" => format!(
             "holds {}, the highest rate that was tried: the capacity is that or more",
             rate(held)
         ),
+        (Some(held), None) if result.not_brought_per_s.is_some() => format!("holds {}", rate(held)),
         (Some(held), None) => format!("holds {}; of higher rates nothing is known", rate(held)),
         (None, Some(failed)) => format!("holds at no tested rate: {} already", failure(record, failed)),
         (None, None) => "nothing is known of any rate".to_owned(),
     }];
+    parts.extend(result.not_brought_per_s.map(|limit| {
+        let why = match last_why(record, |step| {
+            step.rate_per_s == limit && step.outcome == "invalid"
+        }) {
+            // It was known before the step.
+            why if why.is_empty() => format!(" ({problem})"),
+            why => why,
+        };
+        format!("at {} the load generator was the limit{why}", rate(limit))
+    }));
     parts.extend(
         result
             .resolution
@@ -65,9 +77,7 @@ pub fn capacity_sentence(record: &CapacityRecord) -> String {
             .to_owned(),
         );
     }
-    let problem = result.problem.as_deref().unwrap_or_default();
     match ended {
-        "generator_limit" => parts.push(format!("the load generator was the limit: {problem}")),
         "time_box" => parts.push(format!("ended early: {problem}")),
         "interrupted" => parts.push("stopped by its user".to_owned()),
         "broken" => parts.push(format!("ended early, because a step could not be run: {problem}")),
@@ -79,15 +89,14 @@ pub fn capacity_sentence(record: &CapacityRecord) -> String {
 
 /// `fails at 41.9/s (response_time p95 212 ms, target <= 150ms)`.
 fn failure(record: &CapacityRecord, failed: f64) -> String {
-    let step = record
-        .steps
-        .iter()
-        .rev()
-        .find(|step| step.rate_per_s == failed && step.failed());
-    match step {
-        Some(step) => format!("fails at {} ({})", rate(failed), step.why),
-        None => format!("fails at {}", rate(failed)),
-    }
+    let why = last_why(record, |step| step.rate_per_s == failed && step.failed());
+    format!("fails at {}{why}", rate(failed))
+}
+
+/// Why the last of these steps came out as it did, in brackets; nothing when there is none.
+fn last_why(record: &CapacityRecord, wanted: impl Fn(&CapacityStepRecord) -> bool) -> String {
+    let step = record.steps.iter().rev().find(|step| wanted(step));
+    step.map_or_else(String::new, |step| format!(" ({})", step.why))
 }
 
 /// What happened at a step, in a line: `step 3: 40/s did not hold: response_time p95 212 ms, target <= 150ms`.

@@ -70,6 +70,7 @@ fn search(ended: &str, held: Option<f64>, not_held: Option<f64>) -> CapacityReco
         result: CapacityResultRecord {
             held_per_s: held,
             not_held_per_s: not_held,
+            not_brought_per_s: None,
             resolution: held.zip(not_held).map(|(held, failed)| failed / held - 1.0),
             confirmed: ended == "found",
             ended: ended.to_owned(),
@@ -109,15 +110,17 @@ fn the_answer_is_one_sentence() {
         sentence("not_even_lowest", None, Some(40.0), ""),
         "holds at no tested rate: fails at 40/s (error_rate 1.2 %, target < 1%) already"
     );
+    let mut limited = search("generator_limit", Some(20.0), None);
+    limited.result.not_brought_per_s = Some(40.0);
     assert_eq!(
-        sentence(
-            "generator_limit",
-            Some(20.0),
-            None,
-            "The generator was up to 80 ms late"
-        ),
-        "holds 20/s; of higher rates nothing is known; held once only; the load generator was the limit: The generator \
-         was up to 80 ms late"
+        capacity_sentence(&limited),
+        "holds 20/s; at 40/s the load generator was the limit (The generator was up to 80 ms late); held once only"
+    );
+    limited.result.not_brought_per_s = Some(80.0);
+    limited.result.problem = Some("the plan may need 2000 open files".to_owned());
+    assert_eq!(
+        capacity_sentence(&limited),
+        "holds 20/s; at 80/s the load generator was the limit (the plan may need 2000 open files); held once only"
     );
     assert_eq!(
         sentence(
