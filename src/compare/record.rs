@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::comparison::Case;
-use crate::plan::{Arm, Side, Sides};
+use crate::plan::{Arm, Database, PostgresPlace, Side, Sides, TargetKind};
 use crate::recording;
 use crate::report::RunRecord;
 use crate::report::model::comparison::{
@@ -63,14 +63,33 @@ impl Facts<'_> {
         ComparisonRecord::new(facts, case, &outcome)
     }
 
+    /// How fresh the targets of the runs were.
+    fn freshness(&self) -> &'static str {
+        let is_remote = |arm: &Loaded| matches!(arm.plan.target.kind, TargetKind::Remote(_));
+        let keeps_rows = |arm: &Loaded| match &arm.plan.target.kind {
+            TargetKind::Reference(server) => match &server.database {
+                Database::Sqlite => false,
+                Database::Postgres(postgres) => matches!(postgres.place, PostgresPlace::At(_)),
+            },
+            TargetKind::Remote(_) => true,
+        };
+        if self.loaded.arms.iter().any(is_remote) {
+            "against a deployment that went on from the run before"
+        } else if self.loaded.arms.iter().any(keeps_rows) {
+            "each with a newly started target, on a database that keeps the rows of the runs before"
+        } else {
+            "each with a newly started target and an empty database"
+        }
+    }
+
     fn method(&self, case: &Case) -> Vec<String> {
         let arms = &case.arms;
         let mut method = vec![
             format!(
-                "The two runs of a pair were done one after the other, each with a newly started target and an empty \
-                 database, and were sent the same users at the same moments with the same delays of the analysis (same \
-                 seed). In the first pair {} ran first, in the second {}, and so on, so that what drifts on this machine \
-                 meets both alike.",
+                "The two runs of a pair were done one after the other, {}, and were sent the same users at the same \
+                 moments with the same delays of the analysis (same seed). In the first pair {} ran first, in the second \
+                 {}, and so on, so that what drifts in the meantime meets both alike.",
+                self.freshness(),
                 arms.baseline, arms.candidate
             ),
             "Ratios are candidate over baseline. Each pair gives one ratio; the interval is Student's t on their \
@@ -91,7 +110,8 @@ impl Facts<'_> {
                 run_to_run * 100.0
             ));
         }
-        method.extend(common_method());
+        let on_this_host = |arm: &Loaded| arm.plan.target.allow_hosts.is_empty();
+        method.extend(common_method(self.loaded.arms.iter().all(on_this_host)));
         if self.searched {
             let search = self.loaded.arms.candidate.plan.capacity.as_ref();
             method.push(format!(
@@ -110,18 +130,23 @@ impl Facts<'_> {
 }
 
 /// What holds for every comparison.
-pub(super) fn common_method() -> Vec<String> {
-    vec![
+pub(super) fn common_method(on_this_host: bool) -> Vec<String> {
+    let mut method = vec![
         "Response time counts from the moment a request was due; failed requests count as infinitely slow. An arm lies in \
          its band when its median and its p95 do."
             .to_owned(),
         "The time of database queries is measured by the target itself, where it calls the database: the time of all \
          queries divided by their number. What a trigger does within a statement is part of that statement."
             .to_owned(),
-        "Everything ran on one machine: generator, target, database and mock share its cores. Ratios of the arms can be \
-         compared; absolute figures are this machine's."
-            .to_owned(),
-    ]
+    ];
+    if on_this_host {
+        method.push(
+            "Everything ran on one machine: generator, target, database and mock share its cores. Ratios of the arms can be \
+             compared; absolute figures are this machine's."
+                .to_owned(),
+        );
+    }
+    method
 }
 
 /// An arm as its first run knows it.

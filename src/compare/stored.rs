@@ -9,6 +9,7 @@ use crate::chance::Chance;
 use crate::comparison::{Case, Pair, REPLICATES, Resampling, Trial};
 use crate::plan::{Claim, ClaimTest, Side, Sides};
 use crate::recording;
+use crate::report::model::EnvironmentRecord;
 use crate::report::model::comparison::{ArmRecord, ComparisonFacts, ComparisonRecord, CourseRecord};
 use crate::report::{ReportError, RunRecord};
 use crate::sla::{Severity, Verdict};
@@ -115,17 +116,31 @@ pub fn compare_stored(
     }
     let claims = claims.unwrap_or_else(|| measured_by_any(&runs));
     let scenario = runs.candidate.first().or(runs.baseline.first());
+    let on_this_host = runs
+        .iter()
+        .flatten()
+        .all(|run| run.record.plan.target_on_this_host);
+    // Where the load came from, and who compares it now.
+    let here = recording::environment();
+    let environment = match scenario {
+        Some(run) => EnvironmentRecord {
+            tool_version: here.tool_version,
+            command_line: here.command_line,
+            ..run.record.environment.clone()
+        },
+        None => here,
+    };
     let facts = ComparisonFacts {
         id: format!("compare-{}", compared_at.strftime("%Y%m%dT%H%M%SZ")),
         started_at: compared_at,
         duration_s: 0.0,
         seed: scenario.map_or(0, |run| run.record.seed),
         scenario: scenario.map_or_else(no_scenario, |run| run.record.scenario.clone()),
-        environment: recording::environment(),
+        environment,
         arms,
         course: CourseRecord {
             paired,
-            method: method(paired),
+            method: method(paired, on_this_host),
             pairs_planned: None,
             time_box_s: None,
             ended_early: None,
@@ -238,7 +253,7 @@ fn trial(run: StoredRun) -> Result<Trial, StoredError> {
     })
 }
 
-fn method(paired: bool) -> Vec<String> {
+fn method(paired: bool, on_this_host: bool) -> Vec<String> {
     let mut method = vec![if paired {
         "One stored run of each arm was compared. The interval is what chance within the two runs could have done (blocks of \
          seconds resampled); by how much runs of one system differ is not known, so no claim can hold. One fails only when \
@@ -250,6 +265,6 @@ fn method(paired: bool) -> Vec<String> {
          of the arms."
             .to_owned()
     }];
-    method.extend(record::common_method());
+    method.extend(record::common_method(on_this_host));
     method
 }
