@@ -1,7 +1,7 @@
 //! Faults on purpose, for drills: answers that come late, and a share of requests that fail.
 //!
 //! Which request fails is a hash of the seed and of what the client chose (route, user, idempotency key, body), never of
-//! an id that the server invented; see [`chance`].
+//! an id that the server invented; see the module `chance`.
 
 use std::time::Duration;
 
