@@ -16,7 +16,7 @@ pub(super) struct JudgeArgs {
     /// A file of targets ([sla] keys at its top level) to judge by, in place of the run's own
     #[arg(long, value_name = "FILE")]
     sla: Option<PathBuf>,
-    /// What to print: text, markdown, html or json
+    /// What to print: text, markdown, html, json, junit, hlog or github
     #[arg(long, default_value = "text")]
     format: Format,
     #[command(flatten)]

@@ -3,7 +3,10 @@
 mod capacity;
 mod check;
 mod compare;
+mod completions;
+mod github;
 mod judge;
+mod manual;
 mod report;
 mod run;
 mod schema;
@@ -62,6 +65,11 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Print the JSON Schema of scenario files
     Schema,
+    /// Print the completions of this program for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages of this program
+    #[command(name = "man")]
+    Manual(manual::ManualArgs),
     /// Run one of the built-in servers by itself
     #[command(subcommand)]
     Serve(ServeCommand),
@@ -146,6 +154,8 @@ impl Cli {
             Command::Capacity(args) => capacity::execute(&args),
             Command::Compare(args) => compare::execute(&args),
             Command::Schema => schema::execute(),
+            Command::Completions(args) => completions::execute(&args),
+            Command::Manual(args) => manual::execute(&args),
             Command::Serve(command) => match serve(command) {
                 Ok(()) => ExitCode::Go,
                 Err(error) => {

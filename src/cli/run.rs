@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ScenarioArgs, VerdictArgs, check, describe, print, say};
+use super::{ScenarioArgs, VerdictArgs, check, describe, github, print, say};
 use crate::clock::wall_clock_now;
 use crate::recording::{RecordingError, run_recorded};
 use crate::report::{Format, render};
@@ -84,6 +84,7 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
         }
     }
     let code = args.verdict.exit_code(recorded.result.judgement.verdict);
+    github::tell(&recorded.record, folder.path());
     print(&folder.path().display().to_string());
     code
 }

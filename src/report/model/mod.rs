@@ -61,6 +61,9 @@ pub struct RunFacts {
 pub struct ScenarioRecord {
     pub name: String,
     pub description: String,
+    /// The scenario file's path as it was given; empty in files of versions that did not keep it.
+    #[serde(default)]
+    pub path: String,
     /// The scenario file, with `${VAR}` unexpanded: secrets stay in the environment.
     pub text: String,
     /// The files that it names (journeys, targets), unexpanded too.
