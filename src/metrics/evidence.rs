@@ -60,6 +60,12 @@ impl Iterations {
             && self.started == self.succeeded + self.failed + self.unfinished
     }
 
+    /// Users who are at their journey now.
+    pub fn under_way(&self) -> u64 {
+        self.started
+            .saturating_sub(self.succeeded + self.failed + self.unfinished)
+    }
+
     /// Adds the counts of another worker.
     pub fn add(&mut self, other: &Iterations) {
         self.due += other.due;

@@ -205,6 +205,11 @@ impl Collector {
         }
     }
 
+    /// Jobs whose webhook was not acknowledged yet; `None` without a mock.
+    pub(super) fn results_pending(&self) -> Option<u64> {
+        self.has_mock.then(|| self.ledger.unacknowledged().count() as u64)
+    }
+
     pub(super) fn mock_health(&self) -> Option<MockHealth> {
         self.has_mock.then(|| MockHealth {
             lateness_p50_ms: self.ledger.lateness_ms(0.50),

@@ -33,7 +33,7 @@ use host_watch::HostWatch;
 use interrupts::Interrupts;
 use limits::SocketLimits;
 pub use limits::SocketShortage;
-use progress::Progress;
+use progress::{Headline, Progress};
 pub use progress::ProgressMode;
 use read_back::{ReadBack, awaited};
 use supervise::{Supervision, Supervisor};
@@ -148,6 +148,12 @@ pub async fn run(
         progress.note("WARNING: the target's certificate is not verified (insecure = true in [target.tls])");
     }
     let target = started.endpoints.description.clone();
+    progress.announce(Headline {
+        scenario: plan.name.clone(),
+        target: target.clone(),
+        seed: plan.seed,
+        planned: plan.load.executor.duration(),
+    });
     let target_notes = started.endpoints.notes.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
@@ -174,7 +180,7 @@ pub async fn run(
     let (mut collector, mut supervision) = course
         .load(&mut started, &mut interrupts, &mut progress, &mut checkpoint)
         .await?;
-    progress.end_line();
+    progress.end_live();
 
     let audited = course
         .conclude(

@@ -10,7 +10,7 @@ use super::collect::Collector;
 use super::interrupts::Interrupts;
 use super::limits::descriptors_open;
 use super::observe::Observation;
-use super::progress::{Phase, Progress, Reading};
+use super::progress::{Phase, Progress};
 use super::workers::WorkerMessage;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
@@ -221,8 +221,7 @@ impl<'a> Supervisor<'a> {
             now if now.since(self.epoch) < self.plan.load.warm_up => Phase::WarmingUp,
             _ => Phase::Measuring,
         };
-        let reading = Reading::of(&collector.measurements, &collector.iterations, ended, phase);
-        self.progress.show(&reading);
+        self.progress.show(collector, self.plan, ended, phase);
         if self.next_second.is_multiple_of(CHECKPOINT_EVERY_S) {
             let so_far = self.supervision(Some(Interruption::Killed));
             (self.checkpoint)(collector, &so_far);

@@ -11,6 +11,7 @@ mod distribution;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod glance;
 mod interval;
 mod judge;
 mod measure;
@@ -28,6 +29,7 @@ pub use availability::slot_samples_min;
 pub use context::{Context, FixedIterations};
 pub(crate) use distribution::{Z_97_5, t_quantile};
 pub use finding::{Finding, Status, Subject};
+pub use glance::{Glance, glances};
 pub(crate) use interval::{Second, correlation_length, share_range};
 pub use judge::{Judgement, judge};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
