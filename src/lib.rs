@@ -12,6 +12,7 @@ pub mod compare;
 pub mod comparison;
 pub mod executor;
 pub mod identity;
+pub mod init;
 pub mod metrics;
 pub mod pacing;
 pub mod plan;

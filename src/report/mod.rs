@@ -6,6 +6,7 @@ mod annotations;
 mod capacity;
 mod comparison;
 mod generator;
+mod history;
 mod html;
 mod interval_log;
 mod junit;
@@ -20,6 +21,7 @@ use std::str::FromStr;
 
 pub use capacity::{capacity_file_name, capacity_sentence, capacity_step_line, render_capacity};
 pub use comparison::{comparison_file_name, render_comparison};
+pub use history::{History, render_history_html, render_history_text};
 pub use model::{RunFacts, RunRecord};
 
 /// The formats of a report.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules it may import, lowest layer first. Imports point downwards only.
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+const MAY_IMPORT: [(&str, &[&str]); 26] = [
     // Words.
     ("units", &[]),
     ("clock", &[]),
@@ -25,6 +25,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
         &["clock", "comparison", "metrics", "plan", "sla", "units"],
     ),
     ("scenario", &["plan", "units"]),
+    ("init", &["scenario", "units"]),
     // Effects.
     ("pacing", &["clock"]),
     ("protocol", &["metrics", "plan"]),
@@ -89,6 +90,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "capacity",
             "clock",
             "compare",
+            "init",
             "plan",
             "recording",
             "report",

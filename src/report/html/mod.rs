@@ -7,11 +7,13 @@ mod capacity;
 mod chart;
 mod comparison;
 mod distribution;
+mod history;
 mod lanes;
 mod over_time;
 
 pub(super) use capacity::render_capacity;
 pub(super) use comparison::render as render_comparison;
+pub(super) use history::render_history;
 
 use askama::Template;
 use serde_json::{Map, Value};

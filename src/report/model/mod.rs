@@ -7,6 +7,7 @@ mod action;
 mod capacity;
 pub mod comparison;
 mod criteria;
+mod digest;
 mod failure;
 mod generator;
 mod health;
@@ -25,6 +26,7 @@ pub use capacity::{
     CapacityStepRecord,
 };
 pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
+pub use digest::{RunDigest, ScenarioDigest, TargetDigest};
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
