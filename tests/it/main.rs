@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod browser;
 mod capacity;
 mod compare;
 mod connections;
@@ -16,6 +17,7 @@ mod interruption;
 mod peer_scenarios;
 mod postgres;
 mod program;
+mod report_page;
 mod reproducible;
 mod servers;
 mod stall;
