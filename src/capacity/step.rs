@@ -84,6 +84,7 @@ pub fn run_step(
     let run_options = RunOptions {
         executable: options.executable.clone(),
         progress: options.progress,
+        metrics: None,
     };
     let run = run_recorded(&step, &run_options, &folder)?;
     let planned = run.result.context.arrivals_planned.unwrap_or_default();

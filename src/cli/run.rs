@@ -1,5 +1,6 @@
 //! `loadtest run`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -22,6 +23,9 @@ pub(super) struct RunArgs {
     /// How progress is shown: live on a terminal, plain lines elsewhere, or not at all
     #[arg(long, value_enum, default_value = "auto")]
     progress: ProgressChoice,
+    /// Serve the figures of the run at http://ADDR/metrics while it goes on, for Prometheus
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
     #[command(flatten)]
     verdict: VerdictArgs,
 }
@@ -66,6 +70,7 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
         let options = RunOptions {
             executable,
             progress: args.progress.mode(),
+            metrics: args.metrics,
         };
         run_recorded(&loaded, &options, &folder).map_err(|error| (exit_code(&error), describe(&error)))
     });

@@ -266,6 +266,7 @@ impl<'a> Course<'a> {
         let options = RunOptions {
             executable: surroundings.executable.clone(),
             progress: surroundings.progress,
+            metrics: None,
         };
         let scenario = with_seed_of_pair(self.loaded.arms.get(side), number);
         match run_recorded(&scenario, &options, &folder) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::exposition::Exposition;
 use super::host_watch::HostWatch;
 use super::limits::SocketLimits;
 use super::observe::Observation;
@@ -29,6 +30,8 @@ pub(super) struct Collector {
     /// Workers that could not drive any load, and why.
     pub(super) failures: Vec<String>,
     has_mock: bool,
+    /// Who is shown the figures while the run goes on.
+    pub(super) exposition: Option<Exposition>,
     clock: RunClock,
     warm_up_ends: Moment,
     history: BufWriter<std::fs::File>,
@@ -63,6 +66,7 @@ impl Collector {
             host,
             failures: Vec::new(),
             has_mock,
+            exposition: None,
             clock,
             warm_up_ends: epoch.plus(plan.load.warm_up),
             history,
@@ -97,6 +101,9 @@ impl Collector {
     fn take_batch(&mut self, batch: &Batch) {
         self.measurements.record_all(&batch.samples);
         self.iterations.add(&batch.iterations);
+        if let Some(exposition) = &self.exposition {
+            exposition.take_batch(batch);
+        }
         self.health.polls += batch.counters.polls;
         self.health.initial_reads += batch.counters.initial_reads;
         self.health.events_discarded += batch.counters.events_discarded;
@@ -184,13 +191,17 @@ impl Collector {
 
     fn webhook(&mut self, kind: SeriesKind, at: Moment, value_ns: Option<i64>) {
         let warm_up = at < self.warm_up_ends;
-        self.measurements.record(&Sample::Event(EventSample {
+        let event = EventSample {
             kind,
             step: None,
             warm_up,
             at,
             value_ns,
-        }));
+        };
+        if let Some(exposition) = &self.exposition {
+            exposition.take_event(&event);
+        }
+        self.measurements.record(&Sample::Event(event));
     }
 
     /// After the drain: webhooks whose retries are not finished were due and did not make it.

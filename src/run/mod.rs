@@ -3,6 +3,7 @@
 mod actions;
 mod apart;
 mod collect;
+mod exposition;
 mod folder;
 mod host_watch;
 mod interrupts;
@@ -14,6 +15,7 @@ mod supervise;
 mod tally;
 mod workers;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,7 @@ use host_watch::HostWatch;
 use interrupts::Interrupts;
 use limits::SocketLimits;
 pub use limits::SocketShortage;
+use exposition::Exposition;
 use progress::{Headline, Progress};
 pub use progress::ProgressMode;
 use read_back::{ReadBack, awaited};
@@ -55,6 +58,8 @@ pub struct RunOptions {
     /// The executable that is started for the reference server and the mock: this one.
     pub executable: PathBuf,
     pub progress: ProgressMode,
+    /// Where the figures of the run are served while it goes on, for Prometheus; `None` = nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What a run leaves.
@@ -89,6 +94,12 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the metrics cannot be served at {address}; choose a free address of this machine with --metrics")]
+    Metrics {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("stopped before any load was sent: nothing was measured")]
     Interrupted,
     #[error("the run's own machinery failed")]
@@ -106,6 +117,7 @@ impl RunError {
             | RunError::Sockets(_)
             | RunError::NoConnection(_)
             | RunError::Generator(_)
+            | RunError::Metrics { .. }
             | RunError::History { .. } => ExitCode::CouldNotStart,
         }
     }
@@ -133,6 +145,18 @@ pub async fn run(
         progress.note(&warning);
     }
     let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
+    let exposition = match options.metrics {
+        None => None,
+        Some(address) => {
+            let exposition = Exposition::new(&plan);
+            let bound = exposition
+                .serve(address)
+                .await
+                .map_err(|source| RunError::Metrics { address, source })?;
+            progress.note(&format!("metrics at http://{bound}/metrics"));
+            Some(exposition)
+        }
+    };
 
     progress.note(&format!("{}: starting the target", plan.name));
     let mut started = tokio::select! {
@@ -176,6 +200,7 @@ pub async fn run(
         clock,
         epoch,
         folder,
+        exposition,
     };
     let (mut collector, mut supervision) = course
         .load(&mut started, &mut interrupts, &mut progress, &mut checkpoint)
@@ -249,6 +274,7 @@ struct Course<'a> {
     clock: RunClock,
     epoch: Moment,
     folder: &'a RunFolder,
+    exposition: Option<Exposition>,
 }
 
 impl Course<'_> {
@@ -266,6 +292,7 @@ impl Course<'_> {
             epoch,
             folder,
             limits,
+            ref exposition,
         } = *self;
         let history = folder.file("history.jsonl");
         let cannot_start = |error: std::io::Error| RunError::Generator(error.to_string());
@@ -279,6 +306,7 @@ impl Course<'_> {
                 }
             })?;
         collector.take_limits(limits);
+        collector.exposition.clone_from(exposition);
         let (switch, signal) = StopSwitch::new();
         let shared = WorkerPlan {
             plan: Arc::clone(plan),

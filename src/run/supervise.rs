@@ -222,6 +222,9 @@ impl<'a> Supervisor<'a> {
             _ => Phase::Measuring,
         };
         self.progress.show(collector, self.plan, ended, phase);
+        if let Some(exposition) = &collector.exposition {
+            exposition.take_second(collector.iterations.under_way(), collector.results_pending());
+        }
         if self.next_second.is_multiple_of(CHECKPOINT_EVERY_S) {
             let so_far = self.supervision(Some(Interruption::Killed));
             (self.checkpoint)(collector, &so_far);
@@ -243,6 +246,12 @@ impl<'a> Supervisor<'a> {
                 IncidentKind::Alert => "alert",
                 IncidentKind::Rollback => "rollback threshold",
             };
+            if let (Change::Opened(_), Some(exposition)) = (&change, &collector.exposition) {
+                exposition.take_incident(match incident.kind {
+                    IncidentKind::Alert => "alert",
+                    IncidentKind::Rollback => "rollback",
+                });
+            }
             self.progress
                 .note(&format!("{policy} {verb}: {}", incident.condition));
             let tripped = matches!(change, Change::Opened(_)) && incident.kind == IncidentKind::Rollback;
