@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
@@ -28,13 +28,8 @@ const SECONDS_EDGES: [f64; 13] = [
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     step: String,
-    outcome: ResultLabel,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum ResultLabel {
-    Good,
-    Failed,
+    /// `good` or `failed`.
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -182,17 +177,15 @@ impl Exposition {
 
     fn take_request(&self, request: &RequestSample) {
         let step = self.step(request.step.index());
-        let outcome = match request.outcome.is_ok() {
-            true => ResultLabel::Good,
-            false => ResultLabel::Failed,
-        };
-        if outcome == ResultLabel::Good {
+        let is_good = request.outcome.is_ok();
+        if is_good {
             let taken_ns = request.done.signed_nanos_since(request.intended);
             let labels = StepLabels { step: step.clone() };
             self.response_time
                 .get_or_create(&labels)
                 .observe(seconds(taken_ns));
         }
+        let outcome = if is_good { "good" } else { "failed" };
         self.requests.get_or_create(&RequestLabels { step, outcome }).inc();
     }
 

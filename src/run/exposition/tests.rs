@@ -51,7 +51,7 @@ fn requests_are_counted_by_step_and_result_and_timed_when_they_were_answered() {
     let text = exposition.text().unwrap();
     let labelled = |name: &str, labels: &str| value(&text, &format!("{name}{{scenario=\"peak\",{labels}}}"));
     assert_eq!(
-        labelled("loadtest_requests_total", "step=\"create\",outcome=\"Failed\""),
+        labelled("loadtest_requests_total", "step=\"create\",outcome=\"failed\""),
         Some(1.0),
         "{text}"
     );
