@@ -13,6 +13,7 @@ mod junit;
 mod markdown;
 pub mod model;
 mod origin;
+mod outlook;
 mod terminal;
 mod view;
 

@@ -7,6 +7,7 @@ mod capacity;
 mod chart;
 mod comparison;
 mod distribution;
+mod heat;
 mod history;
 mod lanes;
 mod over_time;
@@ -24,6 +25,7 @@ use self::lanes::{ActionLane, FunnelRow, HopRow, Lane};
 use self::over_time::OverTime;
 use super::ReportError;
 use super::generator;
+use super::outlook;
 use super::model::{CheckRecord, MetricSummary, RunRecord};
 use super::view::{self, TargetRow};
 use crate::metrics::SeriesKind;
@@ -66,6 +68,8 @@ struct Page<'a> {
     tested: String,
     audit: String,
     built_in_note: Option<&'static str>,
+    next_action: String,
+    not_shown: Vec<String>,
     command_line: String,
     /// What the pointer shows over the charts; JSON that is safe inside a script element.
     chart_data: String,
@@ -138,6 +142,8 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         tested: view::target(record),
         audit: view::audit(record),
         built_in_note: view::built_in_note(record),
+        next_action: outlook::next_action(record),
+        not_shown: outlook::not_shown(record),
         command_line: record.environment.command_line.join(" "),
         chart_data,
     };
