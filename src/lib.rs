@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod compare;
 pub mod comparison;
+pub mod dashboard;
 pub mod executor;
 pub mod identity;
 pub mod init;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::{ScenarioArgs, VerdictArgs, check, describe, github, print, say};
 use crate::clock::wall_clock_now;
+use crate::dashboard::Dashboard;
 use crate::recording::{RecordingError, run_recorded};
 use crate::report::{Format, render};
 use crate::run::{ProgressMode, RunFolder, RunOptions};
@@ -26,6 +27,9 @@ pub(super) struct RunArgs {
     /// Serve the figures of the run at http://ADDR/metrics while it goes on, for Prometheus
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
+    /// Show the report in a browser at http://ADDR/ while the run goes on
+    #[arg(long, value_name = "ADDR")]
+    dashboard: Option<SocketAddr>,
     #[command(flatten)]
     verdict: VerdictArgs,
 }
@@ -66,13 +70,20 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
             return ExitCode::CouldNotStart;
         }
     };
+    let dashboard = match args.dashboard.map(serve_dashboard).transpose() {
+        Ok(dashboard) => dashboard,
+        Err(sentence) => {
+            say(&sentence);
+            return ExitCode::CouldNotStart;
+        }
+    };
     let result = executable().and_then(|executable| {
         let options = RunOptions {
             executable,
             progress: args.progress.mode(),
             metrics: args.metrics,
         };
-        run_recorded(&loaded, &options, &folder).map_err(|error| (exit_code(&error), describe(&error)))
+        run_recorded(&loaded, &options, &folder, dashboard.as_ref()).map_err(|error| (exit_code(&error), describe(&error)))
     });
     let recorded = match result {
         Ok(recorded) => recorded,
@@ -92,6 +103,15 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
     github::tell(&recorded.record, folder.path());
     print(&folder.path().display().to_string());
     code
+}
+
+fn serve_dashboard(address: SocketAddr) -> Result<Dashboard, String> {
+    let dashboard = Dashboard::default();
+    let bound = dashboard.serve(address).map_err(|error| {
+        format!("the dashboard cannot be served at {address}: {error}; choose a free address of this machine")
+    })?;
+    say(&format!("dashboard at http://{bound}/"));
+    Ok(dashboard)
 }
 
 /// The exit code that goes with a run without a record.

@@ -269,7 +269,7 @@ impl<'a> Course<'a> {
             metrics: None,
         };
         let scenario = with_seed_of_pair(self.loaded.arms.get(side), number);
-        match run_recorded(&scenario, &options, &folder) {
+        match run_recorded(&scenario, &options, &folder, None) {
             Ok(recorded) => {
                 let is_cut = recorded.result.judgement.verdict == Verdict::Interrupted;
                 self.case.interrupted |= is_cut;

@@ -110,6 +110,14 @@ pub fn render(format: Format, record: &RunRecord) -> Result<String, ReportError>
     }
 }
 
+/// Renders the page of a run that is not over yet: it says so, and brings itself up to date.
+///
+/// # Errors
+/// When the record's series are broken, or the template fails.
+pub fn render_live(record: &RunRecord) -> Result<String, ReportError> {
+    html::render_live(record)
+}
+
 impl Format {
     /// All formats.
     pub const ALL: [Format; 7] = [

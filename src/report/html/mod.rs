@@ -68,6 +68,8 @@ struct Page<'a> {
     tested: String,
     audit: String,
     built_in_note: Option<&'static str>,
+    /// Whether the run is still going on.
+    live: bool,
     next_action: String,
     not_shown: Vec<String>,
     command_line: String,
@@ -106,6 +108,15 @@ struct TimeRow {
 
 /// Renders the page.
 pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
+    page(record, false)
+}
+
+/// Renders the page of a run that is going on.
+pub(super) fn render_live(record: &RunRecord) -> Result<String, ReportError> {
+    page(record, true)
+}
+
+fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
     let evidence = record.evidence()?;
     let criteria = record.criteria()?;
     let context = record.context()?;
@@ -142,6 +153,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         tested: view::target(record),
         audit: view::audit(record),
         built_in_note: view::built_in_note(record),
+        live,
         next_action: outlook::next_action(record),
         not_shown: outlook::not_shown(record),
         command_line: record.environment.command_line.join(" "),
