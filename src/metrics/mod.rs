@@ -9,6 +9,7 @@ mod observation;
 mod recorder;
 mod sample;
 mod slice;
+mod users;
 
 pub use action::{ActionOutcome, ActionRun};
 pub use evidence::{
@@ -17,9 +18,11 @@ pub use evidence::{
 };
 pub use health::{HostStalls, NeverBegun, ProcessHealth, Punctuality, TIMELY_WITHIN};
 pub use history::{
-    Acceptance, HistoryRecord, ResultChannel, ResultRecord, Sighting, SightingRecord, SubmissionRecord,
+    Acceptance, HistoryRecord, ResultChannel, ResultRecord, SessionEnd, SessionRecord, Sighting,
+    SightingRecord, SubmissionRecord,
 };
 pub use measurements::{ErrorTally, Measurements, Series, SeriesKey, SeriesKind, Thresholds};
 pub use recorder::{Batch, Counters, Recorder};
 pub use sample::{EventSample, Outcome, RequestSample, Sample};
 pub use slice::Slice;
+pub use users::{Complaints, Completion, StepTally, UserTally, Users};

@@ -17,6 +17,7 @@ mod postgres;
 mod target;
 mod template;
 mod transport;
+mod users;
 
 pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
@@ -39,6 +40,7 @@ pub use target::{
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
+pub use users::{Anchor, Patience, Rating, Satisfaction, Users};
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]
@@ -57,6 +59,8 @@ pub struct Plan {
     pub journeys: Vec<Journey>,
     /// Every step that is measured, over all journeys, indexed by [`StepId`].
     pub steps: Vec<StepInfo>,
+    /// What the users are like; `None` = they wait for as long as the steps' time-outs.
+    pub users: Option<Users>,
     /// The names behind [`VariableId`]s.
     pub variables: Variables,
     /// Targets, alerts and rollback thresholds.

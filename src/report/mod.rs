@@ -9,6 +9,7 @@ mod html;
 mod markdown;
 pub mod model;
 mod terminal;
+mod users;
 mod view;
 
 use std::fmt;

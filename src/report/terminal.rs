@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::generator;
 use super::model::{IncidentRecord, RunRecord};
-use super::view;
+use super::{users, view};
 
 /// Renders the summary.
 pub(super) fn render(record: &RunRecord) -> String {
@@ -15,6 +15,11 @@ pub(super) fn render(record: &RunRecord) -> String {
     targets(&mut text, record);
     section(&mut text, "Alerts and rollback", &windows(record));
     section(&mut text, "Actions", &actions(record));
+    section(
+        &mut text,
+        "Users",
+        &users::line(record).into_iter().collect::<Vec<_>>(),
+    );
     section(&mut text, "Audit", &audit(record));
     section(&mut text, "Failures", &failures(record));
     section(&mut text, "Health of the generator", &health(record));

@@ -13,7 +13,8 @@ use super::workers::{WorkerEnd, WorkerMessage};
 use crate::audit::{Compared, Ledger, LedgerNews};
 use crate::clock::{Moment, RunClock};
 use crate::metrics::{
-    Batch, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth, Sample, SeriesKind, Thresholds,
+    Batch, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth, Sample, SeriesKind,
+    Thresholds, Users,
 };
 use crate::plan::Plan;
 
@@ -23,6 +24,8 @@ pub(super) struct Collector {
     pub(super) measurements: Measurements,
     pub(super) iterations: Iterations,
     pub(super) ledger: Ledger,
+    /// Users with patience; `None` when the plan has none.
+    pub(super) users: Option<Users>,
     health: GeneratorHealth,
     workers: Vec<WorkerTally>,
     pub(super) host: HostWatch,
@@ -55,6 +58,7 @@ impl Collector {
             measurements: Measurements::new(epoch, Thresholds::of(&plan.criteria)),
             iterations: Iterations::default(),
             ledger: Ledger::new(Compared::of(plan)),
+            users: plan.users.clone().map(Users::new),
             health: GeneratorHealth {
                 vus_max: plan.load.partition.share(plan.load.max_vus),
                 ..GeneratorHealth::default()
@@ -97,6 +101,9 @@ impl Collector {
     fn take_batch(&mut self, batch: &Batch) {
         self.measurements.record_all(&batch.samples);
         self.iterations.add(&batch.iterations);
+        if let Some(users) = &mut self.users {
+            users.tally.add(&batch.users);
+        }
         self.health.polls += batch.counters.polls;
         self.health.initial_reads += batch.counters.initial_reads;
         self.health.events_discarded += batch.counters.events_discarded;

@@ -351,7 +351,7 @@ impl Course<'_> {
             ledger,
             deadline,
         };
-        let audit = read_back.run(&history, &mut collector.measurements);
+        let audit = read_back.run(&history, &mut collector.measurements, collector.users.as_mut());
         let audited = interrupts.unless_cut(progress, audit).await?;
         audited
             .inspect_err(
@@ -388,6 +388,7 @@ fn evidence(
         hops: hops.unwrap_or_default(),
         incidents: supervision.incidents.clone(),
         actions: supervision.actions.clone(),
+        users: collector.users.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),
     }

@@ -2,6 +2,7 @@
 
 mod actions;
 mod sockets;
+mod users;
 
 use std::time::Duration;
 

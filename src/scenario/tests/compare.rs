@@ -77,7 +77,7 @@ fn each_arm_is_the_scenario_with_its_own_settings() {
             candidate: "plain",
         }
     );
-    assert_eq!(comparison.claims, Claim::of_the_migration_plan(true));
+    assert_eq!(comparison.claims, Claim::of_the_migration_plan(true, false));
     // A run of the scenario does not look at the section.
     let run = load_files(&[("s.toml", &with(ARMS))], &[], &[]).unwrap();
     assert_eq!(delay(&run), Duration::ZERO);
