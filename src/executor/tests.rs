@@ -135,6 +135,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             mode: JudgeMode::Observed,
             targets: Vec::new(),
             not_measured: Vec::new(),
+            waivers: Vec::new(),
             alerts: None,
             rollback: None,
         },

@@ -3,7 +3,7 @@
 use super::model::{ActionRecord, CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
-use crate::sla::Verdict;
+use crate::sla::{Verdict, WaiverState};
 use crate::sla::wording::{count, counted, quantity};
 
 /// One target as a line of a table.
@@ -29,9 +29,54 @@ pub(super) struct TargetRow {
     pub(super) reason: String,
 }
 
-/// The verdict with the mode of evidence: `GO (observed)`.
+/// The verdict with the mode of evidence, and how many misses it does not count: `GO (observed, 1 waiver)`.
 pub(super) fn banner(record: &RunRecord) -> String {
-    format!("{} ({})", record.verdict, record.evidence)
+    format!("{} ({})", record.verdict, evidence(record))
+}
+
+/// The mode of evidence, and how many misses were waived.
+pub(super) fn evidence(record: &RunRecord) -> String {
+    let applied = WaiverState::Applied.key();
+    match record.waivers.iter().filter(|waiver| waiver.state == applied).count() {
+        0 => record.evidence.clone(),
+        number => format!("{}, {}", record.evidence, counted(number as u64, "waiver")),
+    }
+}
+
+/// A waiver as a line of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WaiverRow {
+    pub(super) target: String,
+    pub(super) reason: String,
+    pub(super) owner: String,
+    pub(super) expires: String,
+    /// What became of it, in words.
+    pub(super) state: &'static str,
+    /// `warn` when it decides something or is void, else `neutral`.
+    pub(super) class: &'static str,
+}
+
+/// All waivers, whatever became of them.
+pub(super) fn waivers(record: &RunRecord) -> Vec<WaiverRow> {
+    let rows = record.waivers.iter().map(|waiver_use| {
+        let (class, state) = match WaiverState::from_key(&waiver_use.state) {
+            Some(WaiverState::Applied) => ("warn", "applied: not met, and not counted"),
+            Some(WaiverState::NotNeeded) => ("neutral", "not needed: met"),
+            Some(WaiverState::Expired) => ("warn", "void: expired"),
+            Some(WaiverState::NoTarget) => ("warn", "void: there is no such target"),
+            None => ("warn", "unknown"),
+        };
+        let waiver = &waiver_use.waiver;
+        WaiverRow {
+            target: waiver.target.clone(),
+            reason: waiver.reason.clone(),
+            owner: waiver.owner.clone(),
+            expires: waiver.expires.clone(),
+            state,
+            class,
+        }
+    });
+    rows.collect()
 }
 
 /// The verdict, when its name is known.

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Moment, RunClock, wall_clock_now};
+use crate::clock::{Moment, RunClock, day_of, wall_clock_now};
 use crate::executor::StopSwitch;
 use crate::metrics::{Audit, Evidence, GeneratorHealth, Hop, Interruption, Iterations, NeverBegun, Timeline};
 use crate::plan::{Plan, StepKind};
@@ -124,7 +124,11 @@ pub async fn run(
 ) -> Result<RunResult, RunError> {
     let plan = Arc::new(plan);
     let started_at = wall_clock_now();
+    let today = day_of(started_at);
     let mut progress = Progress::new(options.progress);
+    for waiver in plan.criteria.waivers.iter().filter(|waiver| !waiver.holds_on(today)) {
+        progress.note(&format!("WARNING: {}", waiver.void_sentence()));
+    }
     // Before the children start: they take over the limit.
     let limits = SocketLimits::raise();
     limits.check(&plan)?;
@@ -151,7 +155,10 @@ pub async fn run(
     let target_notes = started.endpoints.notes.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
-        let context = sla::Context::of(&plan, supervision.arrivals_planned);
+        let context = sla::Context {
+            judged_on: Some(today),
+            ..sla::Context::of(&plan, supervision.arrivals_planned)
+        };
         let judgement = sla::judge(&plan.criteria, &evidence, &context);
         RunResult {
             evidence,

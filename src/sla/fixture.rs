@@ -137,6 +137,7 @@ pub(crate) fn criteria() -> Criteria {
             },
         ],
         not_measured: Vec::new(),
+        waivers: Vec::new(),
         alerts: Some(WindowPolicy {
             window: Duration::from_secs(10),
             samples_min: 50,
@@ -179,6 +180,7 @@ pub(crate) fn context() -> Context {
         submissions: true,
         realtime_is_upper_bound: false,
         target_on_this_host: true,
+        judged_on: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod sockets;
+mod waivers;
 
 use std::time::Duration;
 

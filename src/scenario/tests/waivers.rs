@@ -1,0 +1,81 @@
+//! `[[waiver]]`: which target may be missed, who says so, and until when.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::plan::Waiver;
+
+const SLA: &str = "[sla]\nerror_rate = \"< 1%\"\nresponse_time = { p95 = \"<= 150ms\" }\n\
+                   [sla.step.home]\nresponse_time = { p99 = \"<= 300ms\" }\n";
+
+fn with_waivers(waivers: &str) -> String {
+    format!("{HEAD}{LOAD}{JOURNEY}{SLA}{waivers}")
+}
+
+#[test]
+fn a_waiver_names_a_target_as_the_targets_are_named() {
+    let text = with_waivers(
+        "[[waiver]]\ntarget = \"response_time{home}  p99\"\nreason = \"the cache is cold\"\nowner = \"M. Weber\"\n\
+         expires = \"2026-12-31\"\n\
+         [[waiver]]\ntarget = \"error_rate\"\nreason = \"a known defect\"\nowner = \"release team\"\n\
+         expires = 2027-01-15\n",
+    );
+    let loaded = load_files(&[("s.toml", &text)], &[], &[]);
+    let plan = loaded.unwrap_or_else(|mistakes| panic!("{mistakes}")).plan;
+    let waiver = |target: &str, reason: &str, owner: &str, expires: &str| Waiver {
+        target: target.to_owned(),
+        reason: reason.to_owned(),
+        owner: owner.to_owned(),
+        expires: expires.parse().unwrap(),
+    };
+    assert_eq!(
+        plan.criteria.waivers,
+        [
+            waiver("response_time{home} p99", "the cache is cold", "M. Weber", "2026-12-31"),
+            waiver("error_rate", "a known defect", "release team", "2027-01-15"),
+        ]
+    );
+}
+
+#[test]
+fn mistakes_of_waivers_are_told_at_their_places() {
+    let text = with_waivers(
+        r#"[[waiver]]
+target = "response_time p99"
+reason = "x"
+owner = "y"
+expires = "2026-12-31"
+[[waiver]]
+target = "error_rate"
+reason = " "
+owner = "y"
+expires = "31.12.2026"
+[[waiver]]
+target = "error_rate"
+reason = "x"
+owner = "y"
+expires = 2026-12-31T10:00:00Z
+[[waiver]]
+target = "error_rate"
+reason = "x"
+expires = "2026-12-31"
+[[waiver]]
+target = "error_rate"
+reason = "x"
+owner = "y"
+expires = "2026-12-31"
+until = "2026-12-31"
+"#,
+    );
+    assert_snapshot!(mistakes(&text), @"");
+}
+
+#[test]
+fn nothing_is_said_about_targets_that_have_mistakes_of_their_own() {
+    let text = format!(
+        "{HEAD}{LOAD}{JOURNEY}[sla]\nerror_rate = \"1%\"\n[[waiver]]\ntarget = \"error_rate\"\nreason = \"x\"\n\
+         owner = \"y\"\nexpires = \"2026-12-31\"\n"
+    );
+    let told = mistakes(&text);
+    assert!(told.contains("1 mistake found") && told.contains("comparison"), "{told}");
+}
