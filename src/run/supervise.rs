@@ -41,6 +41,8 @@ pub(super) struct Supervision {
     pub(super) arrivals_planned: Option<u64>,
     /// Arrivals of the schedule after that; 0 for closed models.
     pub(super) arrivals_called_off: u64,
+    /// Arrivals of the whole schedule, second by second; `None` for closed models.
+    pub(super) planned_by_second: Option<Vec<u32>>,
 }
 
 /// Watches one run.
@@ -164,6 +166,7 @@ impl<'a> Supervisor<'a> {
             incidents,
             actions: self.actions.written(),
             arrivals_planned,
+            planned_by_second: self.due.by_second.clone(),
             arrivals_called_off: self
                 .due
                 .in_all()

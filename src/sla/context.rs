@@ -250,6 +250,7 @@ mod tests {
                 drain: Duration::from_secs(10),
                 workers: 1,
                 partition: Partition::WHOLE,
+                calibrate: false,
             },
             actions: Vec::new(),
             journeys,
