@@ -136,7 +136,17 @@ impl<'a> Supervisor<'a> {
         // No user is left, so no action has anybody to be noticed by; one under way ends in order.
         let drained = self.clock.now();
         self.stop.stop(Stop::Now);
-        actions.finish(&mut self.actions).await;
+        // A database that does not come back must not hold whoever wants the report now.
+        let interrupts = &mut *self.interrupts;
+        let cut = async {
+            while interrupts.so_far() != Some(Interruption::Cut) {
+                interrupts.next().await;
+            }
+        };
+        if !actions.finish(&mut self.actions, cut).await {
+            self.progress
+                .note("not waiting any longer for the action that is under way");
+        }
         Supervision {
             drained,
             ..self.supervision(self.interrupts.so_far())

@@ -73,6 +73,7 @@ impl<'a> Blame<'a> {
         self.no_sockets(condition, 0..u32::MAX, good)
             .or_else(|| self.late_generator(condition, 0..u32::MAX, good))
             .or_else(|| self.kept_from_running(condition, 0..u32::MAX, good))
+            .or_else(|| self.high_floor(condition, finding.value?))
             .or_else(|| self.late_mock(condition, finding.value?))
     }
 
@@ -373,6 +374,25 @@ impl<'a> Blame<'a> {
         };
         let reading = measure.read(&self.evidence.measurements, seconds)?;
         Some(reading.value - limit.as_secs_f64() * 1e3)
+    }
+
+    /// What the generator needs for a request to a server that answers at once is part of every response time. It
+    /// explains a miss that is smaller, measured by the typical request of the calibration and not by its worst.
+    fn high_floor(&self, condition: &Condition, value: f64) -> Option<String> {
+        let floor = self.evidence.generator.calibration?.p50_ms;
+        let Limit::Time(limit) = condition.limit else {
+            return None;
+        };
+        let excess = value - limit.as_secs_f64() * 1e3;
+        (condition.metric == Metric::ResponseTime && floor >= excess).then(|| {
+            format!(
+                "Against a server that answers at once the generator measured {} (p50), which is more than the {} by \
+                 which {} missed its limit.",
+                quantity(floor, Unit::Time),
+                quantity(excess, Unit::Time),
+                subject(condition)
+            )
+        })
     }
 
     /// A late mock delays results, and nothing else.

@@ -10,6 +10,7 @@ mod criteria;
 mod failure;
 mod generator;
 mod health;
+mod instrument;
 mod plan;
 mod series;
 mod summary;
@@ -32,6 +33,10 @@ pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, Process
 pub use health::{
     AuditRecord, GeneratorRecord, HopRecord, IncidentRecord, IterationsRecord, MockRecord, TimelineRecord,
     ViolationRecord, WorkerRecord,
+};
+pub use instrument::{
+    CalibrationRecord, ClockOffsetRecord, DeliveryRecord, HostUseRecord, LatenessRecord, LevelRecord, MemoryRecord,
+    ShortSecondRecord, TakenRecord,
 };
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use series::{SeriesRecord, SeriesSet};
