@@ -298,7 +298,9 @@ mod tests {
         assert_eq!(watch.lock().oldest(3), first_three);
         // Whose work is done, and who gives up, makes room.
         assert_eq!(watch.lock().end(&awaited("0")).len(), 2);
-        drop(waiting.remove(1));
+        let (second, second_done) = waiting.remove(1);
+        drop(second_done);
+        drop(second);
         let (next, left_out) = watch.lock().oldest(3);
         assert_eq!((next, left_out), (["2", "3", "4"].map(str::to_owned).to_vec(), 45));
         assert_eq!(watch.lock().oldest(ASKED_AT_ONCE_MAX).1, 0);
