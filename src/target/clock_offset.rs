@@ -24,7 +24,7 @@ const MONOTONIC_HEADER: &str = "x-server-monotonic-ns";
 const FIRST_QUESTIONS: u32 = 5;
 /// Jumps that are looked for; each costs up to a second.
 const JUMPS_MAX: u32 = 4;
-/// Questions around a jump.
+/// Questions around a jump, at most and about.
 const QUESTIONS_PER_JUMP: u32 = 10;
 /// Better than this is better than commits are dated.
 const GOOD_ENOUGH: Duration = Duration::from_micros(1_000);
@@ -79,6 +79,11 @@ impl ClockReading {
     fn is_of_this_host(&self) -> bool {
         self.monotonic_ns
             .is_some_and(|nanos| (self.asked.as_nanos()..=self.answered.as_nanos()).contains(&nanos))
+    }
+
+    /// How long question and answer took together.
+    fn way(&self) -> Duration {
+        self.answered.since(self.asked)
     }
 
     /// The least and the most by which the target's wall clock may be ahead of our monotonic one.
@@ -145,22 +150,30 @@ async fn compare(
     // The first opens a connection, and takes longer than all others.
     let first = ask().await?;
     let mut bounds = Bounds::UNKNOWN.and(first.bounds())?;
+    let mut way = first.way();
     for _ in 1..FIRST_QUESTIONS {
         let reading = ask().await?;
+        way = way.min(reading.way());
         if reading.is_of_this_host() {
             return Some(ClockComparison::SameHost);
         }
         bounds = bounds.and(reading.bounds())?;
     }
-    for _ in 0..JUMPS_MAX {
+    for jump in 1..=JUMPS_MAX {
         if bounds.uncertainty() <= GOOD_ENOUGH || first.step_ns < SECOND_NS {
             break;
         }
         let (earliest, latest) = bounds.next_jump(clock.now());
-        let between = latest.since(earliest) / (QUESTIONS_PER_JUMP + 1);
-        for question in 1..=QUESTIONS_PER_JUMP {
-            clock.sleep_until(earliest.plus(between * question)).await;
-            bounds = bounds.and(ask().await?.bounds())?;
+        // Questions that wait for each other cannot be closer than an answer takes. They begin a little later with every
+        // jump, so that those of all jumps together lie closer than those of one.
+        let between = (latest.since(earliest) / QUESTIONS_PER_JUMP).max(way);
+        let mut at = earliest.plus(between * jump / (JUMPS_MAX + 1));
+        while at < latest {
+            clock.sleep_until(at).await;
+            let reading = ask().await?;
+            way = way.min(reading.way());
+            bounds = bounds.and(reading.bounds())?;
+            at = at.plus(between).max(clock.now());
         }
     }
     Some(ClockComparison::Ahead {
@@ -230,7 +243,7 @@ mod tests {
                 "{nanos} is not {ahead_ns} within {uncertainty:?}"
             );
             assert!(clock.now().since(begun) < LONGEST);
-            assert!(target.asked <= FIRST_QUESTIONS + JUMPS_MAX * QUESTIONS_PER_JUMP);
+            assert!(target.asked <= FIRST_QUESTIONS + JUMPS_MAX * (QUESTIONS_PER_JUMP + 1));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::executor::tests::backend::Happening::{
-    Change, ForeignEvent, LoseChannels, SameEventAgain, SilentChange,
+    Change, ForeignEvent, LoseChannels, SameEventAgain, SilentChange, UndatedChange,
 };
 use crate::executor::tests::backend::Subscription;
 
