@@ -3,7 +3,7 @@
 use super::model::{LatenessRecord, LevelRecord, MetricSummary, RunRecord, WorkerRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
-use crate::sla::wording::{count, counted, quantity};
+use crate::sla::wording::{beside_ours, count, counted, quantity};
 
 /// What the columns of [`workers`] hold.
 pub(super) const WORKER_COLUMNS: [&str; 9] = [
@@ -166,7 +166,7 @@ fn clock(record: &RunRecord) -> Option<String> {
         Some(uncertainty) => format!("± {}", time(uncertainty)),
         None => "but not known any more after the run".to_owned(),
     };
-    Some(format!("{} ahead of ours, {known}", time(offset.offset_ms)))
+    Some(format!("{}, {known}", beside_ours(offset.offset_ms)))
 }
 
 fn delivery(record: &RunRecord) -> Option<String> {

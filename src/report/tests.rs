@@ -217,7 +217,7 @@ fn all_that_is_known_of_the_generator_is_stored_and_told() {
             "48 MiB at most",
             "230 in use at most, 12 resting",
             "p50 0.25 ms, p99 1.5 ms against a server that answers at once",
-            "ahead of ours, ± 1.5 ms",
+            "12.5 ms behind ours, ± 1.5 ms",
             "second 11 brought 18 of 20",
         ] {
             let told = text.replace('\u{a0}', " ");

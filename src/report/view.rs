@@ -143,7 +143,9 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
         .as_deref()
         .filter(|stat| !matches!(*stat, "share" | "per_second"));
     let measured = sla.samples > 0;
+    let waived = if sla.waived { ", waived" } else { "" };
     let (class, icon) = match sla.status.as_str() {
+        _ if sla.waived => ("warn", "!"),
         "PASS" => ("good", "✓"),
         "FAIL" => ("bad", "✕"),
         "NOT_MEASURED" => ("neutral", "–"),
@@ -152,7 +154,7 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
     TargetRow {
         class,
         icon,
-        status_words: sla.status.replace('_', " "),
+        status_words: format!("{}{waived}", sla.status.replace('_', " ")),
         used: match margin(sla) {
             Some(margin) => format!("{:.1}%", ((1.0 - margin) * 100.0).clamp(0.0, 100.0)),
             // An infinite value is beyond every limit.
@@ -187,7 +189,7 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
         } else {
             "–".to_owned()
         },
-        status: sla.status.clone(),
+        status: format!("{}{waived}", sla.status),
         reason: sla.reason.clone(),
     }
 }

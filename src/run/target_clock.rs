@@ -4,7 +4,7 @@ use super::progress::Progress;
 use crate::clock::{RunClock, wall_clock_now};
 use crate::metrics::ClockOffset;
 use crate::plan::{Plan, StepKind, TargetKind, Unit};
-use crate::sla::wording::quantity;
+use crate::sla::wording::{beside_ours, quantity};
 use crate::step::CommitClock;
 use crate::target::{ClockComparison, Started, TargetProbe, compare_clocks};
 
@@ -62,11 +62,10 @@ impl TargetClock {
             uncertainty: Some(uncertainty),
             drift_ns: None,
         };
-        let shown = |nanos: f64| quantity(nanos / 1e6, Unit::Time);
         let found = format!(
-            "the target's clock is {} ahead of ours, give or take {}",
-            shown(before.offset_ns as f64),
-            shown(uncertainty.as_nanos() as f64)
+            "the target's clock is {}, give or take {}",
+            beside_ours(before.offset_ns as f64 / 1e6),
+            quantity(uncertainty.as_secs_f64() * 1e3, Unit::Time)
         );
         if !before.is_good() {
             progress.note(&format!("{found}: realtime_latency is an upper bound only"));

@@ -196,7 +196,12 @@ impl Case<'_> {
             reasons.extend(audit_gaps(self.evidence.audit.as_ref()));
         }
         if !self.findings.iter().any(|finding| finding.status == Status::Pass) && reasons.is_empty() {
-            reasons.push("No target was judged, so nothing can be said.".to_owned());
+            let is_waived = self.findings.iter().any(|finding| finding.waived.is_some());
+            reasons.push(if is_waived {
+                "No target was met, and waivers alone say nothing about a release.".to_owned()
+            } else {
+                "No target was judged, so nothing can be said.".to_owned()
+            });
         }
         reasons
     }

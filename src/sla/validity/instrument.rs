@@ -3,7 +3,7 @@
 use super::{Check, CheckName, Severity, check, warn_if};
 use crate::metrics::{Calibration, ClockOffset, Evidence, HostUse, Level, SeriesKind};
 use crate::plan::{Condition, Criteria, Limit, Metric, Unit};
-use crate::sla::wording::{count, counted, quantity};
+use crate::sla::wording::{beside_ours, count, counted, quantity};
 
 /// The generator's own share of a time may be this part of the tightest limit.
 const FLOOR_PART_OF_LIMIT: f64 = 0.10;
@@ -144,8 +144,8 @@ fn clock_offset(criteria: &Criteria, offset: &ClockOffset) -> Check {
         CheckName::ClockOffset,
         severity,
         format!(
-            "The target's clock was {} ahead of ours, {how_well}; realtime latencies need ± {}.{moved}",
-            time(offset.offset_ns as f64),
+            "The target's clock was {}, {how_well}; realtime latencies need ± {}.{moved}",
+            beside_ours(offset.offset_ns as f64 / 1e6),
             time(ClockOffset::GOOD_WITHIN.as_nanos() as f64),
         ),
     )
