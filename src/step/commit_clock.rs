@@ -43,9 +43,11 @@ mod tests {
     use super::*;
     use crate::protocol::{Frame, decode};
 
-    const CHANGE: &str = r#"["1",null,"realtime:room","postgres_changes",{"ids":[1],"data":{"schema":"public",
-        "table":"sessions","type":"UPDATE","commit_timestamp":"2026-01-02T03:04:05.250Z","record":{"id":"s"},
-        "committed_monotonic_ns":7000000000,"commit_record_monotonic_ns":6000000000,"errors":null}}]"#;
+    const CHANGE: &str = concat!(
+        r#"["1",null,"realtime:room","postgres_changes",{"ids":[1],"data":{"schema":"public","table":"sessions","#,
+        r#""type":"UPDATE","commit_timestamp":"2026-01-02T03:04:05.250Z","record":{"id":"s"},"#,
+        r#""committed_monotonic_ns":7000000000,"commit_record_monotonic_ns":6000000000,"errors":null}}]"#,
+    );
 
     fn committed(clock: CommitClock, text: &str) -> (Option<u64>, Option<u64>) {
         let Frame::Change(change) = decode(text) else {
