@@ -49,7 +49,9 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
 
 /// Where the first request in `bytes` ends, when it is whole.
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    let start = bytes.windows(END_OF_HEAD.len()).position(|window| window == END_OF_HEAD)?;
+    let start = bytes
+        .windows(END_OF_HEAD.len())
+        .position(|window| window == END_OF_HEAD)?;
     Some(start + END_OF_HEAD.len())
 }
 

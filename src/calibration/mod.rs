@@ -13,8 +13,8 @@ pub use echo::serve;
 
 use crate::metrics::{Calibration, Sample};
 use crate::plan::{
-    Connections, Criteria, Executor, Expect, Journey, Load, Method, Partition, Plan, RequestStep, Spacing, Step,
-    StepId, StepInfo, StepKind, Template, Variables,
+    Connections, Criteria, Executor, Expect, Journey, Load, Method, Partition, Plan, RequestStep, Spacing,
+    Step, StepId, StepInfo, StepKind, Template, Variables,
 };
 use crate::units::Rate;
 

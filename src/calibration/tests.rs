@@ -82,5 +82,8 @@ fn only_what_succeeded_after_the_warm_up_has_a_time() {
     let found = tally.finish().unwrap();
     assert_eq!((found.samples, found.failed), (100, 1));
     assert_eq!(found.achieved_per_s, 100.0);
-    assert!((found.p50_ms - 0.2).abs() < 0.001 && (found.p99_ms - 5.0).abs() < 0.01, "{found:?}");
+    assert!(
+        (found.p50_ms - 0.2).abs() < 0.001 && (found.p99_ms - 5.0).abs() < 0.01,
+        "{found:?}"
+    );
 }

@@ -201,7 +201,8 @@ fn failed_by_seconds_alone(run: &RunRecord) -> bool {
     let waived = run.sla.iter().filter(|sla| sla.waived).count();
     // Each failure is one reason, and so is each that was waived; a further one is a loss, or users that were turned
     // away.
-    failed.len() + waived == run.reasons.len() && failed.iter().all(|sla| sla.metric == Metric::Availability.key())
+    failed.len() + waived == run.reasons.len()
+        && failed.iter().all(|sla| sla.metric == Metric::Availability.key())
 }
 
 fn achieved_share(run: &RunRecord, planned: u64) -> f64 {
@@ -267,7 +268,9 @@ fn why(run: &RunRecord, planned: u64) -> String {
             .any(|count| count.is_some_and(|count| count > 0))
     });
     let of_status = |status: Status| {
-        run.sla.iter().find(|sla| sla.status == status.name() && !sla.waived)
+        run.sla
+            .iter()
+            .find(|sla| sla.status == status.name() && !sla.waived)
     };
     let missed = [Status::Fail, Status::Inconclusive, Status::NoData]
         .into_iter()

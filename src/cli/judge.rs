@@ -52,7 +52,9 @@ fn judge(args: &JudgeArgs) -> Result<(String, Verdict), String> {
     }
     // A judgement of today is a decision of today: a risk that was accepted until last week is not accepted any more.
     let day = args.day.unwrap_or_else(|| day_of(wall_clock_now()));
-    let judged = record.judged_again(&criteria, Some(day)).map_err(|error| broken(&error))?;
+    let judged = record
+        .judged_again(&criteria, Some(day))
+        .map_err(|error| broken(&error))?;
     let verdict = Verdict::from_name(&judged.verdict).ok_or("the judge gave no verdict")?;
     let text = render(args.format, &judged).map_err(|error| describe(&error))?;
     Ok((text, verdict))

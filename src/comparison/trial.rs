@@ -102,7 +102,8 @@ impl Trial {
         let (queries, sum_us) = slices.fold((0, 0_u64), |(queries, sum_us), slice| {
             (queries + slice.total, sum_us.saturating_add(slice.sum_us))
         });
-        (queries > 0 && journeys > 0 && sum_us != Slice::SUM_UNKNOWN).then(|| sum_us as f64 / 1e3 / journeys as f64)
+        (queries > 0 && journeys > 0 && sum_us != Slice::SUM_UNKNOWN)
+            .then(|| sum_us as f64 / 1e3 / journeys as f64)
     }
 }
 

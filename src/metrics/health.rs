@@ -153,7 +153,11 @@ mod tests {
     fn a_second_falls_short_by_what_never_began() {
         let began = |second: u32| [0, 20, 18, 10, 0, 30][second as usize];
         let delivery = Delivery::of(1..6, &[20, 20, 20, 11, 0, 30], began);
-        assert_eq!((delivery.seconds, delivery.short), (4, 2), "nothing was planned for one");
+        assert_eq!(
+            (delivery.seconds, delivery.short),
+            (4, 2),
+            "nothing was planned for one"
+        );
         assert_eq!(delivery.worst, Some((2, 20, 18)));
         assert_eq!(Delivery::of(0..3, &[], began), Delivery::default());
     }

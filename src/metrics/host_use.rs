@@ -136,6 +136,10 @@ mod tests {
             last: 80,
         };
         assert_eq!(host.memory, Some(memory));
-        assert_eq!((host.waiting, host.throttled), (None, None), "nobody said anything");
+        assert_eq!(
+            (host.waiting, host.throttled),
+            (None, None),
+            "nobody said anything"
+        );
     }
 }

@@ -36,7 +36,8 @@ impl ClockOffset {
 
     /// Whether latencies may be computed from both clocks.
     pub fn is_good(&self) -> bool {
-        self.uncertainty.is_some_and(|uncertainty| uncertainty <= Self::GOOD_WITHIN)
+        self.uncertainty
+            .is_some_and(|uncertainty| uncertainty <= Self::GOOD_WITHIN)
     }
 
     /// The offset over a run, from one estimate before and one after it. Latencies are computed with the one before, so
@@ -52,9 +53,8 @@ impl ClockOffset {
         let both = before.uncertainty.zip(after.uncertainty);
         ClockOffset {
             offset_ns: before.offset_ns,
-            uncertainty: both.map(|(before, after)| {
-                before.max(after) + Duration::from_nanos(drift_ns.unsigned_abs())
-            }),
+            uncertainty: both
+                .map(|(before, after)| before.max(after) + Duration::from_nanos(drift_ns.unsigned_abs())),
             drift_ns: Some(drift_ns),
         }
     }
@@ -79,7 +79,10 @@ mod tests {
         assert_eq!(steady.uncertainty, Some(Duration::from_millis(4)));
         assert!(steady.is_good());
         let moving = ClockOffset::over_run(offset(10, 2), Some(offset(6, 2)));
-        assert_eq!((moving.offset_ns, moving.drift_ns), (10_000_000, Some(-4_000_000)));
+        assert_eq!(
+            (moving.offset_ns, moving.drift_ns),
+            (10_000_000, Some(-4_000_000))
+        );
         assert_eq!(moving.uncertainty, Some(Duration::from_millis(6)));
         assert!(!moving.is_good());
         assert!(!ClockOffset::over_run(offset(10, 2), None).is_good());

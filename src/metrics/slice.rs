@@ -171,7 +171,8 @@ impl Slice {
 
     /// Mean of the values in milliseconds; `None` without values, and when their sum is not known.
     pub fn mean_ms(&self) -> Option<f64> {
-        (self.good() > 0 && self.sum_us != Self::SUM_UNKNOWN).then(|| self.sum_us as f64 / self.good() as f64 / 1e3)
+        (self.good() > 0 && self.sum_us != Self::SUM_UNKNOWN)
+            .then(|| self.sum_us as f64 / self.good() as f64 / 1e3)
     }
 
     /// Largest value in milliseconds; infinity when an event was bad, `None` without events.

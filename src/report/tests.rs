@@ -84,7 +84,9 @@ fn a_stored_run_is_judged_the_same() {
         let original = record(run);
         let stored = RunRecord::from_json(&render(Format::Json, &original).unwrap()).unwrap();
         assert_eq!(stored, original, "{name}");
-        let again = stored.judged_again(&stored.criteria().unwrap(), stored.judged_on().unwrap()).unwrap();
+        let again = stored
+            .judged_again(&stored.criteria().unwrap(), stored.judged_on().unwrap())
+            .unwrap();
         assert_eq!(again, original, "{name}");
     }
 }
@@ -273,7 +275,11 @@ fn every_format_says_on_its_first_page_who_has_accepted_what_until_when() {
 fn a_judgement_of_a_later_day_holds_no_waiver_that_has_expired() {
     let stored = record(waived());
     let criteria = stored.criteria().unwrap();
-    let on = |day: &str| stored.judged_again(&criteria, Some(day.parse().unwrap())).unwrap();
+    let on = |day: &str| {
+        stored
+            .judged_again(&criteria, Some(day.parse().unwrap()))
+            .unwrap()
+    };
     assert_eq!(on("2026-01-31").verdict, "GO");
     let later = on("2026-02-01");
     assert_eq!(later.verdict, "NO-GO");
@@ -572,6 +578,8 @@ fn what_was_done_to_the_target_is_shown_with_its_times_and_stored() {
 
     let stored = RunRecord::from_json(&render(Format::Json, &record).unwrap()).unwrap();
     assert_eq!(stored, record);
-    let again = stored.judged_again(&stored.criteria().unwrap(), stored.judged_on().unwrap()).unwrap();
+    let again = stored
+        .judged_again(&stored.criteria().unwrap(), stored.judged_on().unwrap())
+        .unwrap();
     assert_eq!((again.verdict.as_str(), again.actions.len()), ("INVALID", 4));
 }

@@ -3,8 +3,8 @@
 use super::model::{ActionRecord, CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
-use crate::sla::{Verdict, WaiverState};
 use crate::sla::wording::{count, counted, quantity};
+use crate::sla::{Verdict, WaiverState};
 
 /// One target as a line of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,12 @@ pub(super) fn banner(record: &RunRecord) -> String {
 /// The mode of evidence, and how many misses were waived.
 pub(super) fn evidence(record: &RunRecord) -> String {
     let applied = WaiverState::Applied.key();
-    match record.waivers.iter().filter(|waiver| waiver.state == applied).count() {
+    match record
+        .waivers
+        .iter()
+        .filter(|waiver| waiver.state == applied)
+        .count()
+    {
         0 => record.evidence.clone(),
         number => format!("{}, {}", record.evidence, counted(number as u64, "waiver")),
     }

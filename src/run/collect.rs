@@ -13,7 +13,8 @@ use super::workers::{WorkerEnd, WorkerMessage};
 use crate::audit::{Compared, Ledger, LedgerNews};
 use crate::clock::{Moment, RunClock};
 use crate::metrics::{
-    Batch, Calibration, ClockOffset, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth, Sample, SeriesKind, Thresholds,
+    Batch, Calibration, ClockOffset, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth,
+    Sample, SeriesKind, Thresholds,
 };
 use crate::plan::Plan;
 

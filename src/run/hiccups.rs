@@ -36,7 +36,9 @@ impl HiccupMeter {
     /// would have been late by what was left of the stall.
     pub(super) fn note(&mut self, late: Duration) {
         self.longest = self.longest.max(late);
-        let late_us = u64::try_from(late.as_micros()).unwrap_or(LATE_US_MAX).min(LATE_US_MAX);
+        let late_us = u64::try_from(late.as_micros())
+            .unwrap_or(LATE_US_MAX)
+            .min(LATE_US_MAX);
         // It cannot fail: the value lies within the bounds.
         let _ = self.late_us.record_correct(late_us, BEAT.as_micros() as u64);
     }

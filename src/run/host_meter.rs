@@ -123,7 +123,16 @@ fn cpu_times(text: &str) -> Option<CpuTimes> {
         .map(str::parse)
         .collect::<Result<_, _>>()
         .ok()?;
-    let [user, nice, system, idle, waiting, interrupts, soft_interrupts, stolen] = *ticks.first_chunk()?;
+    let [
+        user,
+        nice,
+        system,
+        idle,
+        waiting,
+        interrupts,
+        soft_interrupts,
+        stolen,
+    ] = *ticks.first_chunk()?;
     Some(CpuTimes {
         busy: user + nice + system + interrupts + soft_interrupts,
         idle: idle + waiting,
@@ -134,7 +143,9 @@ fn cpu_times(text: &str) -> Option<CpuTimes> {
 /// The total of the line `some`: microseconds in which at least one task waited for a core.
 fn some_waited(text: &str) -> Option<Duration> {
     let line = text.lines().find(|line| line.starts_with("some "))?;
-    let total = line.split_whitespace().find_map(|part| part.strip_prefix("total="))?;
+    let total = line
+        .split_whitespace()
+        .find_map(|part| part.strip_prefix("total="))?;
     total.parse().ok().map(Duration::from_micros)
 }
 
@@ -211,7 +222,10 @@ mod tests {
         assert_eq!(throttled(second_version), Some(Duration::from_millis(70)));
         let first_version = "nr_periods 3\nnr_throttled 1\nthrottled_time 80000000\n";
         assert_eq!(throttled(first_version), Some(Duration::from_millis(80)));
-        assert_eq!(group_path("0::/user.slice/run.scope\n"), Some("/user.slice/run.scope"));
+        assert_eq!(
+            group_path("0::/user.slice/run.scope\n"),
+            Some("/user.slice/run.scope")
+        );
         assert_eq!(
             group_path("5:memory:/a\n4:cpu,cpuacct:/b\n"),
             Some("/b"),
@@ -227,12 +241,22 @@ mod tests {
 
     #[test]
     fn what_is_no_such_file_says_nothing() {
-        for text in ["", "cpu", "cpu  1 2", "cpu  a b c d e f g h", "some", "TCP: inuse x tw 1", "5000"] {
+        for text in [
+            "",
+            "cpu",
+            "cpu  1 2",
+            "cpu  a b c d e f g h",
+            "some",
+            "TCP: inuse x tw 1",
+            "5000",
+        ] {
             assert_eq!(cpu_times(text), None, "{text:?}");
             assert_eq!(some_waited(text), None, "{text:?}");
             assert_eq!(throttled(text), None, "{text:?}");
-            assert_eq!(resident(text), None, "{text:?}");
             assert_eq!(tcp_sockets(text), None, "{text:?}");
+        }
+        for text in ["", "5000", "5000 many"] {
+            assert_eq!(resident(text), None, "{text:?}");
         }
         assert_eq!(read("/nowhere/at/all"), None);
     }

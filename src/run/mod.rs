@@ -134,7 +134,12 @@ pub async fn run(
     let started_at = wall_clock_now();
     let today = day_of(started_at);
     let mut progress = Progress::new(options.progress);
-    for waiver in plan.criteria.waivers.iter().filter(|waiver| !waiver.holds_on(today)) {
+    for waiver in plan
+        .criteria
+        .waivers
+        .iter()
+        .filter(|waiver| !waiver.holds_on(today))
+    {
         progress.note(&format!("WARNING: {}", waiver.void_sentence()));
     }
     // Before the children start: they take over the limit.

@@ -109,9 +109,11 @@ impl ReadBack<'_> {
         let job = self.ledger.and_then(|ledger| ledger.jobs_of(&key).next());
         let result = results.get(&key).copied();
         let received = result.map(|(_, received)| received);
-        if let (true, Some(sent), Some((ResultChannel::Event, received))) =
-            (self.commits_are_unknown, job.and_then(|job| job.first_sent), result)
-        {
+        if let (true, Some(sent), Some((ResultChannel::Event, received))) = (
+            self.commits_are_unknown,
+            job.and_then(|job| job.first_sent),
+            result,
+        ) {
             measurements.record(&Sample::Event(EventSample {
                 kind: SeriesKind::Realtime,
                 step: None,

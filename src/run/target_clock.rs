@@ -74,11 +74,7 @@ impl TargetClock {
         progress.note(&found);
         Self {
             commit_clock: CommitClock::Compared { ahead_ns: nanos },
-            compared: Some(Compared {
-                before,
-                own_ns,
-                path,
-            }),
+            compared: Some(Compared { before, own_ns, path }),
         }
     }
 

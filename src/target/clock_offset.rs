@@ -313,6 +313,10 @@ mod tests {
         );
         assert!(reading.is_of_this_host());
         headers.insert(MONOTONIC_HEADER, "10".parse().unwrap());
-        assert!(!ClockReading::of(&headers, asked, answered).unwrap().is_of_this_host());
+        assert!(
+            !ClockReading::of(&headers, asked, answered)
+                .unwrap()
+                .is_of_this_host()
+        );
     }
 }

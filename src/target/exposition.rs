@@ -79,9 +79,10 @@ impl QueryTimes {
         }
         Queries {
             buckets,
-            sum_us: self.seconds.zip(earlier_seconds).map(|(now, before)| {
-                ((now - before).max(0.0) * 1e6).round() as u64
-            }),
+            sum_us: self
+                .seconds
+                .zip(earlier_seconds)
+                .map(|(now, before)| ((now - before).max(0.0) * 1e6).round() as u64),
         }
     }
 }

@@ -65,6 +65,9 @@ async fn a_generator_that_stands_still_makes_the_run_invalid_and_not_the_target_
     // By itself a late generator is a warning.
     assert_eq!(severity("scheduling_lag"), "warning", "{checks:#?}");
     let response_time = &record["sla"][0];
-    assert_eq!(response_time["status"], "FAIL", "the miss stays one: {response_time}");
+    assert_eq!(
+        response_time["status"], "FAIL",
+        "the miss stays one: {response_time}"
+    );
     assert_eq!(record["audit"]["lost"], 0);
 }

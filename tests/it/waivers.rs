@@ -61,13 +61,18 @@ async fn an_expired_waiver_is_warned_of_before_anything_is_run() {
     let said = say(&["check", &quick, "--set", &expired]).await;
     assert_eq!(said.code, Some(0), "it is no mistake: {}", said.stderr);
     assert!(
-        said.stdout
-            .contains("WARNING: the waiver of response_time p95 by M. Weber is void: it held until 2020-02-29"),
+        said.stdout.contains(
+            "WARNING: the waiver of response_time p95 by M. Weber is void: it held until 2020-02-29"
+        ),
         "{}",
         said.stdout
     );
     let impossible = waiver("2021-02-29");
     let said = say(&["check", &quick, "--set", &impossible]).await;
     assert_eq!(said.code, Some(2));
-    assert!(said.stderr.contains("`2021-02-29` is not a date"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("`2021-02-29` is not a date"),
+        "{}",
+        said.stderr
+    );
 }

@@ -302,7 +302,10 @@ mod tests {
         drop(second_done);
         drop(second);
         let (next, left_out) = watch.lock().oldest(3);
-        assert_eq!((next, left_out), (["2", "3", "4"].map(str::to_owned).to_vec(), 45));
+        assert_eq!(
+            (next, left_out),
+            (["2", "3", "4"].map(str::to_owned).to_vec(), 45)
+        );
         assert_eq!(watch.lock().oldest(ASKED_AT_ONCE_MAX).1, 0);
     }
 

@@ -292,7 +292,11 @@ async fn the_server_describes_and_measures_itself() {
         assert!(shown("x-server-monotonic-ns") <= monotonic_ns());
         assert!(shown("x-server-time-us") > 1_700_000_000_000_000);
     }
-    let shown: u64 = ready.headers["x-server-monotonic-ns"].to_str().unwrap().parse().unwrap();
+    let shown: u64 = ready.headers["x-server-monotonic-ns"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!(shown >= before);
 
     let document = server.get(USER, "/openapi.json").await.body;

@@ -3,8 +3,8 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::comparison::{Capacity, OpenEnd};
 use crate::comparison::fixture::{case, pairs};
+use crate::comparison::{Capacity, OpenEnd};
 use crate::plan::{Claim, Sides};
 use crate::report::model::comparison::{ArmRecord, ComparisonFacts, CourseRecord, SettingRecord};
 use crate::report::tests::facts;

@@ -120,7 +120,11 @@ impl CriteriaRecord {
                 .iter()
                 .map(|key| metric(key))
                 .collect::<Result<_, _>>()?,
-            waivers: self.waivers.iter().map(WaiverRecord::read).collect::<Result<_, _>>()?,
+            waivers: self
+                .waivers
+                .iter()
+                .map(WaiverRecord::read)
+                .collect::<Result<_, _>>()?,
             alerts: self.alerts.as_ref().map(WindowPolicyRecord::read).transpose()?,
             rollback: self
                 .rollback

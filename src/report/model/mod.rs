@@ -35,8 +35,8 @@ pub use health::{
     ViolationRecord, WorkerRecord,
 };
 pub use instrument::{
-    CalibrationRecord, ClockOffsetRecord, DeliveryRecord, HostUseRecord, LatenessRecord, LevelRecord, MemoryRecord,
-    ShortSecondRecord, TakenRecord,
+    CalibrationRecord, ClockOffsetRecord, DeliveryRecord, HostUseRecord, LatenessRecord, LevelRecord,
+    MemoryRecord, ShortSecondRecord, TakenRecord,
 };
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use series::{SeriesRecord, SeriesSet};

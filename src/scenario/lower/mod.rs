@@ -32,7 +32,9 @@ use self::journey::{NAME_RULE, Shared, is_name};
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Comparison, Condition, Criteria, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{
+    Comparison, Condition, Criteria, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables,
+};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -324,8 +326,7 @@ fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> W
     let named = files.sla.as_ref().map(|read| (&read.file, At::root(&read.root)));
     let mistakes_before = diagnostics.len();
     let (targets, not_measured) = criteria::targets(own, named, diagnostics);
-    let targets_are_incomplete =
-        diagnostics.len() > mistakes_before || targets_are_incomplete(files, at);
+    let targets_are_incomplete = diagnostics.len() > mistakes_before || targets_are_incomplete(files, at);
     let alerts = file
         .alerts
         .as_ref()

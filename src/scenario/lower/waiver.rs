@@ -23,7 +23,10 @@ pub(super) fn lower(
 ) -> Vec<Waiver> {
     let files = files.unwrap_or_default();
     if files.len() > WAIVERS_MAX {
-        diagnostics.push(at.key_span(), format!("a run takes at most {WAIVERS_MAX} waivers"));
+        diagnostics.push(
+            at.key_span(),
+            format!("a run takes at most {WAIVERS_MAX} waivers"),
+        );
         return Vec::new();
     }
     let mut waivers: Vec<Waiver> = Vec::new();
@@ -60,7 +63,12 @@ fn target(
     at: At<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
-    let given = file.target.as_deref()?.split_whitespace().collect::<Vec<_>>().join(" ");
+    let given = file
+        .target
+        .as_deref()?
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     let Some(targets) = targets else {
         return Some(given);
     };
@@ -98,7 +106,9 @@ fn line(text: Option<&str>, key: &str, at: At<'_>, diagnostics: &mut Diagnostics
 fn expires(file: &WaiverFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Date> {
     let text = file.expires.as_deref()?;
     // The parser would take a time along with the date, and drop it.
-    let date = (text.len() == "2026-12-31".len()).then(|| text.parse().ok()).flatten();
+    let date = (text.len() == "2026-12-31".len())
+        .then(|| text.parse().ok())
+        .flatten();
     if date.is_none() {
         diagnostics.push(
             at.key("expires").value_span(),

@@ -31,7 +31,12 @@ fn a_waiver_names_a_target_as_the_targets_are_named() {
     assert_eq!(
         plan.criteria.waivers,
         [
-            waiver("response_time{home} p99", "the cache is cold", "M. Weber", "2026-12-31"),
+            waiver(
+                "response_time{home} p99",
+                "the cache is cold",
+                "M. Weber",
+                "2026-12-31"
+            ),
             waiver("error_rate", "a known defect", "release team", "2027-01-15"),
         ]
     );
@@ -67,7 +72,27 @@ expires = "2026-12-31"
 until = "2026-12-31"
 "#,
     );
-    assert_snapshot!(mistakes(&text), @"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:17:10: no target of `[sla]` is named `response_time p99`; did you mean `response_time p95`? (targets: `response_time p95`, `error_rate`, `response_time{home} p99`)
+      17 | target = "response_time p99"
+         |          ^^^^^^^^^^^^^^^^^^^
+    s.toml:23:10: the reason of a waiver is a line of 1 to 200 characters
+      23 | reason = " "
+         |          ^^^
+    s.toml:25:11: `31.12.2026` is not a date; write the last day of the waiver as 2026-12-31
+      25 | expires = "31.12.2026"
+         |           ^^^^^^^^^^^^
+    s.toml:30:11: `2026-12-31T10:00:00Z` is not a date; write the last day of the waiver as 2026-12-31
+      30 | expires = 2026-12-31T10:00:00Z
+         |           ^^^^^^^^^^^^^^^^^^^^
+    s.toml:31:1: `owner` is missing in `waiver`
+      31 | [[waiver]]
+         | ^^^^^^^^^^
+    s.toml:40:1: unknown key `until` in `waiver` (known keys: `expires`, `owner`, `reason`, `target`)
+      40 | until = "2026-12-31"
+         | ^^^^^
+    6 mistakes found
+    "#);
 }
 
 #[test]
@@ -77,5 +102,8 @@ fn nothing_is_said_about_targets_that_have_mistakes_of_their_own() {
          owner = \"y\"\nexpires = \"2026-12-31\"\n"
     );
     let told = mistakes(&text);
-    assert!(told.contains("1 mistake found") && told.contains("comparison"), "{told}");
+    assert!(
+        told.contains("1 mistake found") && told.contains("comparison"),
+        "{told}"
+    );
 }

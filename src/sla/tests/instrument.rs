@@ -171,7 +171,12 @@ fn a_high_floor_is_a_warning_and_explains_only_what_it_amounts_to() {
     );
     // One that could not even bring its requests is told from one that did.
     let mut weak = calibrated(healthy(), 0.2, 1.0);
-    weak.evidence.generator.calibration.as_mut().unwrap().achieved_per_s = 60.0;
+    weak.evidence
+        .generator
+        .calibration
+        .as_mut()
+        .unwrap()
+        .achieved_per_s = 60.0;
     let judgement = expect(&weak, Verdict::Go, 0);
     assert_eq!(
         severity_of(&judgement, CheckName::InstrumentFloor),
@@ -198,10 +203,7 @@ fn a_clock_that_was_not_known_invalidates_where_anything_depends_on_it() {
         let judges = |condition: &crate::plan::Condition| condition.metric != Metric::RealtimeLatency;
         run.criteria.targets.retain(judges);
         let judgement = expect(&run, Verdict::Go, 0);
-        assert_eq!(
-            severity_of(&judgement, CheckName::ClockOffset),
-            Severity::Warning
-        );
+        assert_eq!(severity_of(&judgement, CheckName::ClockOffset), Severity::Warning);
     }
 }
 

@@ -138,7 +138,10 @@ fn a_waiver_that_is_not_needed_changes_nothing_and_neither_does_one_of_no_target
         Verdict::Go,
         0,
     );
-    assert_eq!(states(&judgement), [WaiverState::NotNeeded, WaiverState::NoTarget]);
+    assert_eq!(
+        states(&judgement),
+        [WaiverState::NotNeeded, WaiverState::NoTarget]
+    );
     assert_eq!(judgement.reasons, plain.reasons);
     assert_eq!(judgement.findings, plain.findings);
 }

@@ -99,7 +99,9 @@ pub(super) fn delivered_per_second(evidence: &Evidence, context: &Context) -> Op
     let severity = match (is_much, plan_is_feasible(evidence, context)) {
         (true, false) => Severity::Invalid,
         (true, true) => {
-            sentence.push_str(" The pool suffices on a healthy target, so users were kept waiting by the target.");
+            sentence.push_str(
+                " The pool suffices on a healthy target, so users were kept waiting by the target.",
+            );
             Severity::Warning
         }
         (false, _) => warn_if(short > 0),

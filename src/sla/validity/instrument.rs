@@ -22,7 +22,11 @@ pub(super) fn checks(criteria: &Criteria, evidence: &Evidence) -> Vec<Check> {
     checks.extend(generator.calibration.map(|found| floor(criteria, &found)));
     checks.extend(generator.host_use.as_ref().and_then(host_cpu));
     checks.extend(generator.host_use.as_ref().and_then(cpu_taken));
-    checks.extend(generator.clock_offset.map(|offset| clock_offset(criteria, &offset)));
+    checks.extend(
+        generator
+            .clock_offset
+            .map(|offset| clock_offset(criteria, &offset)),
+    );
     checks.extend(commit_moments(evidence));
     checks
 }
@@ -81,7 +85,10 @@ fn host_cpu(host: &HostUse) -> Option<Check> {
     let busy = host.busy?;
     let share = f64::from(host.busy_seconds) / f64::from(busy.seconds.max(1));
     let waiting = host.waiting.map_or_else(String::new, |waiting| {
-        format!(" Some task waited for a core {} of the time.", quantity(waiting.mean, Unit::Ratio))
+        format!(
+            " Some task waited for a core {} of the time.",
+            quantity(waiting.mean, Unit::Ratio)
+        )
     });
     Some(check(
         CheckName::HostCpu,

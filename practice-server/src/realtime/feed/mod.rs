@@ -216,7 +216,7 @@ async fn publish_polls(
                 rules_read = Instant::now();
             }
             sleep(pause).await;
-            Ok(())
+            Ok::<(), FeedError>(())
         };
         // A poll that is given up leaves a session that only ends, and it ends with the server.
         match unless_stopped(stop, poll).await {

@@ -133,7 +133,9 @@ mod tests {
         let error = answered("polling the log", hanging).await.unwrap_err();
         assert_eq!(waited.elapsed(), POLL_TIMEOUT);
         assert!(
-            error.to_string().contains("did not answer within 30s while polling the log"),
+            error
+                .to_string()
+                .contains("did not answer within 30s while polling the log"),
             "{error}"
         );
         assert_eq!(answered("polling the log", async { Ok(3) }).await.unwrap(), 3);
