@@ -359,14 +359,14 @@ impl Measurements {
 
     /// Adds events of which a foreign histogram tells between which edges they lie, and the sum of all their values:
     /// quantiles are then those of the upper edges, in microseconds, but the mean is exact. Events of the open bucket
-    /// (`None`) are bad ones. A sum of zero was not told.
+    /// (`None`) are bad ones. A sum of zero is too small to be counted; without a sum there is no mean.
     pub fn add_bucketed(
         &mut self,
         kind: SeriesKind,
         warm_up: bool,
         second: u32,
         buckets: &[(Option<u64>, u64)],
-        sum_us: u64,
+        sum_us: Option<u64>,
     ) {
         let key = SeriesKey { kind, step: None };
         let before = slice_at(&mut self.series, key, warm_up, second).sum_us;
@@ -374,8 +374,10 @@ impl Measurements {
             let value_ns = edge_us.map(|edge| i64::try_from(edge.saturating_mul(1_000)).unwrap_or(i64::MAX));
             self.add_many(kind, None, warm_up, second, value_ns, *count);
         }
-        if sum_us > 0 {
-            slice_at(&mut self.series, key, warm_up, second).sum_us = before + sum_us;
+        // Where the sum is too small to be counted, the edges are the better estimate.
+        if sum_us != Some(0) {
+            let sum_us = sum_us.unwrap_or(Slice::SUM_UNKNOWN);
+            slice_at(&mut self.series, key, warm_up, second).sum_us = before.saturating_add(sum_us);
         }
     }
 

@@ -18,6 +18,7 @@ mod target;
 mod template;
 mod transport;
 mod users;
+mod waiver;
 
 pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
@@ -41,6 +42,7 @@ pub use target::{
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
 pub use users::{Anchor, Patience, Rating, Satisfaction, Users};
+pub use waiver::Waiver;
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use crate::metrics::Evidence;
 use crate::plan::{Executor, Journey, Limit, Load, Metric, Plan, Statistic, Step, StepInfo, TargetKind};
 
@@ -35,6 +37,9 @@ pub struct Context {
     pub realtime_is_upper_bound: bool,
     /// Whether the target runs on the generator's own host, so that a stall of the host may be the target's doing.
     pub target_on_this_host: bool,
+    /// The day (UTC) of the judgement, which decides what waivers hold: of a run the day it started, of a stored run
+    /// that is judged again the day of that. `None`: nobody said, and no waiver holds.
+    pub judged_on: Option<Date>,
 }
 
 /// A number of iterations, and who has how long for them.
@@ -81,6 +86,7 @@ impl Context {
             realtime_is_upper_bound: matches!(plan.target.kind, TargetKind::Remote(_)),
             // Only loopback needs no permission.
             target_on_this_host: plan.target.allow_hosts.is_empty(),
+            judged_on: None,
         }
     }
 
@@ -244,6 +250,7 @@ mod tests {
                 drain: Duration::from_secs(10),
                 workers: 1,
                 partition: Partition::WHOLE,
+                calibrate: false,
             },
             actions: Vec::new(),
             journeys,

@@ -20,6 +20,7 @@ mod target;
 mod tests;
 mod validity;
 mod verdict;
+mod waiver;
 mod window;
 pub mod wording;
 
@@ -32,4 +33,5 @@ pub(crate) use interval::{Second, correlation_length, share_range};
 pub use judge::{Judgement, judge};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
 pub use verdict::{ExitCode, Verdict};
+pub use waiver::{WaiverState, WaiverUse};
 pub use window::{Change, WindowWatch, onset_s, replay};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::commit_clock::CommitClock;
 use super::inbox::WatchedColumns;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
@@ -28,6 +29,7 @@ pub struct Context {
     pub(super) base_path: String,
     pub(super) realtime: Connector,
     pub(super) realtime_path: String,
+    pub(super) commit_clock: CommitClock,
     /// The headers that every request carries.
     pub(super) headers: CommonHeaders,
     /// The built-in variables that the plan's templates name.
@@ -55,6 +57,8 @@ pub struct Surroundings {
     pub realtime: Connector,
     /// Path and query of the realtime endpoint, with API key and protocol version.
     pub realtime_path: String,
+    /// How the moment of a row change's commit is known.
+    pub commit_clock: CommitClock,
 }
 
 /// The headers that all requests share, written once.
@@ -108,6 +112,7 @@ impl Context {
             base_path: surroundings.base_path,
             realtime: surroundings.realtime,
             realtime_path: surroundings.realtime_path,
+            commit_clock: surroundings.commit_clock,
         })
     }
 

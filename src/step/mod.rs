@@ -2,6 +2,7 @@
 //! [`crate::plan::Step`]; the compiler lists the places.
 
 mod await_event;
+mod commit_clock;
 mod context;
 mod experience;
 mod inbox;
@@ -17,6 +18,7 @@ mod subscribe;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use commit_clock::CommitClock;
 pub use context::{Context, Surroundings};
 pub(crate) use experience::{Experience, SharedExperience};
 pub use render::{VariableValue, render, render_cow, render_into};

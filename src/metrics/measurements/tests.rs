@@ -49,15 +49,20 @@ fn a_foreign_histogram_keeps_its_exact_mean() {
     let mut add = |buckets: &[(Option<u64>, u64)], sum_us| {
         measurements.add_bucketed(SeriesKind::DbQuery, false, 3, buckets, sum_us);
     };
-    add(&[(Some(1_000), 9), (Some(5_000), 1)], 4_000);
-    add(&[(Some(1_000), 10)], 2_000);
+    add(&[(Some(1_000), 9), (Some(5_000), 1)], Some(4_000));
+    add(&[(Some(1_000), 10)], Some(2_000));
     let all = measurements.total(SeriesKind::DbQuery, None);
     assert_eq!((all.total, all.mean_ms()), (20, Some(0.3)));
     assert_eq!(all.quantile_ms(0.9), Some(1.0));
-    // Without a sum, the edges have to do.
-    measurements.add_bucketed(SeriesKind::DbQuery, false, 4, &[(Some(1_000), 20)], 0);
+    // A sum too small to be counted: the edges have to do.
+    measurements.add_bucketed(SeriesKind::DbQuery, false, 4, &[(Some(1_000), 20)], Some(0));
     let all = measurements.total(SeriesKind::DbQuery, None);
     assert_eq!(all.mean_ms(), Some(0.65));
+    // Without a sum there is no mean, not even of what has one.
+    measurements.add_bucketed(SeriesKind::DbQuery, false, 5, &[(Some(1_000), 20)], None);
+    let all = measurements.total(SeriesKind::DbQuery, None);
+    assert_eq!((all.total, all.mean_ms()), (60, None));
+    assert_eq!(all.quantile_ms(0.9), Some(1.0), "percentiles need no sum");
 }
 
 #[test]

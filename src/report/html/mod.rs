@@ -24,7 +24,7 @@ use super::ReportError;
 use super::generator;
 use super::model::{CheckRecord, MetricSummary, RunRecord, UsersRecord};
 use super::users;
-use super::view::{self, TargetRow};
+use super::view::{self, TargetRow, WaiverRow};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
@@ -43,6 +43,7 @@ struct Page<'a> {
     more_reasons: &'a [String],
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
+    waivers: Vec<WaiverRow>,
     lanes: Vec<Lane>,
     actions: Vec<ActionLane>,
     phases: Vec<Band>,
@@ -93,6 +94,8 @@ struct UserBar {
 /// The verdict at the top.
 struct Banner {
     verdict: String,
+    /// How sure, and how many misses were waived.
+    evidence: String,
     class: &'static str,
     icon: &'static str,
     meaning: &'static str,
@@ -135,6 +138,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         banner: banner(record),
         figures: figures(record),
         targets: view::targets(record),
+        waivers: view::waivers(record),
         lanes: lanes::lanes(record, &criteria, &evidence),
         actions: lanes::actions(record, &evidence),
         phases: over_time::phases(&evidence.timeline),
@@ -184,6 +188,7 @@ fn banner(record: &RunRecord) -> Banner {
     };
     Banner {
         verdict: record.verdict.clone(),
+        evidence: view::evidence(record),
         class,
         icon,
         meaning: verdict.map_or("", Verdict::meaning),

@@ -117,6 +117,8 @@ impl PlanRecord {
             submissions: self.submissions,
             realtime_is_upper_bound: self.realtime_is_upper_bound,
             target_on_this_host: self.target_on_this_host,
+            // A property of the judgement, which the record holds beside its verdict.
+            judged_on: None,
         })
     }
 }

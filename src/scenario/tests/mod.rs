@@ -11,6 +11,7 @@ mod postgres;
 mod properties;
 mod shipped;
 mod users;
+mod waivers;
 
 use std::collections::BTreeMap;
 use std::io;
