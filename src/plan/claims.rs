@@ -95,7 +95,7 @@ impl Claim {
                 ClaimTest::Ratio(Subject::usual(metric), ratio(comparator, limit))
             } else {
                 ClaimTest::NotMeasured {
-                    reason: "needs virtual users with patience (`[users]` in the scenario)".to_owned(),
+                    reason: "needs virtual users with patience".to_owned(),
                 }
             },
         }));

@@ -128,7 +128,7 @@ fn users_with_patience_are_in_every_format_and_in_the_file() {
     let original = record(fixture::with_users(20, 50));
     let stored = RunRecord::from_json(&render(Format::Json, &original).unwrap()).unwrap();
     assert_eq!(stored, original);
-    let again = stored.judged_again(&stored.criteria().unwrap()).unwrap();
+    let again = stored.judged_again(&stored.criteria().unwrap(), None).unwrap();
     assert_eq!(again, original);
     let users = original.users.as_ref().unwrap();
     assert_eq!((users.sessions.begun, users.sessions.left_waiting), (600, 30));

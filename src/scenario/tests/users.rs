@@ -48,7 +48,18 @@ fn without_the_section_nobody_has_patience_and_nothing_of_it_is_measured() {
     let text = with(
         "[sla]\ncompletion_rate = \">= 90%\"\napdex = \">= 85%\"\n[rollback]\nwindow = \"10s\"\ncomplaint_rate = \"> 2%\"\n",
     );
-    assert_snapshot!(mistakes(&text), @"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:18:19: nothing would measure `completion_rate`: it comes of virtual users with patience; add `[users]`
+      18 | completion_rate = ">= 90%"
+         |                   ^^^^^^^^
+    s.toml:19:9: nothing would measure `apdex`: it comes of virtual users with patience; add `[users]`
+      19 | apdex = ">= 85%"
+         |         ^^^^^^^^
+    s.toml:22:18: nothing would measure `complaint_rate`: it comes of virtual users with patience; add `[users]`
+      22 | complaint_rate = "> 2%"
+         |                  ^^^^^^
+    3 mistakes found
+    "#);
 }
 
 #[test]
@@ -89,7 +100,27 @@ fn mistakes_about_users_are_told_with_their_places() {
         "[users]\npatience = { profile = \"patient\" }\nretry = \"170%\"\ncomplain = 4\n\
          apdex = { request = \"0s\", step = { hom = \"1s\" } }\npatienc = 1\n",
     );
-    assert_snapshot!(mistakes(&text), @"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:18:24: expected one of "app", "impatient-mobile"; found the text "patient"
+      18 | patience = { profile = "patient" }
+         |                        ^^^^^^^^^
+    s.toml:19:9: a share of 170% is outside 0% to 100%
+      19 | retry = "170%"
+         |         ^^^^^^
+    s.toml:20:12: expected a percentage, such as "5%"; found the number 4
+      20 | complain = 4
+         |            ^
+    s.toml:21:21: the duration must be longer than zero
+      21 | apdex = { request = "0s", step = { hom = "1s" } }
+         |                     ^^^^
+    s.toml:21:36: no step at which users wait is named `hom`; did you mean `home`? (requests and awaits: `home`, `more`)
+      21 | apdex = { request = "0s", step = { hom = "1s" } }
+         |                                    ^^^
+    s.toml:22:1: unknown key `patienc` in `users`; did you mean `patience`? (known keys: `apdex`, `complain`, `patience`, `retry`)
+      22 | patienc = 1
+         | ^^^^^^^
+    6 mistakes found
+    "#);
     for (patience, mistake) in [
         ("{ }", "`patience` says nothing"),
         (
@@ -122,7 +153,12 @@ fn mistakes_about_users_are_told_with_their_places() {
 #[test]
 fn no_window_can_watch_what_only_the_audit_knows() {
     let text = with("[users]\n[alerts]\nwindow = \"10s\"\ncompletion_rate = \"< 90%\"\n");
-    assert_snapshot!(mistakes(&text), @"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:20:19: `completion_rate` is known only after the audit, so no window can watch it; watch `abandonment_rate`, or make it a target in `[sla]`
+      20 | completion_rate = "< 90%"
+         |                   ^^^^^^^
+    1 mistake found
+    "#);
 }
 
 #[test]
@@ -130,7 +166,12 @@ fn claims_about_users_need_users() {
     let section = "[compare]\nbaseline = { name = \"late\", set = { \"target.faults.answer_delay\" = \"300ms\" } }\n\
                    candidate = { name = \"plain\" }\n\
                    [[compare.claims]]\nmetric = \"completion_rate\"\nratio = \">= 1.2\"\n";
-    assert_snapshot!(mistakes(&with(section)), @"");
+    assert_snapshot!(mistakes(&with(section)), @r#"
+    s.toml:21:10: nothing would measure `completion_rate`: it comes of virtual users with patience; add `[users]`
+      21 | metric = "completion_rate"
+         |          ^^^^^^^^^^^^^^^^^
+    1 mistake found
+    "#);
     assert_eq!(mistakes(&with(&format!("[users]\n{section}"))), "none");
     // More than all is not possible, so "not worse" is asked of what goes wrong.
     let not_worse = section.replace("ratio = \">= 1.2\"", "not_worse_by = \"10%\"");

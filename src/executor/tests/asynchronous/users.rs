@@ -365,8 +365,9 @@ async fn who_had_left_before_the_end_of_the_drain_is_gone_and_not_unfinished() {
         "{iterations:?}"
     );
     for session in run.sessions().values() {
-        if session.end == SessionEnd::Unfinished {
-            let waited = Duration::from_nanos(session.ended_ns - session.began_ns);
+        let waited = Duration::from_nanos(session.ended_ns - session.began_ns);
+        // Those who had seen the first page are patient with the second by another draw.
+        if session.end == SessionEnd::Unfinished && waited < Duration::from_secs(9) {
             assert!(patience(&plan, session.ticket, 0) >= waited.saturating_sub(Duration::from_millis(5)));
         }
     }
