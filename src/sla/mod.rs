@@ -11,6 +11,7 @@ mod distribution;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod incident;
 mod interval;
 mod judge;
 mod measure;
@@ -28,8 +29,9 @@ pub use availability::slot_samples_min;
 pub use context::{Context, FixedIterations};
 pub(crate) use distribution::{Z_97_5, t_quantile};
 pub use finding::{Finding, Status, Subject};
+pub use incident::{IncidentTimeline, Timing, all_dated, dated, detection_time_s};
 pub(crate) use interval::{Second, correlation_length, share_range};
 pub use judge::{Judgement, judge};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
 pub use verdict::{ExitCode, Verdict};
-pub use window::{Change, WindowWatch, onset_s, replay};
+pub use window::{Change, Due, WindowWatch, replay};

@@ -10,6 +10,7 @@ mod criteria;
 mod failure;
 mod generator;
 mod health;
+mod incident;
 mod plan;
 mod series;
 mod summary;
@@ -24,13 +25,14 @@ pub use capacity::{
     CAPACITY_KIND, CAPACITY_SCHEMA_VERSION, CapacityRecord, CapacityResultRecord, CapacitySearchRecord,
     CapacityStepRecord,
 };
-pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
+pub use criteria::{BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
-    AuditRecord, GeneratorRecord, HopRecord, IncidentRecord, IterationsRecord, MockRecord, TimelineRecord,
-    ViolationRecord, WorkerRecord,
+    AuditRecord, GeneratorRecord, HopRecord, IterationsRecord, MockRecord, TimelineRecord, ViolationRecord,
+    WorkerRecord,
 };
+pub use incident::{IncidentRecord, IncidentTimelineRecord, TimingRecord};
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
@@ -38,7 +40,7 @@ pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaR
 use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
 use crate::plan::{Criteria, StepId};
-use crate::sla::{Context, Judgement, judge, replay};
+use crate::sla::{Context, Judgement, all_dated, judge, replay};
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -161,7 +163,7 @@ impl RunRecord {
                 .incidents
                 .iter()
                 .filter(|incident| incident.kind == kind)
-                .map(|incident| IncidentRecord::of(incident, measurements, &context.steps))
+                .map(|incident| IncidentRecord::of(incident, criteria, evidence, context))
                 .collect()
         };
         Ok(Self {
@@ -344,6 +346,13 @@ impl RunRecord {
                 }
             }
         }
+        evidence.incidents = all_dated(
+            evidence.incidents,
+            criteria,
+            &context.steps,
+            &evidence.measurements,
+            &evidence.timeline,
+        );
         let judgement = judge(criteria, &evidence, &context);
         Self::new(self.facts()?, criteria, &context, &evidence, &judgement)
     }

@@ -10,6 +10,7 @@ mod parallel;
 mod postgres;
 mod properties;
 mod shipped;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::io;
