@@ -155,8 +155,8 @@ fn windows(text: &mut String, record: &RunRecord) {
         record.criteria.rollback.is_some(),
     );
     for (kind, label, none, watched) in [
-        ("rollback", "Rollback", "No rollback threshold tripped.", rollback),
         ("alert", "Alert", "No alert fired.", alerts),
+        ("rollback", "Rollback", "No rollback threshold tripped.", rollback),
     ] {
         let found: Vec<&IncidentView> = incidents
             .iter()

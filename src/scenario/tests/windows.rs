@@ -99,11 +99,36 @@ within = "3s"
 error_rate = "> 5%"
 "#
     );
-    assert_snapshot!(mistakes(&text), @"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:20:1: `window` is an older name of `over`; write one of them
+      20 | window = "10s"
+         | ^^^^^^
+    s.toml:21:1: `within` belongs to `for`, which says how many of its seconds must show the breach
+      21 | within = "20s"
+         | ^^^^^^
+    s.toml:22:12: at 0% of the level no breach would ever be over; write for instance "80%"
+      22 | clear_at = "0%"
+         |            ^^^^
+    s.toml:25:8: a window is made of whole seconds, because it moves once a second
+      25 | over = "1500ms"
+         |        ^^^^^^^^
+    s.toml:27:10: there are no 5s of breach within 3s: `within` is at least as long as `for`
+      27 | within = "3s"
+         |          ^^^^
+    5 mistakes found
+    "#);
     let text = format!(
         "{HEAD}{LOAD}{JOURNEY}[alerts]\nerror_rate = \"> 5%\"\n[rollback]\nover = \"5s\"\nfor = \"7s\"\nerror_rate = \"> 5%\"\n"
     );
-    assert_snapshot!(mistakes(&text), @"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:11:1: `over` is missing in `alerts`
+      11 | [alerts]
+         | ^^^^^^^^
+    s.toml:15:7: the load lasts 6s, so no breach could last long enough to be raised
+      15 | for = "7s"
+         |       ^^^^
+    2 mistakes found
+    "#);
 }
 
 #[test]
@@ -148,5 +173,46 @@ long = "10s"
 short = "10s"
 "#
     );
-    assert_snapshot!(mistakes(&text), @"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:18:1: the budget says no rate: write `burn_rate` = "> 6", or `consumed` = "10%"
+      18 | [[alerts.budget]]
+         | ^^^^^^^^^^^^^^^^^
+    s.toml:19:10: `errors` is not a metric; did you mean `error_rate`? (metrics: `response_time`, `error_rate`, `availability`, `feedback_latency`, `realtime_latency`, `realtime_failures`, `webhook_processing`, `webhook_success`, `webhook_failures`, `result_turnaround`, `server_time`, `db_query_time`, `throughput`)
+      19 | target = "errors"
+         |          ^^^^^^^^
+    s.toml:22:10: `[sla]` has several targets on `response_time`; say with `stat` which: "p95", "p99"
+      22 | target = "response_time"
+         |          ^^^^^^^^^^^^^^^
+    s.toml:26:10: `[sla]` has no such target on `webhook_success`, and so no budget of it
+      26 | target = "webhook_success"
+         |          ^^^^^^^^^^^^^^^^^
+    s.toml:30:10: the target throughput >= 1/s allows no share of bad events, so it has no budget
+      30 | target = "throughput"
+         |          ^^^^^^^^^^^^
+    s.toml:36:13: 5% may be bad for the target response_time p95 <= 150ms, so nothing burns 20.0 times as fast: that would be more than everything
+      36 | burn_rate = "> 20"
+         |             ^^^^^^
+    s.toml:41:1: a budget takes `burn_rate` or `consumed`, not both
+      41 | consumed = "1%"
+         | ^^^^^^^^
+    s.toml:42:8: the short window of 5s must be shorter than the long one of 5s
+      42 | long = "5s"
+         |        ^^^^
+    s.toml:45:13: "< 2" is not a rate that is too high; write for instance "> 6"
+      45 | burn_rate = "< 2"
+         |             ^^^^^
+    s.toml:47:9: a window is made of whole seconds, because it moves once a second
+      47 | short = "1500ms"
+         |         ^^^^^^^^
+    s.toml:50:8: "p9x" is not a percentile; write "p50", "p95" or "p99.9"
+      50 | stat = "p9x"
+         |        ^^^^^
+    s.toml:51:12: the share must be more than 0%
+      51 | consumed = "0%"
+         |            ^^^^
+    s.toml:53:9: the short window of 10s must be shorter than the long one of 10s
+      53 | short = "10s"
+         |         ^^^^^
+    13 mistakes found
+    "#);
 }
