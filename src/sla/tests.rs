@@ -1,7 +1,9 @@
 //! The verdict, row by row, on made-up runs.
 
 mod actions;
+mod instrument;
 mod sockets;
+mod waivers;
 
 use std::time::Duration;
 

@@ -24,7 +24,7 @@ use super::ReportError;
 use super::generator;
 use super::incident::{self, IncidentView};
 use super::model::{CheckRecord, MetricSummary, RunRecord};
-use super::view::{self, TargetRow};
+use super::view::{self, TargetRow, WaiverRow};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
@@ -45,6 +45,7 @@ struct Page<'a> {
     more_reasons: &'a [String],
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
+    waivers: Vec<WaiverRow>,
     lanes: Vec<Lane>,
     incidents: Vec<IncidentView>,
     incidents_left_out: usize,
@@ -77,6 +78,8 @@ struct Page<'a> {
 /// The verdict at the top.
 struct Banner {
     verdict: String,
+    /// How sure, and how many misses were waived.
+    evidence: String,
     class: &'static str,
     icon: &'static str,
     meaning: &'static str,
@@ -120,6 +123,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         banner: banner(record),
         figures: figures(record),
         targets: view::targets(record),
+        waivers: view::waivers(record),
         lanes: lanes::lanes(record, &evidence),
         incidents_left_out: incidents.len().saturating_sub(INCIDENTS_SHOWN),
         incidents: incidents.into_iter().take(INCIDENTS_SHOWN).collect(),
@@ -170,6 +174,7 @@ fn banner(record: &RunRecord) -> Banner {
     };
     Banner {
         verdict: record.verdict.clone(),
+        evidence: view::evidence(record),
         class,
         icon,
         meaning: verdict.map_or("", Verdict::meaning),

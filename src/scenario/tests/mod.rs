@@ -10,6 +10,7 @@ mod parallel;
 mod postgres;
 mod properties;
 mod shipped;
+mod waivers;
 mod windows;
 
 use std::collections::BTreeMap;
