@@ -9,6 +9,7 @@ mod capacity;
 mod claims;
 mod comparison;
 mod criteria;
+mod faults;
 mod journey;
 mod load;
 mod metric;
@@ -19,13 +20,14 @@ mod template;
 mod transport;
 mod users;
 mod waiver;
+mod window;
 
 pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use comparison::{
     Arm, Band, Claim, ClaimTest, Comparison, Negligible, Override, RatioLimit, Side, Sides, Subject,
 };
-pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
+pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,
     Method, RequestStep, Step, StepId, StepInfo, StepKind, Submission, SubscribeStep, ThinkStep,
@@ -43,6 +45,7 @@ pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
 pub use users::{Anchor, Patience, Rating, Satisfaction, Users};
 pub use waiver::Waiver;
+pub use window::{BurnRate, WindowPolicy};
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]

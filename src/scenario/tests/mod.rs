@@ -12,6 +12,7 @@ mod properties;
 mod shipped;
 mod users;
 mod waivers;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::io;
