@@ -8,6 +8,7 @@ mod comparison;
 mod generator;
 mod history;
 mod html;
+mod incident;
 mod interval_log;
 mod junit;
 mod markdown;
@@ -15,6 +16,7 @@ pub mod model;
 mod origin;
 mod outlook;
 mod terminal;
+mod users;
 mod view;
 
 use std::fmt;

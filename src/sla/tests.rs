@@ -1,7 +1,10 @@
 //! The verdict, row by row, on made-up runs.
 
 mod actions;
+mod instrument;
 mod sockets;
+mod users;
+mod waivers;
 
 use std::time::Duration;
 

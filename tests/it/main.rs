@@ -27,3 +27,4 @@ mod stored_run;
 mod supabase_js;
 mod tidy;
 mod verdicts;
+mod waivers;

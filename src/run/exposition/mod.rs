@@ -210,6 +210,7 @@ impl Exposition {
             ("dropped", iterations.dropped),
             ("succeeded", iterations.succeeded),
             ("failed", iterations.failed),
+            ("abandoned", iterations.abandoned),
             ("unfinished", iterations.unfinished),
         ] {
             self.iterations
