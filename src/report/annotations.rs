@@ -23,7 +23,8 @@ pub(super) fn render(record: &RunRecord) -> String {
     }
     for sla in &record.sla {
         let (list, kind) = match sla.status.as_str() {
-            "FAIL" => (&mut errors, "error"),
+            "FAIL" if !sla.waived => (&mut errors, "error"),
+            "FAIL" => (&mut warnings, "warning"),
             "INCONCLUSIVE" | "NO_DATA" => (&mut warnings, "warning"),
             _ => continue,
         };

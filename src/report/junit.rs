@@ -6,7 +6,7 @@
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::model::{ConditionRecord, IncidentRecord, RunRecord, SlaRecord};
+use super::model::{IncidentRecord, RunRecord, SlaRecord};
 use super::origin::{self, Origin};
 use super::{ReportError, view};
 
@@ -100,6 +100,7 @@ fn targets(record: &RunRecord) -> TestSuite {
         let status = match sla.status.as_str() {
             _ if invalid => skipped(&format!("The run is invalid, so this target was not judged. {}", sla.reason)),
             "PASS" => TestCaseStatus::success(),
+            _ if sla.waived => skipped(&format!("A waiver keeps this from deciding the verdict. {}", sla.reason)),
             "FAIL" => failure("TargetMissed", &sla.reason),
             "NO_DATA" => error("NoData", &sla.reason),
             // Undecided, or declared as not measurable: neither passed nor failed.
@@ -156,35 +157,47 @@ fn numbers(sla: &SlaRecord) -> Vec<(&'static str, String)> {
 /// A rollback threshold that tripped is a failure; an alert decides nothing, and says so in its output.
 fn windows(record: &RunRecord) -> TestSuite {
     let mut suite = TestSuite::new("alerts");
-    let alerts = record.criteria.alerts.as_ref().map(|policy| &policy.conditions);
-    let rollback = record.criteria.rollback.as_ref().map(|rollback| &rollback.policy.conditions);
-    for (policy, conditions, incidents) in [
-        ("alerts", alerts, &record.alerts),
+    let rollback = record.criteria.rollback.as_ref().map(|rollback| &rollback.policy);
+    for (kind, policy, incidents) in [
+        ("alerts", record.criteria.alerts.as_ref(), &record.alerts),
         ("rollback", rollback, &record.rollback),
     ] {
-        for condition in conditions.into_iter().flatten() {
-            let raised: Vec<String> = incidents
-                .iter()
-                .filter(|incident| incident.condition.text == condition.text)
-                .map(view_of)
-                .collect();
-            let status = match policy {
-                "rollback" if !raised.is_empty() => failure("Rollback", &raised.join(" ")),
-                _ => TestCaseStatus::success(),
-            };
-            let name = format!("{policy}: {}", condition.text);
-            let mut case = case(record, "alerts", name, status, origin_of(record, policy, condition));
-            if !raised.is_empty() {
-                case.set_system_out(raised.join("\n"));
-            }
-            suite.add_test_case(case);
+        let Some(policy) = policy else { continue };
+        for condition in &policy.conditions {
+            let raised = raised(incidents, |incident| {
+                incident.burn_rate.is_none() && incident.condition.text == condition.text
+            });
+            let origin = origin::of_window(record, kind, &condition.metric, condition.step.as_deref());
+            suite.add_test_case(window(record, kind, &condition.text, &raised, origin));
+        }
+        for burn_rate in &policy.burn_rates {
+            let raised = raised(incidents, |incident| incident.burn_rate.as_ref() == Some(burn_rate));
+            let name = format!("burn rate of {} > {}", burn_rate.target.text, burn_rate.above);
+            let origin = origin::of_window(record, kind, "burn_rate", None);
+            suite.add_test_case(window(record, kind, &name, &raised, origin));
         }
     }
     suite
 }
 
-fn origin_of(record: &RunRecord, policy: &str, condition: &ConditionRecord) -> Option<Origin> {
-    origin::of_window(record, policy, &condition.metric, condition.step.as_deref())
+fn raised(incidents: &[IncidentRecord], wanted: impl Fn(&IncidentRecord) -> bool) -> Vec<String> {
+    incidents
+        .iter()
+        .filter(|incident| wanted(incident))
+        .map(view_of)
+        .collect()
+}
+
+fn window(record: &RunRecord, kind: &str, name: &str, raised: &[String], origin: Option<Origin>) -> TestCase {
+    let status = match kind {
+        "rollback" if !raised.is_empty() => failure("Rollback", &raised.join(" ")),
+        _ => TestCaseStatus::success(),
+    };
+    let mut case = case(record, "alerts", format!("{kind}: {name}"), status, origin);
+    if !raised.is_empty() {
+        case.set_system_out(raised.join("\n"));
+    }
+    case
 }
 
 fn view_of(incident: &IncidentRecord) -> String {
