@@ -172,9 +172,8 @@ fn windows(record: &RunRecord) -> TestSuite {
         }
         for burn_rate in &policy.burn_rates {
             let raised = raised(incidents, |incident| incident.burn_rate.as_ref() == Some(burn_rate));
-            let name = format!("burn rate of {} > {}", burn_rate.target.text, burn_rate.above);
             let origin = origin::of_window(record, kind, "burn_rate", None);
-            suite.add_test_case(window(record, kind, &name, &raised, origin));
+            suite.add_test_case(window(record, kind, &burn_rate.text, &raised, origin));
         }
     }
     suite
