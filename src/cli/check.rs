@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ScenarioArgs, print, say};
+use super::{RequireArgs, ScenarioArgs, print, say};
 use crate::compare::Outline;
 use crate::scenario::{self, Diagnostics, LoadOptions, Loaded};
 use crate::sla::ExitCode;
@@ -11,14 +11,17 @@ use crate::sla::ExitCode;
 pub(super) struct CheckArgs {
     #[command(flatten)]
     scenario: ScenarioArgs,
+    #[command(flatten)]
+    require: RequireArgs,
 }
 
 pub(super) fn execute(args: &CheckArgs) -> ExitCode {
-    match load(&args.scenario) {
+    let scenario = args.require.apply(&args.scenario);
+    match load(&scenario) {
         Ok(loaded) => {
             print(scenario::check(&loaded.plan).to_string().trim_end());
             match &loaded.comparison {
-                Some(_) => comparison(&args.scenario),
+                Some(_) => comparison(&scenario),
                 None => ExitCode::Go,
             }
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{VerdictArgs, check, describe, print, report, say};
+use super::{RequireArgs, VerdictArgs, check, describe, print, report, say};
 use crate::report::{Format, render};
 use crate::scenario;
 use crate::sla::{ExitCode, Verdict};
@@ -19,6 +19,8 @@ pub(super) struct JudgeArgs {
     /// What to print: text, markdown, html or json
     #[arg(long, default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    require: RequireArgs,
     #[command(flatten)]
     verdict: VerdictArgs,
 }
@@ -44,6 +46,9 @@ fn judge(args: &JudgeArgs) -> Result<(String, Verdict), String> {
         let context = record.context().map_err(|error| broken(&error))?;
         criteria.targets = scenario::load_targets(path, &context.steps, &check::load_options(&[], None))
             .map_err(|diagnostics| diagnostics.to_string().trim_end().to_owned())?;
+    }
+    if let Some(mode) = args.require.mode() {
+        criteria.mode = mode;
     }
     let judged = record.judged_again(&criteria).map_err(|error| broken(&error))?;
     let verdict = Verdict::from_name(&judged.verdict).ok_or("the judge gave no verdict")?;

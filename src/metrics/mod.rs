@@ -12,7 +12,7 @@ mod slice;
 
 pub use action::{ActionOutcome, ActionRun};
 pub use evidence::{
-    Audit, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations, MockHealth,
+    Audit, EarlyStop, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations, MockHealth,
     Timeline, Violation, ViolationKind, WorkerHealth,
 };
 pub use health::{HostStalls, NeverBegun, ProcessHealth, Punctuality, TIMELY_WITHIN};

@@ -388,6 +388,7 @@ fn evidence(
         hops: hops.unwrap_or_default(),
         incidents: supervision.incidents.clone(),
         actions: supervision.actions.clone(),
+        early_stop: supervision.early_stop.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),
     }

@@ -7,6 +7,7 @@ mod action;
 mod capacity;
 pub mod comparison;
 mod criteria;
+mod early_stop;
 mod failure;
 mod generator;
 mod health;
@@ -25,6 +26,7 @@ pub use capacity::{
     CapacityStepRecord,
 };
 pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
+pub use early_stop::EarlyStopRecord;
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
@@ -122,6 +124,9 @@ pub struct RunRecord {
     /// What the scenario did to its target; absent in files of versions that knew no actions.
     #[serde(default)]
     pub actions: Vec<ActionRecord>,
+    /// Why the load ended before its time, when a target was settled already.
+    #[serde(default)]
+    pub early_stop: Option<EarlyStopRecord>,
     pub validity: ValidityRecord,
     pub audit: Option<AuditRecord>,
     pub requests: RequestsRecord,
@@ -181,6 +186,7 @@ impl RunRecord {
             alerts: incidents(IncidentKind::Alert),
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
+            early_stop: evidence.early_stop.as_ref().map(EarlyStopRecord::from),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
             requests: requests(evidence),
@@ -300,6 +306,7 @@ impl RunRecord {
                 .iter()
                 .map(ActionRecord::read)
                 .collect::<Result<_, _>>()?,
+            early_stop: self.early_stop.as_ref().map(Into::into),
             interruption: match self.interruption.as_deref() {
                 None => None,
                 Some("drained") => Some(Interruption::Drained),

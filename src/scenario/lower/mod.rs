@@ -4,6 +4,7 @@ mod actions;
 mod address;
 mod at;
 mod capacity;
+mod certified;
 mod classconnect;
 mod compare;
 mod criteria;
@@ -20,6 +21,7 @@ mod target;
 mod transport;
 
 pub(super) use at::At;
+pub(super) use certified::check as check_certified;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -303,7 +305,7 @@ fn lower_entry(
 
 fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> WrittenCriteria {
     let file = &files.scenario.file;
-    let mode = criteria::judge_mode(file.judge.as_ref(), at.key("judge"), diagnostics);
+    let (mode, early_stop) = criteria::judge(file.judge.as_ref());
     let own = file.sla.as_ref().map(|sla| (sla, at.key("sla")));
     let named = files.sla.as_ref().map(|read| (&read.file, At::root(&read.root)));
     let (targets, not_measured) = criteria::targets(own, named, diagnostics);
@@ -318,6 +320,7 @@ fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> W
         .and_then(|rollback| criteria::rollback(rollback, at.key("rollback"), diagnostics));
     WrittenCriteria {
         mode,
+        early_stop,
         targets,
         not_measured,
         alerts,

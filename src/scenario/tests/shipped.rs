@@ -6,9 +6,10 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 13] = [
+const SCENARIOS: [&str; 14] = [
     "smoke",
     "peak",
+    "release",
     "spike",
     "soak",
     "slow-server",
