@@ -12,8 +12,8 @@ mod slice;
 
 pub use action::{ActionOutcome, ActionRun};
 pub use evidence::{
-    Audit, EarlyStop, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations, MockHealth,
-    Timeline, Violation, ViolationKind, WorkerHealth,
+    Audit, EarlyStop, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations,
+    MockHealth, Timeline, Violation, ViolationKind, WorkerHealth,
 };
 pub use health::{HostStalls, NeverBegun, ProcessHealth, Punctuality, TIMELY_WITHIN};
 pub use history::{

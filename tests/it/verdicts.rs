@@ -148,7 +148,11 @@ async fn a_run_that_cannot_pass_any_more_is_ended_and_judged() {
         record["timeline"]
     );
     assert!(reasons(&record).contains(sentence), "{}", reasons(&record));
-    assert!(record["validity"]["valid"].as_bool().unwrap(), "{}", record["validity"]);
+    assert!(
+        record["validity"]["valid"].as_bool().unwrap(),
+        "{}",
+        record["validity"]
+    );
     assert!(ended.said.stderr.contains(sentence), "{}", ended.said.stderr);
 
     let stored = ended.out().join("run.json").display().to_string();

@@ -69,6 +69,11 @@ fn a_drift_that_crosses_the_target_soon_keeps_a_run_from_a_go() {
             reason.contains("it rose by") && reason.contains("misses the target within"),
             "{reason}"
         );
+        // Most of all requests were within 100 ms, those at the end were not.
+        let judgement = following(100, mode, leak);
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        let reason = &judgement.findings[0].reason;
+        assert!(reason.contains("by its end it misses the target"), "{reason}");
         // Far from the limit it is a remark.
         let judgement = following(400, mode, leak);
         assert_eq!(judgement.verdict, Verdict::Go);
@@ -120,20 +125,15 @@ fn a_run_that_never_became_steady_is_not_certified_by_its_good_beginning() {
     let judgement = expect(&run(11), Verdict::Inconclusive, 11);
     let reason = &judgement.findings[0].reason;
     assert!(
-        reason.contains("no steady state was reached: after its first 160 s it was 200"),
+        reason.contains("no steady state was reached: after its first 160 s it was 199.9 ms"),
         "{reason}"
     );
     // What came last meets the target too.
     expect(&run(6), Verdict::Go, 0);
-    // As observed, the beginning decides nothing; but the line through all of it ends beyond the limit.
+    // As observed, the beginning decides nothing.
     let mut observed = run(11);
     observed.criteria.mode = JudgeMode::Observed;
-    let judgement = expect(&observed, Verdict::Inconclusive, 11);
-    let reason = &judgement.findings[0].reason;
-    assert!(
-        reason.contains("by its end it misses the target") && !reason.contains("steady state"),
-        "{reason}"
-    );
+    expect(&observed, Verdict::Go, 0);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_bad_beginning_is_pointed_out() {
     assert!(
         finding
             .reason
-            .contains("Without the first 40 s, which differ from the rest, it was 52."),
+            .contains("Without the first 45 s, which differ from the rest, it was 52."),
         "{}",
         finding.reason
     );
