@@ -20,6 +20,7 @@ fn thresholds() -> Thresholds {
         early_stop: false,
         targets: Vec::new(),
         not_measured: Vec::new(),
+        waivers: Vec::new(),
         alerts: None,
         rollback: None,
     })

@@ -17,6 +17,7 @@ mod postgres;
 mod target;
 mod template;
 mod transport;
+mod waiver;
 
 pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
@@ -39,6 +40,7 @@ pub use target::{
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
+pub use waiver::Waiver;
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use crate::metrics::Evidence;
 use crate::plan::{Executor, Journey, Limit, Load, Metric, Plan, Statistic, Step, StepInfo, TargetKind};
 
@@ -38,6 +40,9 @@ pub struct Context {
     /// The longest stretch of judged seconds in which the load is constant and nothing is done to the target, from the
     /// first to before the last: where its values should not drift. `None` when there is none.
     pub plateau: Option<(u32, u32)>,
+    /// The day (UTC) of the judgement, which decides what waivers hold: of a run the day it started, of a stored run
+    /// that is judged again the day of that. `None`: nobody said, and no waiver holds.
+    pub judged_on: Option<Date>,
 }
 
 /// A number of iterations, and who has how long for them.
@@ -85,6 +90,7 @@ impl Context {
             // Only loopback needs no permission.
             target_on_this_host: plan.target.allow_hosts.is_empty(),
             plateau: plateau(plan),
+            judged_on: None,
         }
     }
 
@@ -256,6 +262,7 @@ mod tests {
                 drain: Duration::from_secs(10),
                 workers: 1,
                 partition: Partition::WHOLE,
+                calibrate: false,
             },
             actions: Vec::new(),
             journeys,

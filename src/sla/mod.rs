@@ -23,6 +23,7 @@ mod target;
 mod tests;
 mod validity;
 mod verdict;
+mod waiver;
 mod window;
 pub mod wording;
 
@@ -38,4 +39,5 @@ pub(crate) use interval::{Second, correlation_length, share_range};
 pub use judge::{Judgement, judge};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
 pub use verdict::{ExitCode, Verdict};
+pub use waiver::{WaiverState, WaiverUse};
 pub use window::{Change, WindowWatch, onset_s, replay};

@@ -141,6 +141,7 @@ impl Bench<'_> {
         };
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(reading.value),
             ci_low,
@@ -197,6 +198,7 @@ impl Bench<'_> {
         }
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(reading.value),
             ci_low: interval.map(|(low, _)| low),
@@ -214,6 +216,7 @@ impl Bench<'_> {
 pub(crate) fn empty(condition: &Condition, status: Status, reason: String) -> Finding {
     Finding {
         subject: Subject::Target(condition.clone()),
+        waived: None,
         status,
         value: None,
         ci_low: None,

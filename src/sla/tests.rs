@@ -2,8 +2,10 @@
 
 mod actions;
 mod certified;
+mod instrument;
 mod sockets;
 mod steadiness;
+mod waivers;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::commit_clock::CommitClock;
 use super::inbox::WatchedColumns;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
@@ -27,6 +28,7 @@ pub struct Context {
     pub(super) base_path: String,
     pub(super) realtime: Connector,
     pub(super) realtime_path: String,
+    pub(super) commit_clock: CommitClock,
     /// The headers that every request carries.
     pub(super) headers: CommonHeaders,
     /// The built-in variables that the plan's templates name.
@@ -52,6 +54,8 @@ pub struct Surroundings {
     pub realtime: Connector,
     /// Path and query of the realtime endpoint, with API key and protocol version.
     pub realtime_path: String,
+    /// How the moment of a row change's commit is known.
+    pub commit_clock: CommitClock,
 }
 
 /// The headers that all requests share, written once.
@@ -101,6 +105,7 @@ impl Context {
             base_path: surroundings.base_path,
             realtime: surroundings.realtime,
             realtime_path: surroundings.realtime_path,
+            commit_clock: surroundings.commit_clock,
         })
     }
 

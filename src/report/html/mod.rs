@@ -23,7 +23,7 @@ use self::over_time::OverTime;
 use super::ReportError;
 use super::generator;
 use super::model::{CheckRecord, MetricSummary, RunRecord};
-use super::view::{self, TargetRow};
+use super::view::{self, TargetRow, WaiverRow};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
@@ -42,6 +42,7 @@ struct Page<'a> {
     more_reasons: &'a [String],
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
+    waivers: Vec<WaiverRow>,
     lanes: Vec<Lane>,
     actions: Vec<ActionLane>,
     phases: Vec<Band>,
@@ -72,6 +73,8 @@ struct Page<'a> {
 /// The verdict at the top.
 struct Banner {
     verdict: String,
+    /// How sure, and how many misses were waived.
+    evidence: String,
     class: &'static str,
     icon: &'static str,
     meaning: &'static str,
@@ -114,6 +117,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         banner: banner(record),
         figures: figures(record),
         targets: view::targets(record),
+        waivers: view::waivers(record),
         lanes: lanes::lanes(record, &criteria, &evidence),
         actions: lanes::actions(record, &evidence),
         phases: over_time::phases(&evidence.timeline),
@@ -162,6 +166,7 @@ fn banner(record: &RunRecord) -> Banner {
     };
     Banner {
         verdict: record.verdict.clone(),
+        evidence: view::evidence(record),
         class,
         icon,
         meaning: verdict.map_or("", Verdict::meaning),

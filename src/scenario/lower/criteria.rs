@@ -27,6 +27,8 @@ pub(super) struct WrittenCriteria {
     pub(super) mode: JudgeMode,
     pub(super) early_stop: bool,
     pub(super) targets: Vec<Written>,
+    /// Whether a target was written that could not be read.
+    pub(super) targets_are_incomplete: bool,
     pub(super) not_measured: Vec<Metric>,
     pub(super) alerts: Option<(Duration, u64, Vec<Written>)>,
     pub(super) rollback: Option<(Duration, u64, Vec<Written>, bool)>,
@@ -51,6 +53,8 @@ impl WrittenCriteria {
             early_stop: self.early_stop,
             targets: conditions(self.targets),
             not_measured: self.not_measured,
+            // Read last of all, because they name the targets.
+            waivers: Vec::new(),
             alerts: self.alerts.map(|(window, samples_min, written)| WindowPolicy {
                 window,
                 samples_min,

@@ -19,6 +19,7 @@ mod request;
 mod request_line;
 mod target;
 mod transport;
+mod waiver;
 
 pub(super) use at::At;
 pub(super) use certified::check as check_certified;
@@ -33,7 +34,9 @@ use self::journey::{NAME_RULE, Shared, is_name};
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Comparison, Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{
+    Comparison, Condition, Criteria, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables,
+};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -139,6 +142,8 @@ pub(super) fn lower(
     if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
         measurable::check(&criteria, &target.kind, has_mock, journeys, &steps, diagnostics);
     }
+    let targets = (!criteria.targets_are_incomplete).then_some(criteria.targets.as_slice());
+    let waivers = waiver::lower(file.waiver.as_deref(), targets, at.key("waiver"), diagnostics);
     if !diagnostics.is_empty() {
         return None;
     }
@@ -154,7 +159,10 @@ pub(super) fn lower(
         journeys: journeys?,
         steps,
         variables,
-        criteria: criteria.into_criteria(),
+        criteria: Criteria {
+            waivers,
+            ..criteria.into_criteria()
+        },
         capacity: None,
     };
     // The last of all: its defaults follow from the rest of the plan.
@@ -303,12 +311,24 @@ fn lower_entry(
     }
 }
 
+/// Whether targets were written that could not be read: then nobody can say that a target is not there.
+fn targets_are_incomplete(files: &Files, at: At<'_>) -> bool {
+    let own = files.scenario.file.sla.as_ref();
+    let named = match &files.sla {
+        Some(read) => At::root(&read.root).is_incomplete(),
+        None => own.is_some_and(|sla| sla.file.is_some()),
+    };
+    named || at.is_refused("sla") || at.key("sla").is_incomplete()
+}
+
 fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> WrittenCriteria {
     let file = &files.scenario.file;
     let (mode, early_stop) = criteria::judge(file.judge.as_ref());
     let own = file.sla.as_ref().map(|sla| (sla, at.key("sla")));
     let named = files.sla.as_ref().map(|read| (&read.file, At::root(&read.root)));
+    let mistakes_before = diagnostics.len();
     let (targets, not_measured) = criteria::targets(own, named, diagnostics);
+    let targets_are_incomplete = diagnostics.len() > mistakes_before || targets_are_incomplete(files, at);
     let alerts = file
         .alerts
         .as_ref()
@@ -322,6 +342,7 @@ fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> W
         mode,
         early_stop,
         targets,
+        targets_are_incomplete,
         not_measured,
         alerts,
         rollback,

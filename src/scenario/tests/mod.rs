@@ -11,6 +11,7 @@ mod parallel;
 mod postgres;
 mod properties;
 mod shipped;
+mod waivers;
 
 use std::collections::BTreeMap;
 use std::io;

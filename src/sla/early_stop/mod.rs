@@ -169,9 +169,14 @@ impl Watched {
 /// Whether the judge could say of this target that it is missed, by counting events.
 fn can_be_missed(target: &Condition, plan: &Plan) -> bool {
     let Criteria {
-        mode, not_measured, ..
+        mode,
+        not_measured,
+        waivers,
+        ..
     } = &plan.criteria;
-    if not_measured.contains(&target.metric) {
+    // Whether a waiver holds is decided when the run is judged; until then its target ends nothing.
+    let is_waived = waivers.iter().any(|waiver| waiver.target == target.name());
+    if is_waived || not_measured.contains(&target.metric) {
         return false;
     }
     match target.metric {

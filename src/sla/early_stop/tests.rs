@@ -8,6 +8,7 @@ use crate::metrics::{SeriesKind, Thresholds};
 use crate::plan::{
     AwaitStep, Comparator, Connections, Database, EventMatch, Executor, Expect, Journey, Load, Method,
     Partition, ReferenceServer, RequestStep, Spacing, Step, StepId, StepKind, Target, Template, Variables,
+    Waiver,
 };
 use crate::sla::fixture::{criteria, share, step, time};
 use crate::units::{Rate, Ratio};
@@ -91,6 +92,7 @@ fn plan(mode: JudgeMode, targets: Vec<Condition>) -> Plan {
             drain: Duration::from_secs(10),
             workers: 1,
             partition: Partition::WHOLE,
+            calibrate: false,
         },
         actions: Vec::new(),
         journeys: vec![journey("only", 1, vec![twice])],
@@ -223,6 +225,14 @@ fn what_the_judge_cannot_fail_does_not_end_a_run() {
     let mut off = plan(JudgeMode::Certified, errors_below_one_percent());
     off.criteria.early_stop = false;
     assert!(EarlyStopWatch::of(&off, USERS).is_none());
+    let mut waived = plan(JudgeMode::Certified, errors_below_one_percent());
+    waived.criteria.waivers = vec![Waiver {
+        target: waived.criteria.targets[0].name(),
+        reason: "known".to_owned(),
+        owner: "somebody".to_owned(),
+        expires: "2026-01-31".parse().unwrap(),
+    }];
+    assert!(EarlyStopWatch::of(&waived, USERS).is_none());
     let mut declared = plan(JudgeMode::Certified, errors_below_one_percent());
     declared.criteria.not_measured = vec![Metric::ErrorRate];
     assert!(EarlyStopWatch::of(&declared, USERS).is_none());

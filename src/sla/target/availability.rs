@@ -88,6 +88,7 @@ impl Bench<'_> {
         };
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(share),
             ci_low: Some(1.0 - bounds.upper),
@@ -142,6 +143,7 @@ impl Bench<'_> {
         }
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(requests.share()),
             ci_low: Some(1.0 - bounds.upper),
