@@ -40,6 +40,8 @@ pub struct Context {
     /// The longest stretch of judged seconds in which the load is constant and nothing is done to the target, from the
     /// first to before the last: where its values should not drift. `None` when there is none.
     pub plateau: Option<(u32, u32)>,
+    /// Faults that the scenario injects from the start of the load on, in words.
+    pub faults_from_the_start: Vec<String>,
     /// The day (UTC) of the judgement, which decides what waivers hold: of a run the day it started, of a stored run
     /// that is judged again the day of that. `None`: nobody said, and no waiver holds.
     pub judged_on: Option<Date>,
@@ -90,6 +92,7 @@ impl Context {
             // Only loopback needs no permission.
             target_on_this_host: plan.target.allow_hosts.is_empty(),
             plateau: plateau(plan),
+            faults_from_the_start: plan.faults_from_the_start(),
             judged_on: None,
         }
     }

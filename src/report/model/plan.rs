@@ -29,6 +29,10 @@ pub struct PlanRecord {
     /// versions that did not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau_s: Option<(u32, u32)>,
+    /// Faults that the scenario injects from the start of the load on, in words. Absent in files of versions that did not
+    /// say.
+    #[serde(default)]
+    pub faults_from_the_start: Vec<String>,
 }
 
 fn on_this_host() -> bool {
@@ -88,6 +92,7 @@ impl PlanRecord {
             realtime_is_upper_bound: context.realtime_is_upper_bound,
             target_on_this_host: context.target_on_this_host,
             plateau_s: context.plateau,
+            faults_from_the_start: context.faults_from_the_start.clone(),
         }
     }
 
@@ -123,6 +128,7 @@ impl PlanRecord {
             realtime_is_upper_bound: self.realtime_is_upper_bound,
             target_on_this_host: self.target_on_this_host,
             plateau: self.plateau_s,
+            faults_from_the_start: self.faults_from_the_start.clone(),
             // A property of the judgement, which the record holds beside its verdict.
             judged_on: None,
         })

@@ -16,7 +16,12 @@ pub(in crate::scenario) fn check(files: &Files, plan: &Plan, diagnostics: &mut D
         return;
     }
     // The plan does not know where its targets were written; the files do, and they have no mistake any more.
-    let written = lower_criteria(files, At::root(&files.scenario.root), &mut Diagnostics::default());
+    let written = lower_criteria(
+        files,
+        Some(&plan.load),
+        At::root(&files.scenario.root),
+        &mut Diagnostics::default(),
+    );
     for (target, written) in check_plan(plan).targets.iter().zip(&written.targets) {
         if let Some(sentence) = refusal(target, plan) {
             diagnostics.push(written.span, sentence);
