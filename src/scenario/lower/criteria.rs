@@ -9,7 +9,7 @@ use super::super::raw::{
 };
 use super::at::{At, positive_duration};
 use super::limit::parse_limit;
-use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, Statistic, Unit, WindowPolicy};
+use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, Statistic, Unit, Waiver, WindowPolicy};
 use crate::units::Quantile;
 
 /// Fewer samples than this in a window decide nothing, unless the scenario says otherwise.
@@ -43,16 +43,15 @@ impl WrittenCriteria {
         self.targets.iter().chain(alerts).chain(rollback)
     }
 
-    /// The criteria without their places.
-    pub(super) fn into_criteria(self) -> Criteria {
+    /// The criteria without their places, and what was waived of them.
+    pub(super) fn into_criteria(self, waivers: Vec<Waiver>) -> Criteria {
         let conditions =
             |written: Vec<Written>| written.into_iter().map(|written| written.condition).collect();
         Criteria {
             mode: self.mode,
             targets: conditions(self.targets),
             not_measured: self.not_measured,
-            // Read last of all, because they name the targets.
-            waivers: Vec::new(),
+            waivers,
             alerts: self.alerts.map(|(window, samples_min, written)| WindowPolicy {
                 window,
                 samples_min,
