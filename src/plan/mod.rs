@@ -9,6 +9,7 @@ mod capacity;
 mod claims;
 mod comparison;
 mod criteria;
+mod faults;
 mod journey;
 mod load;
 mod metric;
@@ -18,13 +19,14 @@ mod target;
 mod template;
 mod transport;
 mod waiver;
+mod window;
 
 pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use comparison::{
     Arm, Band, Claim, ClaimTest, Comparison, Negligible, Override, RatioLimit, Side, Sides, Subject,
 };
-pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
+pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,
     Method, RequestStep, Step, StepId, StepInfo, StepKind, Submission, SubscribeStep, ThinkStep,
@@ -41,6 +43,7 @@ pub use target::{
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
 pub use waiver::Waiver;
+pub use window::{BurnRate, WindowPolicy};
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]

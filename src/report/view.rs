@@ -1,6 +1,6 @@
 //! A stored run in words: what every format shows alike.
 
-use super::model::{ActionRecord, CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
+use super::model::{ActionRecord, CheckRecord, HopRecord, RunRecord, SlaRecord, WindowPolicyRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
 use crate::sla::wording::{count, counted, quantity};
@@ -233,33 +233,6 @@ fn signed_percent(ratio: f64) -> String {
     }
 }
 
-/// An incident with its condition, as a sentence.
-pub(super) fn incident(incident: &IncidentRecord) -> String {
-    format!("{}: {}", incident.condition.text, incident_course(incident))
-}
-
-/// What the window showed, when that was noticed, and when it was over.
-pub(super) fn incident_course(incident: &IncidentRecord) -> String {
-    let samples = counted(incident.samples, "sample");
-    let what = match incident.value {
-        _ if incident.samples == 0 => "no answer came, although requests were due".to_owned(),
-        Some(value) => format!(
-            "{} over {samples}",
-            quantity(value, unit(&incident.condition.unit))
-        ),
-        None => format!("the percentile fell on failed requests, over {samples}"),
-    };
-    let end = match incident.cleared_at_s {
-        Some(cleared) => format!("over at {cleared:.0} s"),
-        None => "lasted to the end".to_owned(),
-    };
-    let after = incident
-        .detected_after_s
-        .map(|after| format!(", {after:.0} s after the first bad second"))
-        .unwrap_or_default();
-    format!("{what}; detected at {:.0} s{after}; {end}", incident.tripped_at_s)
-}
-
 /// An action with its name, and what became of it, as a sentence.
 pub(super) fn action(action: &ActionRecord) -> String {
     format!("{}: {}", action.name, action_course(action))
@@ -286,9 +259,9 @@ pub(super) fn unwatched(record: &RunRecord) -> impl Iterator<Item = &str> {
     let alerts = record.criteria.alerts.iter();
     let policies = alerts.chain(record.criteria.rollback.iter().map(|rollback| &rollback.policy));
     policies
-        .flat_map(|policy| &policy.conditions)
-        .filter(|condition| !has_samples(record, &condition.metric, condition.step.as_deref()))
-        .map(|condition| condition.text.as_str())
+        .flat_map(WindowPolicyRecord::watched)
+        .filter(|(condition, _)| !has_samples(record, &condition.metric, condition.step.as_deref()))
+        .map(|(_, text)| text)
 }
 
 /// Whether anything was measured for a metric after the warm-up.

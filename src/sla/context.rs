@@ -37,6 +37,8 @@ pub struct Context {
     pub realtime_is_upper_bound: bool,
     /// Whether the target runs on the generator's own host, so that a stall of the host may be the target's doing.
     pub target_on_this_host: bool,
+    /// Faults that the scenario injects from the start of the load on, in words.
+    pub faults_from_the_start: Vec<String>,
     /// The day (UTC) of the judgement, which decides what waivers hold: of a run the day it started, of a stored run
     /// that is judged again the day of that. `None`: nobody said, and no waiver holds.
     pub judged_on: Option<Date>,
@@ -86,6 +88,7 @@ impl Context {
             realtime_is_upper_bound: matches!(plan.target.kind, TargetKind::Remote(_)),
             // Only loopback needs no permission.
             target_on_this_host: plan.target.allow_hosts.is_empty(),
+            faults_from_the_start: plan.faults_from_the_start(),
             judged_on: None,
         }
     }

@@ -320,8 +320,9 @@ fn target_sentence(finding: &Finding) -> String {
 fn incident_sentence(incident: &Incident) -> String {
     if incident.samples == 0 {
         return format!(
-            "The rollback threshold {} tripped {:.0} s into the run: no answer came, although requests were due.",
-            incident.condition, incident.detected_at_s
+            "The rollback threshold {} tripped {:.0} s into the run: nothing came, although it was due.",
+            incident.breach(),
+            incident.detected_at_s
         );
     }
     let value = if incident.value.is_finite() {
@@ -331,7 +332,7 @@ fn incident_sentence(incident: &Incident) -> String {
     };
     format!(
         "The rollback threshold {} tripped {:.0} s into the run, {value} over {}.",
-        incident.condition,
+        incident.breach(),
         incident.detected_at_s,
         counted(incident.samples, "sample"),
     )

@@ -10,6 +10,7 @@ mod criteria;
 mod failure;
 mod generator;
 mod health;
+mod incident;
 mod instrument;
 mod plan;
 mod series;
@@ -27,13 +28,14 @@ pub use capacity::{
     CAPACITY_KIND, CAPACITY_SCHEMA_VERSION, CapacityRecord, CapacityResultRecord, CapacitySearchRecord,
     CapacityStepRecord,
 };
-pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
+pub use criteria::{BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
-    AuditRecord, GeneratorRecord, HopRecord, IncidentRecord, IterationsRecord, MockRecord, TimelineRecord,
-    ViolationRecord, WorkerRecord,
+    AuditRecord, GeneratorRecord, HopRecord, IterationsRecord, MockRecord, TimelineRecord, ViolationRecord,
+    WorkerRecord,
 };
+pub use incident::{IncidentRecord, IncidentTimelineRecord, TimingRecord};
 pub use instrument::{
     CalibrationRecord, ClockOffsetRecord, DeliveryRecord, HostUseRecord, LatenessRecord, LevelRecord,
     MemoryRecord, ShortSecondRecord, TakenRecord,
@@ -46,7 +48,7 @@ pub use waiver::{WaiverRecord, WaiverUseRecord};
 use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
 use crate::plan::{Criteria, StepId};
-use crate::sla::{Context, Judgement, judge, replay};
+use crate::sla::{Context, Judgement, all_dated, judge, replay};
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -175,7 +177,7 @@ impl RunRecord {
                 .incidents
                 .iter()
                 .filter(|incident| incident.kind == kind)
-                .map(|incident| IncidentRecord::of(incident, measurements, &context.steps))
+                .map(|incident| IncidentRecord::of(incident, criteria, evidence, context))
                 .collect()
         };
         Ok(Self {
@@ -375,6 +377,13 @@ impl RunRecord {
                 }
             }
         }
+        evidence.incidents = all_dated(
+            evidence.incidents,
+            criteria,
+            &context.steps,
+            &evidence.measurements,
+            &evidence.timeline,
+        );
         let judgement = judge(criteria, &evidence, &context);
         Self::new(self.facts()?, criteria, &context, &evidence, &judgement)
     }

@@ -19,6 +19,7 @@ mod request_line;
 mod target;
 mod transport;
 mod waiver;
+mod windows;
 
 pub(super) use at::At;
 
@@ -29,6 +30,7 @@ use std::time::Duration;
 use self::classconnect::Mock;
 use self::criteria::WrittenCriteria;
 use self::journey::{NAME_RULE, Shared, is_name};
+use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
@@ -128,7 +130,7 @@ pub(super) fn lower(
     let journeys = lower_journeys(files, at, &mut shared);
     let (variables, steps, longest_await) = (shared.variables, shared.steps, shared.longest_await);
     check_drain(load.as_ref(), longest_await, at, diagnostics);
-    let criteria = lower_criteria(files, at, diagnostics);
+    let criteria = lower_criteria(files, load.as_ref(), at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
     let comparison = file
         .compare
@@ -313,7 +315,12 @@ fn targets_are_incomplete(files: &Files, at: At<'_>) -> bool {
     named || at.is_refused("sla") || at.key("sla").is_incomplete()
 }
 
-fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> WrittenCriteria {
+fn lower_criteria(
+    files: &Files,
+    load: Option<&Load>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> WrittenCriteria {
     let file = &files.scenario.file;
     let mode = criteria::judge_mode(file.judge.as_ref(), at.key("judge"), diagnostics);
     let own = file.sla.as_ref().map(|sla| (sla, at.key("sla")));
@@ -321,15 +328,19 @@ fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> W
     let mistakes_before = diagnostics.len();
     let (targets, not_measured) = criteria::targets(own, named, diagnostics);
     let targets_are_incomplete = diagnostics.len() > mistakes_before || targets_are_incomplete(files, at);
+    let background = Background {
+        targets: (!targets_are_incomplete).then_some(targets.as_slice()),
+        load: load.map(|load| load.executor.duration()),
+    };
     let alerts = file
         .alerts
         .as_ref()
-        .and_then(|alerts| criteria::alerts(alerts, at.key("alerts"), diagnostics));
+        .and_then(|alerts| windows::alerts(alerts, &background, at.key("alerts"), diagnostics));
     let mistakes_before = diagnostics.len();
     let rollback = file
         .rollback
         .as_ref()
-        .and_then(|rollback| criteria::rollback(rollback, at.key("rollback"), diagnostics));
+        .and_then(|rollback| windows::rollback(rollback, &background, at.key("rollback"), diagnostics));
     WrittenCriteria {
         mode,
         targets,
