@@ -399,7 +399,7 @@ impl Course<'_> {
             commits_are_unknown: instrument.clock.commit_clock == CommitClock::Unknown,
             deadline,
         };
-        let audit = read_back.run(&history, &mut collector.measurements);
+        let audit = read_back.run(&history, &mut collector.measurements, collector.users.as_mut());
         let audited = interrupts.unless_cut(progress, audit).await?;
         audited
             .inspect_err(
@@ -444,6 +444,7 @@ fn evidence(
             &timeline,
         ),
         actions: supervision.actions.clone(),
+        users: collector.users.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),
     }

@@ -3,6 +3,7 @@
 mod actions;
 mod instrument;
 mod sockets;
+mod users;
 mod waivers;
 
 use std::time::Duration;

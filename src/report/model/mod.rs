@@ -15,6 +15,7 @@ mod instrument;
 mod plan;
 mod series;
 mod summary;
+mod users;
 mod waiver;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,10 @@ pub use instrument::{
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use users::{
+    AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
+    SessionsRecord, UserStepRecord, UsersRecord,
+};
 pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
@@ -138,6 +143,9 @@ pub struct RunRecord {
     /// What the scenario did to its target; absent in files of versions that knew no actions.
     #[serde(default)]
     pub actions: Vec<ActionRecord>,
+    /// Users with patience; absent when the scenario had none, and in files of versions that knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UsersRecord>,
     pub validity: ValidityRecord,
     pub audit: Option<AuditRecord>,
     pub requests: RequestsRecord,
@@ -199,6 +207,10 @@ impl RunRecord {
             alerts: incidents(IncidentKind::Alert),
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
+            users: evidence
+                .users
+                .as_ref()
+                .map(|users| UsersRecord::of(users, measurements, &context.steps)),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
             requests: requests(evidence),
@@ -318,6 +330,7 @@ impl RunRecord {
                 .iter()
                 .map(ActionRecord::read)
                 .collect::<Result<_, _>>()?,
+            users: self.users.as_ref().map(UsersRecord::read).transpose()?,
             interruption: match self.interruption.as_deref() {
                 None => None,
                 Some("drained") => Some(Interruption::Drained),

@@ -18,6 +18,7 @@ mod request;
 mod request_line;
 mod target;
 mod transport;
+mod users;
 mod waiver;
 mod windows;
 
@@ -130,15 +131,26 @@ pub(super) fn lower(
     let journeys = lower_journeys(files, at, &mut shared);
     let (variables, steps, longest_await) = (shared.variables, shared.steps, shared.longest_await);
     check_drain(load.as_ref(), longest_await, at, diagnostics);
+    let users = file.users.as_ref().map(|users| {
+        let steps = journeys.as_ref().map(|_| steps.as_slice());
+        users::lower(users, steps, at.key("users"), diagnostics)
+    });
     let criteria = lower_criteria(files, load.as_ref(), at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
-    let comparison = file
-        .compare
-        .as_ref()
-        .and_then(|section| compare::lower(section, load.as_ref(), at.key("compare"), diagnostics));
+    let comparison = file.compare.as_ref().and_then(|section| {
+        let means = compare::Means {
+            load: load.as_ref(),
+            has_users: file.users.is_some(),
+        };
+        compare::lower(section, means, at.key("compare"), diagnostics)
+    });
     let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
     if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
-        measurable::check(&criteria, &target.kind, has_mock, journeys, &steps, diagnostics);
+        let has = measurable::Has {
+            mock: has_mock,
+            users: file.users.is_some() || at.is_refused("users"),
+        };
+        measurable::check(&criteria, &target.kind, has, journeys, &steps, diagnostics);
     }
     let waivers = waiver::lower(file.waiver.as_deref(), &criteria, at.key("waiver"), diagnostics);
     if !diagnostics.is_empty() {
@@ -155,6 +167,10 @@ pub(super) fn lower(
         actions: actions?,
         journeys: journeys?,
         steps,
+        users: match users {
+            Some(users) => Some(users?),
+            None => None,
+        },
         variables,
         criteria: criteria.into_criteria(waivers),
         capacity: None,
