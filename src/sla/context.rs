@@ -270,6 +270,7 @@ mod tests {
             actions: Vec::new(),
             journeys,
             steps: Vec::new(),
+            users: None,
             variables: Variables::new(),
             criteria: Criteria {
                 mode: JudgeMode::Observed,

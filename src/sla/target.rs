@@ -249,6 +249,18 @@ fn quantile_interval(total: &Slice, quantile: f64, samples_effective: f64) -> (O
     (low, high)
 }
 
+/// What happened to those samples of a metric that count against it.
+fn verb(metric: Metric) -> &'static str {
+    match metric {
+        Metric::CompletionRate => "were not completed",
+        Metric::AbandonmentRate => "were left",
+        Metric::ComplaintRate => "gave reason to complain (simulated)",
+        // A point for each that frustrates, half for each that is tolerated.
+        Metric::Apdex => "were lost as points of Apdex",
+        _ => "failed",
+    }
+}
+
 /// What the samples of a metric are called.
 fn noun(metric: Metric) -> &'static str {
     match metric {
@@ -259,6 +271,8 @@ fn noun(metric: Metric) -> &'static str {
         Metric::WebhookFailures => "delivery attempt",
         Metric::ResultTurnaround | Metric::ServerTime => "result",
         Metric::DbQueryTime => "query sample",
+        Metric::CompletionRate | Metric::AbandonmentRate | Metric::ComplaintRate => "session",
+        Metric::Apdex => "rated step",
     }
 }
 

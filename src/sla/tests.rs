@@ -5,6 +5,7 @@ mod certified;
 mod instrument;
 mod sockets;
 mod steadiness;
+mod users;
 mod waivers;
 
 use std::time::Duration;

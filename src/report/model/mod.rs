@@ -16,6 +16,7 @@ mod instrument;
 mod plan;
 mod series;
 mod summary;
+mod users;
 mod waiver;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,10 @@ pub use instrument::{
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use users::{
+    AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
+    SessionsRecord, UserStepRecord, UsersRecord,
+};
 pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
@@ -143,6 +148,9 @@ pub struct RunRecord {
     /// Why the load ended before its time, when a target was settled already.
     #[serde(default)]
     pub early_stop: Option<EarlyStopRecord>,
+    /// Users with patience; absent when the scenario had none, and in files of versions that knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UsersRecord>,
     pub validity: ValidityRecord,
     pub audit: Option<AuditRecord>,
     pub requests: RequestsRecord,
@@ -205,6 +213,10 @@ impl RunRecord {
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
             early_stop: evidence.early_stop.as_ref().map(EarlyStopRecord::from),
+            users: evidence
+                .users
+                .as_ref()
+                .map(|users| UsersRecord::of(users, measurements, &context.steps)),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
             requests: requests(evidence),
@@ -325,6 +337,7 @@ impl RunRecord {
                 .map(ActionRecord::read)
                 .collect::<Result<_, _>>()?,
             early_stop: self.early_stop.as_ref().map(Into::into),
+            users: self.users.as_ref().map(UsersRecord::read).transpose()?,
             interruption: match self.interruption.as_deref() {
                 None => None,
                 Some("drained") => Some(Interruption::Drained),

@@ -11,6 +11,7 @@ mod parallel;
 mod postgres;
 mod properties;
 mod shipped;
+mod users;
 mod waivers;
 mod windows;
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 14] = [
+const SCENARIOS: [&str; 15] = [
     "smoke",
     "peak",
     "release",
@@ -17,6 +17,7 @@ const SCENARIOS: [&str; 14] = [
     "lost-webhooks",
     "peak-postgres",
     "legacy-vs-direct",
+    "legacy-vs-direct-users",
     "rollout",
     "concurrent-sessions",
     "pool-exhaustion",

@@ -101,6 +101,7 @@ fn plan(mode: JudgeMode, targets: Vec<Condition>) -> Plan {
             step("result", StepKind::Await, false),
         ],
         variables: Variables::new(),
+        users: None,
         criteria: Criteria {
             mode,
             early_stop: true,

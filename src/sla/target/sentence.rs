@@ -81,7 +81,7 @@ pub(super) fn share(
     let what = if measure.quantile().is_some() || condition.limit.unit() == Unit::Time {
         format!("took longer than {} or failed", condition.limit)
     } else {
-        "failed".to_owned()
+        super::verb(condition.metric).to_owned()
     };
     let of = format!(
         "{measured} of {} {what}; {allowed} may.",
