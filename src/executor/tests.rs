@@ -123,6 +123,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             partition: Partition::WHOLE,
         },
         actions: Vec::new(),
+        rollback_action: None,
         journeys: vec![Journey {
             name: "j".into(),
             weight: 1,

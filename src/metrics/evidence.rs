@@ -24,6 +24,8 @@ pub struct Evidence {
     pub incidents: Vec<Incident>,
     /// What the scenario did to its target, in the order of the plan.
     pub actions: Vec<ActionRun>,
+    /// What was done when the first rollback threshold tripped; `None` when none tripped, or nothing was to be done.
+    pub rollback_action: Option<ActionRun>,
     pub interruption: Option<Interruption>,
 }
 

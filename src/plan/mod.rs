@@ -18,12 +18,14 @@ mod target;
 mod template;
 mod transport;
 
-pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
+pub use action::{Action, ActionRequest, CommandDeed, Deed, Outage, RollbackAction, SqlDeed, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use comparison::{
     Arm, Band, Claim, ClaimTest, Comparison, Negligible, Override, RatioLimit, Side, Sides, Subject,
 };
-pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
+pub use criteria::{
+    Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, RollbackLimits, Statistic, WindowPolicy,
+};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,
     Method, RequestStep, Step, StepId, StepInfo, StepKind, Submission, SubscribeStep, ThinkStep,
@@ -53,6 +55,8 @@ pub struct Plan {
     pub load: Load,
     /// What is done to the target while the load goes on, in the order of time.
     pub actions: Vec<Action>,
+    /// What is done when the first rollback threshold trips.
+    pub rollback_action: Option<RollbackAction>,
     /// At least one; the weights decide which journey a ticket takes.
     pub journeys: Vec<Journey>,
     /// Every step that is measured, over all journeys, indexed by [`StepId`].

@@ -180,12 +180,12 @@ fn windows(text: &mut String, record: &RunRecord) {
 }
 
 fn actions(text: &mut String, record: &RunRecord) {
-    if record.actions.is_empty() {
+    if record.actions.is_empty() && record.rollback_action.is_none() {
         return;
     }
     line(text, "#### What was done to the target\n");
-    for action in &record.actions {
-        line(text, &format!("- {}", escape(&view::action(action))));
+    for action in view::actions(record) {
+        line(text, &format!("- {}", escape(&action)));
     }
     text.push('\n');
 }

@@ -102,7 +102,7 @@ fn windows(record: &RunRecord) -> Vec<String> {
 }
 
 fn actions(record: &RunRecord) -> Vec<String> {
-    record.actions.iter().map(view::action).collect()
+    view::actions(record).collect()
 }
 
 fn audit(record: &RunRecord) -> Vec<String> {

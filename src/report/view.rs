@@ -208,9 +208,12 @@ pub(super) fn incident_course(incident: &IncidentRecord) -> String {
     format!("{what}; detected at {:.0} s{after}; {end}", incident.tripped_at_s)
 }
 
-/// An action with its name, and what became of it, as a sentence.
-pub(super) fn action(action: &ActionRecord) -> String {
-    format!("{}: {}", action.name, action_course(action))
+/// Everything that was done to the target, each with its name and what became of it, as sentences.
+pub(super) fn actions(record: &RunRecord) -> impl Iterator<Item = String> {
+    let sentence = |action: &ActionRecord| format!("{}: {}", action.name, action_course(action));
+    let rollback = record.rollback_action.iter();
+    let actions = record.actions.iter().map(sentence);
+    actions.chain(rollback.map(move |action| format!("rollback: {}", sentence(action))))
 }
 
 /// When an action was carried out, and what was seen.

@@ -10,6 +10,7 @@ mod limits;
 mod observe;
 mod progress;
 mod read_back;
+mod rollback;
 mod supervise;
 mod tally;
 mod workers;
@@ -36,6 +37,7 @@ pub use limits::SocketShortage;
 use progress::Progress;
 pub use progress::ProgressMode;
 use read_back::{ReadBack, awaited};
+use rollback::Rollback;
 use supervise::{Supervision, Supervisor};
 use workers::WorkerPlan;
 
@@ -280,12 +282,20 @@ impl Course<'_> {
             clock,
             epoch,
         };
-        let means = Means {
-            probe: started.probe.apart(),
+        let means = || Means {
+            operator: started.operator.apart(),
             database: started.database.clone(),
         };
         let actions =
-            Actions::start(&plan.actions, clock, epoch, signal.clone(), means).map_err(cannot_start)?;
+            Actions::start(&plan.actions, clock, epoch, signal.clone(), means()).map_err(cannot_start)?;
+        let rollback = Rollback::start(
+            plan.rollback_action.as_ref(),
+            clock,
+            epoch,
+            signal.clone(),
+            means(),
+        )
+        .map_err(cannot_start)?;
         let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
         let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
         let stop = switch.clone();
@@ -295,6 +305,7 @@ impl Course<'_> {
                 batches,
                 &mut observations,
                 actions,
+                rollback,
                 &mut started.children,
             )
             .await;
@@ -388,6 +399,7 @@ fn evidence(
         hops: hops.unwrap_or_default(),
         incidents: supervision.incidents.clone(),
         actions: supervision.actions.clone(),
+        rollback_action: supervision.rollback_action.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),
     }

@@ -246,6 +246,7 @@ mod tests {
                 partition: Partition::WHOLE,
             },
             actions: Vec::new(),
+            rollback_action: None,
             journeys,
             steps: Vec::new(),
             variables: Variables::new(),

@@ -11,7 +11,7 @@ use crate::metrics::{
     Timeline, Violation, ViolationKind, WorkerHealth,
 };
 use crate::plan::{
-    Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, Statistic, StepId, StepInfo,
+    Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, RollbackLimits, Statistic, StepId, StepInfo,
     StepKind, WindowPolicy,
 };
 use crate::units::{Quantile, Rate, Ratio};
@@ -156,6 +156,7 @@ pub(crate) fn criteria() -> Criteria {
                 ],
             },
             stop_load: true,
+            limits: RollbackLimits::default(),
         }),
     }
 }
@@ -239,6 +240,7 @@ pub(crate) fn run(trouble: Trouble) -> Run {
         hops: hops(tickets),
         incidents: Vec::new(),
         actions: Vec::new(),
+        rollback_action: None,
         interruption: None,
     };
     Run {

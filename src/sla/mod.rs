@@ -14,6 +14,7 @@ pub(crate) mod fixture;
 mod interval;
 mod judge;
 mod measure;
+mod rolled_back;
 mod sockets;
 mod target;
 #[cfg(test)]

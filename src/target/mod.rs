@@ -5,16 +5,20 @@
 mod about;
 mod children;
 mod client;
+mod command;
 mod database;
 mod exposition;
 mod mock;
+mod operator;
 mod postgres;
 mod probe;
 mod reference;
+mod sql;
 
 pub use children::{Child, ChildError};
 pub use database::ThrowAwayDatabase;
 pub use exposition::{Queries, QueryTimes};
 pub use mock::{LedgerPage, MockControl};
+pub use operator::Operator;
 pub use probe::{ControlError, TargetProbe};
 pub use reference::{Endpoints, StartError, Started, start};

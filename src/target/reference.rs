@@ -8,6 +8,7 @@ use super::about::About;
 use super::children::{Child, ChildError};
 use super::database::ThrowAwayDatabase;
 use super::mock::MockControl;
+use super::operator::Operator;
 use super::postgres::postgres_arguments;
 use super::probe::{ControlError, TargetProbe};
 use crate::chance::Chance;
@@ -45,6 +46,8 @@ pub struct Endpoints {
 pub struct Started {
     pub endpoints: Endpoints,
     pub probe: TargetProbe,
+    /// Who acts on the target beside the load.
+    pub operator: Operator,
     pub mock: Option<MockControl>,
     /// In the order in which they are stopped.
     pub children: Vec<Child>,
@@ -164,8 +167,10 @@ async fn start_reference(
         description: about.description,
         notes: about.notes,
     };
+    let operator = Operator::new(probe.clone(), target.url(), endpoints.identities.clone(), url);
     Ok(Started {
         probe,
+        operator,
         mock: Some(MockControl::new(mock.url())?),
         endpoints,
         // The server first: a mock that is still there can take its last webhooks' answers.
@@ -258,6 +263,10 @@ fn server_arguments(plan: &Plan, server: &ReferenceServer, mock_url: &str) -> Ve
     if !server.answer_delay.is_zero() {
         arguments.extend(["--fault-delay".to_owned(), format_duration(server.answer_delay)]);
     }
+    if !plan.actions.is_empty() || plan.rollback_action.is_some() {
+        // Whoever does something to the target may make it worse on purpose.
+        arguments.push("--drills".to_owned());
+    }
     if server.error_rate.get() > 0.0 {
         arguments.extend(["--fault-error-rate".to_owned(), server.error_rate.to_string()]);
         arguments.extend(["--fault-seed".to_owned(), plan.seed.to_string()]);
@@ -322,8 +331,10 @@ async fn connect_remote(
             remote.base_url.clone()
         },
     };
+    let probe = TargetProbe::new(&remote.base_url, connector, identities.clone());
     Ok(Started {
-        probe: TargetProbe::new(&remote.base_url, connector, identities),
+        operator: Operator::new(probe.clone(), &remote.base_url, identities, None),
+        probe,
         endpoints,
         mock,
         children,

@@ -24,7 +24,9 @@ pub use capacity::{
     CAPACITY_KIND, CAPACITY_SCHEMA_VERSION, CapacityRecord, CapacityResultRecord, CapacitySearchRecord,
     CapacityStepRecord,
 };
-pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
+pub use criteria::{
+    ConditionRecord, CriteriaRecord, RollbackLimitsRecord, RollbackRecord, WindowPolicyRecord,
+};
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
@@ -122,6 +124,9 @@ pub struct RunRecord {
     /// What the scenario did to its target; absent in files of versions that knew no actions.
     #[serde(default)]
     pub actions: Vec<ActionRecord>,
+    /// What was done when a rollback threshold tripped; absent when nothing was, and in files of versions that could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_action: Option<ActionRecord>,
     pub validity: ValidityRecord,
     pub audit: Option<AuditRecord>,
     pub requests: RequestsRecord,
@@ -181,6 +186,7 @@ impl RunRecord {
             alerts: incidents(IncidentKind::Alert),
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
+            rollback_action: evidence.rollback_action.as_ref().map(ActionRecord::from),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
             requests: requests(evidence),
@@ -300,6 +306,7 @@ impl RunRecord {
                 .iter()
                 .map(ActionRecord::read)
                 .collect::<Result<_, _>>()?,
+            rollback_action: self.rollback_action.as_ref().map(ActionRecord::read).transpose()?,
             interruption: match self.interruption.as_deref() {
                 None => None,
                 Some("drained") => Some(Interruption::Drained),

@@ -9,7 +9,7 @@ use super::super::raw::{
 };
 use super::at::{At, positive_duration};
 use super::limit::parse_limit;
-use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, Statistic, Unit, WindowPolicy};
+use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, RollbackLimits, Statistic, Unit, WindowPolicy};
 use crate::units::Quantile;
 
 /// Fewer samples than this in a window decide nothing, unless the scenario says otherwise.
@@ -29,6 +29,8 @@ pub(super) struct WrittenCriteria {
     pub(super) not_measured: Vec<Metric>,
     pub(super) alerts: Option<(Duration, u64, Vec<Written>)>,
     pub(super) rollback: Option<(Duration, u64, Vec<Written>, bool)>,
+    /// How long the parts of a rollback may take.
+    pub(super) rollback_limits: RollbackLimits,
     /// Whether a part of `[rollback]` could not be read.
     pub(super) rollback_is_incomplete: bool,
 }
@@ -63,6 +65,7 @@ impl WrittenCriteria {
                         conditions: conditions(written),
                     },
                     stop_load,
+                    limits: self.rollback_limits,
                 }),
         }
     }
@@ -179,7 +182,8 @@ pub(super) fn rollback(
         window,
         samples_min(file.samples_min),
         conditions,
-        file.stop_load.unwrap_or(true),
+        // An action is proven by what the load meets after it.
+        file.stop_load.unwrap_or(file.action.is_none()),
     ))
 }
 
@@ -202,7 +206,7 @@ fn whole_seconds(window: Option<Duration>, at: At<'_>, diagnostics: &mut Diagnos
 fn require_conditions(conditions: &[Written], table: &str, at: At<'_>, diagnostics: &mut Diagnostics) {
     if conditions.is_empty()
         && !at.is_incomplete()
-        && !at.has_other_than(&["window", "samples_min", "stop_load"])
+        && !at.has_other_than(&["window", "samples_min", "stop_load", "action", "limits"])
     {
         diagnostics.push(
             at.key_span(),

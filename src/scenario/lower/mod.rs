@@ -7,6 +7,7 @@ mod capacity;
 mod classconnect;
 mod compare;
 mod criteria;
+mod deed;
 mod distribution;
 mod journey;
 mod limit;
@@ -16,6 +17,7 @@ mod postgres;
 mod realtime;
 mod request;
 mod request_line;
+mod rollback;
 mod target;
 mod transport;
 
@@ -27,6 +29,7 @@ use std::time::Duration;
 
 use self::classconnect::Mock;
 use self::criteria::WrittenCriteria;
+use self::deed::DeedContext;
 use self::journey::{NAME_RULE, Shared, is_name};
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
@@ -47,6 +50,8 @@ pub(super) struct Files {
     pub(super) journeys: HashMap<usize, Option<Read<JourneyFile>>>,
     /// The targets that `[sla] file` names.
     pub(super) sla: Option<Read<SlaFile>>,
+    /// The text of each `sql_file`, by the name it is written with; `None` when it could not be read.
+    pub(super) sql_files: HashMap<String, Option<String>>,
 }
 
 /// What comes from outside the files.
@@ -109,13 +114,23 @@ pub(super) fn lower(
         transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
     }
 
+    let deeds = DeedContext {
+        target: target.as_ref(),
+        folder: surroundings.folder,
+        sql_files: &files.sql_files,
+    };
     let actions = actions::lower(
         file.actions.as_deref(),
-        target.as_ref(),
+        deeds,
         load.as_ref(),
         at.key("actions"),
         diagnostics,
     );
+    let rollback_action = file
+        .rollback
+        .as_ref()
+        .and_then(|rollback| rollback.action.as_ref())
+        .and_then(|action| rollback::action(action, deeds, at.key("rollback").key("action"), diagnostics));
     let mut shared = Shared {
         given_names: given_names(files),
         diagnostics,
@@ -149,6 +164,7 @@ pub(super) fn lower(
         classconnect: mock.map(|mock| mock.plan),
         load: load?,
         actions: actions?,
+        rollback_action,
         journeys: journeys?,
         steps,
         variables,
@@ -163,6 +179,13 @@ pub(super) fn lower(
 /// Checks a plan that is to be an arm of a comparison: both arms must be measured over the same load.
 pub(super) fn check_arm(files: &Files, plan: &Plan, diagnostics: &mut Diagnostics) {
     let at = At::root(&files.scenario.root).key("rollback");
+    if plan.rollback_action.is_some() {
+        diagnostics.push(
+            at.key("action").key_span(),
+            "a rollback action would make another arm of the one that it is carried out in, and the two could not be compared: \
+             leave it out",
+        );
+    }
     if plan
         .criteria
         .rollback
@@ -316,12 +339,15 @@ fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> W
         .rollback
         .as_ref()
         .and_then(|rollback| criteria::rollback(rollback, at.key("rollback"), diagnostics));
+    let limits = file.rollback.as_ref().and_then(|rollback| rollback.limits.as_ref());
+    let rollback_limits = rollback::limits(limits, at.key("rollback").key("limits"), diagnostics);
     WrittenCriteria {
         mode,
         targets,
         not_measured,
         alerts,
         rollback,
+        rollback_limits,
         rollback_is_incomplete: at.is_refused("rollback")
             || at.key("rollback").is_incomplete()
             || diagnostics.len() > mistakes_before,

@@ -14,12 +14,15 @@ mod load;
 mod target;
 mod text;
 
-pub(super) use action::{ActionFile, OutageFile, StopModeFile};
+pub(super) use action::{
+    ActionFile, DeedKeys, OutageFile, RollbackActionFile, RollbackStepFile, StopModeFile,
+};
 pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
 pub(super) use compare::{ArmFile, ClaimFile, CompareFile};
 pub(super) use criteria::{
-    AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile, StepLimitsFile,
+    AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, RollbackLimitsFile, SlaFile,
+    StepLimitsFile,
 };
 pub(super) use journey::{
     AwaitStepFile, BindingFile, ChangeEventFile, EventFile, ExpectFile, FallbackFile, InitialReadFile,

@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 13] = [
+const SCENARIOS: [&str; 15] = [
     "smoke",
     "peak",
     "spike",
@@ -17,6 +17,8 @@ const SCENARIOS: [&str; 13] = [
     "peak-postgres",
     "legacy-vs-direct",
     "rollout",
+    "rollback-drill",
+    "rollback-full",
     "concurrent-sessions",
     "pool-exhaustion",
     "database-outage",

@@ -1,0 +1,198 @@
+//! `[rollback.action]`, its limits, and the deeds that it has in common with `[[actions]]`.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::plan::{Deed, RollbackLimits};
+
+const POLICY: &str = "[rollback]\nwindow = \"5s\"\nerror_rate = \"> 5%\"\n";
+
+fn with(database: &str, section: &str) -> String {
+    format!(
+        "name = \"s\"\n[target]\nserver = \"reference\"\ndatabase = \"{database}\"\n{LOAD}{JOURNEY}{POLICY}{section}"
+    )
+}
+
+fn loaded(text: &str, files: &[(&str, &str)], environment: &[(&str, &str)]) -> Loaded {
+    let mut all = vec![("s.toml", text)];
+    all.extend(files);
+    load_files(&all, &[], environment).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+#[test]
+fn a_rollback_is_one_deed_or_several_in_their_order() {
+    let one = loaded(
+        &with(
+            "postgres",
+            "[rollback.action]\nsql = \"SELECT enable_practice_triggers()\"\n",
+        ),
+        &[],
+        &[],
+    );
+    let action = one.plan.rollback_action.unwrap();
+    assert_eq!(
+        (action.name.as_str(), action.to_string()),
+        ("rollback", "SELECT enable_practice_triggers()".to_owned())
+    );
+    let text = with(
+        "postgres",
+        r#"limits = { detect = "60s", act = "5m" }
+[rollback.action]
+name = "back"
+[[rollback.action.steps]]
+sql_file = "back.sql"
+timeout = "5m"
+[[rollback.action.steps]]
+request = "PUT /admin/v1/rollout"
+body = { direct_percent = 0 }
+[[rollback.action.steps]]
+command = ["deploy", "--version", "previous"]
+environment = ["DEPLOY_TOKEN"]
+"#,
+    );
+    let several = loaded(&text, &[("back.sql", "SELECT 1;\nSELECT 2;\n")], &[]);
+    let action = several.plan.rollback_action.unwrap();
+    assert_eq!(
+        action.to_string(),
+        "the statements of back.sql; then PUT /admin/v1/rollout; then deploy --version previous"
+    );
+    let [Deed::Sql(sql), Deed::Request(request), Deed::Command(command)] = action.deeds.as_slice() else {
+        panic!("{action:?}");
+    };
+    assert_eq!(
+        (sql.statements.as_str(), sql.timeout),
+        ("SELECT 1;\nSELECT 2;\n", Duration::from_secs(300))
+    );
+    assert_eq!(request.body, Some(serde_json::json!({ "direct_percent": 0 })));
+    assert_eq!(
+        (command.environment.as_slice(), command.timeout),
+        (["DEPLOY_TOKEN".to_owned()].as_slice(), Duration::from_secs(60))
+    );
+    let policy = several.plan.criteria.rollback.unwrap();
+    let limits = RollbackLimits {
+        detect: Some(Duration::from_secs(60)),
+        act: Some(Duration::from_secs(300)),
+        recover: None,
+    };
+    assert_eq!(policy.limits, limits);
+    // The statements are kept with the scenario, as the other files that it names.
+    let paths: Vec<&str> = several.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["s.toml", "back.sql"]);
+}
+
+#[test]
+fn the_load_goes_on_after_an_action_unless_the_scenario_says_otherwise() {
+    for (section, stops) in [
+        ("", true),
+        ("stop_load = false\n", false),
+        ("action = { request = \"PUT /x\" }\n", false),
+        ("stop_load = true\naction = { request = \"PUT /x\" }\n", true),
+    ] {
+        let policy = loaded(&with("sqlite", section), &[], &[]).plan.criteria.rollback;
+        assert_eq!(policy.unwrap().stop_load, stops, "{section}");
+    }
+}
+
+#[test]
+fn what_the_environment_keeps_secret_is_done_but_not_shown() {
+    let text = with(
+        "postgres",
+        r#"[[rollback.action.steps]]
+sql = "ALTER ROLE me PASSWORD '${DB_PASSWORD}'"
+[[rollback.action.steps]]
+command = ["deploy", "${DEPLOY_TOKEN}", "${PLACE}"]
+"#,
+    );
+    let environment = [
+        ("DB_PASSWORD", "hunter2"),
+        ("DEPLOY_TOKEN", "s3cret-token"),
+        ("PLACE", "staging"),
+    ];
+    let action = loaded(&text, &[], &environment).plan.rollback_action.unwrap();
+    assert_eq!(
+        action.to_string(),
+        "ALTER ROLE me PASSWORD '${DB_PASSWORD}'; then deploy ${DEPLOY_TOKEN} staging"
+    );
+    let [Deed::Sql(sql), Deed::Command(command)] = action.deeds.as_slice() else {
+        panic!("two deeds");
+    };
+    assert!(sql.statements.contains("hunter2"));
+    assert_eq!(command.arguments, ["deploy", "s3cret-token", "staging"]);
+    assert!(!format!("{action:?}").contains("s3cret"), "{action:?}");
+}
+
+#[test]
+fn every_mistake_has_its_place() {
+    let text = with(
+        "postgres",
+        r#"limits = { detect = "0s", act = "5", recovery = "1m" }
+[rollback.action]
+name = "\t"
+[[rollback.action.steps]]
+sql = "SELECT 1"
+request = "PUT /x"
+[[rollback.action.steps]]
+[[rollback.action.steps]]
+command = []
+[[rollback.action.steps]]
+command = [" "]
+[[rollback.action.steps]]
+command = ["deploy"]
+environment = ["TOKEN=5"]
+timeout = "31m"
+[[rollback.action.steps]]
+sql = " "
+body = 5
+[[rollback.action.steps]]
+request = "PUT /x"
+timeout = "5s"
+environment = ["HOME"]
+[[rollback.action.steps]]
+sql_file = "absent.sql"
+[[rollback.action.steps]]
+stop_database = "5s"
+"#,
+    );
+    assert_snapshot!(mistakes(&text), @"");
+}
+
+#[test]
+fn a_deed_stands_alone_or_among_steps() {
+    let both = with(
+        "postgres",
+        "[rollback.action]\nsql = \"SELECT 1\"\nsteps = [{ request = \"PUT /x\" }]\n",
+    );
+    assert_snapshot!(mistakes(&both), @"");
+    let nothing = with("postgres", "[rollback.action]\nname = \"back\"\n");
+    assert_snapshot!(mistakes(&nothing), @"");
+}
+
+#[test]
+fn statements_need_a_database_that_the_run_knows() {
+    let sqlite = with("sqlite", "action = { sql = \"SELECT 1\" }\n");
+    assert_snapshot!(mistakes(&sqlite), @"");
+    let timed = with("sqlite", "[[actions]]\nat = \"1s\"\nsql = \"SELECT 1\"\n");
+    assert!(mistakes(&timed).contains("the run knows no database"), "{}", mistakes(&timed));
+    let own = with("postgres://me@localhost/app", "action = { sql = \"SELECT 1\" }\n");
+    assert_eq!(mistakes(&own), "none");
+}
+
+#[test]
+fn an_arm_of_a_comparison_stays_as_it_is() {
+    let arms = "[compare]\nbaseline = { name = \"a\" }\ncandidate = { name = \"b\" }\n";
+    let text = with("sqlite", &format!("action = {{ request = \"PUT /x\" }}\n{arms}"));
+    let options = LoadOptions {
+        sets: &[],
+        seed: None,
+        cores: 2,
+        environment: &|_| None,
+        read: &|_| Ok(text.clone()),
+    };
+    let said = match load_comparison(Path::new("s.toml"), &options, false) {
+        Ok(_) => "none".to_owned(),
+        Err(mistakes) => mistakes.to_string(),
+    };
+    assert!(said.contains("a rollback action would make another arm"), "{said}");
+}
