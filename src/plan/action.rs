@@ -38,6 +38,11 @@ pub enum Deed {
     Command(CommandDeed),
     /// The throw-away database is stopped and started again.
     StopDatabase(Outage),
+    /// New users go to the target's second server; the first is stopped when its users have left, and not before.
+    SwitchToStandby {
+        /// The longest wait for them.
+        patience: Duration,
+    },
 }
 
 /// A request beside the load.
@@ -130,6 +135,7 @@ impl fmt::Display for Deed {
             Deed::Request(request) => write!(f, "{} {}", request.method, request.path),
             Deed::Sql(sql) => f.write_str(&sql.shown),
             Deed::Command(command) => f.write_str(&command.shown),
+            Deed::SwitchToStandby { .. } => f.write_str("switch to the standby"),
             Deed::StopDatabase(outage) => {
                 let how = match outage.mode {
                     StopMode::Fast => "",

@@ -37,7 +37,8 @@ pub use postgres::{
     Architecture, ConnectionPool, DatabaseUrl, LegacyModel, Postgres, PostgresPlace, RealtimeSource,
 };
 pub use target::{
-    Attachment, ClassConnect, Database, ReferenceServer, RemoteTarget, Target, TargetKind, Tokens,
+    Attachment, ClassConnect, Database, ReferenceServer, RemoteTarget, StandbyServer, Target, TargetKind,
+    Tokens,
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};

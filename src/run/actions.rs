@@ -132,6 +132,9 @@ impl Means {
                 Deed::Request(request) => operator.request(&request).await,
                 Deed::Sql(sql) => unless_cut(&mut stop, operator.sql(&sql)).await,
                 Deed::Command(command) => unless_cut(&mut stop, operator.command(&command)).await,
+                Deed::SwitchToStandby { patience } => {
+                    unless_cut(&mut stop, operator.switch_to_standby(patience)).await
+                }
                 Deed::StopDatabase(outage) => match database {
                     Some(database) => stop_database(&database, outage, clock, stop).await,
                     // The scenario is refused before it comes to this.

@@ -220,6 +220,9 @@ async fn bring_up(plan: &Plan, options: &RunOptions, folder: &RunFolder) -> Resu
     }
     let endpoints = &started.endpoints;
     try_connection(&endpoints.http).await?;
+    if let Some(standby) = &endpoints.standby {
+        try_connection(&standby.http).await?;
+    }
     if plan.steps.iter().any(|step| step.kind == StepKind::Subscribe) {
         try_connection(&endpoints.realtime).await?;
     }
@@ -297,7 +300,7 @@ impl Course<'_> {
         )
         .map_err(cannot_start)?;
         let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
-        let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
+        let mut observations = observe::start(started.mock.clone(), started.probes(), signal);
         let stop = switch.clone();
         let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)
             .run(
@@ -358,7 +361,7 @@ impl Course<'_> {
             awaited: awaited(plan),
             plan,
             clock,
-            probe: &started.probe,
+            probe: started.serving(),
             ledger,
             deadline,
         };

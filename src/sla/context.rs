@@ -217,6 +217,7 @@ mod tests {
                     answer_delay: Duration::ZERO,
                     error_rate: Ratio::ZERO,
                     poll_classconnect: false,
+                    standby: None,
                 }),
                 version: "1".to_owned(),
                 allow_hosts: Vec::new(),

@@ -11,8 +11,8 @@ use crate::metrics::{
     Timeline, Violation, ViolationKind, WorkerHealth,
 };
 use crate::plan::{
-    Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, RollbackLimits, Statistic, StepId, StepInfo,
-    StepKind, WindowPolicy,
+    Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, RollbackLimits, Statistic, StepId,
+    StepInfo, StepKind, WindowPolicy,
 };
 use crate::units::{Quantile, Rate, Ratio};
 

@@ -9,7 +9,10 @@ pub(super) fn sentences(evidence: &Evidence) -> Vec<String> {
 
 fn what_was_done(action: &ActionRun) -> String {
     let name = &action.name;
-    let took = action.begun_s.zip(action.ended_s).map(|(begun, ended)| ended - begun);
+    let took = action
+        .begun_s
+        .zip(action.ended_s)
+        .map(|(begun, ended)| ended - begun);
     match &action.outcome {
         ActionOutcome::Done(_) => format!(
             "The rollback \"{name}\" was carried out in {:.1} s.",

@@ -16,7 +16,7 @@ mod subscribe;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use context::{Context, Surroundings};
+pub use context::{Context, StandbyConnectors, Surroundings};
 pub use render::{VariableValue, render, render_cow, render_into};
 pub(crate) use session::Session;
 

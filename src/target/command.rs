@@ -169,7 +169,11 @@ fn words(said: &Mutex<Tail>, named: &[(String, String)], given: &[(&'static str,
             text = text.replace(value, &format!("${{{name}}}"));
         }
     }
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     if lines.is_empty() {
         return "it said nothing".to_owned();
     }
@@ -209,7 +213,11 @@ mod tests {
         assert!(std::env::var("CARGO_MANIFEST_DIR").is_ok());
         assert!(!environment.contains("CARGO_MANIFEST_DIR"), "{environment}");
         let named = run(&deed(&["env"], &["CARGO_MANIFEST_DIR"], NEVER), &given).await;
-        assert!(named.unwrap().contains("CARGO_MANIFEST_DIR=${CARGO_MANIFEST_DIR}"));
+        assert!(
+            named
+                .unwrap()
+                .contains("CARGO_MANIFEST_DIR=${CARGO_MANIFEST_DIR}")
+        );
         let folder = run(&deed(&["pwd"], &[], NEVER), &[]).await.unwrap();
         let expected = std::env::temp_dir().canonicalize().unwrap();
         assert_eq!(
@@ -233,8 +241,13 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_fails_or_cannot_be_found_says_why() {
         let script = "echo on the way; echo no such thing >&2; exit 3";
-        let failed = run(&deed(&["sh", "-c", script], &[], NEVER), &[]).await.unwrap_err();
-        assert!(failed.starts_with("it ended with exit status: 3; it said: "), "{failed}");
+        let failed = run(&deed(&["sh", "-c", script], &[], NEVER), &[])
+            .await
+            .unwrap_err();
+        assert!(
+            failed.starts_with("it ended with exit status: 3; it said: "),
+            "{failed}"
+        );
         assert!(failed.contains("no such thing"), "{failed}");
         let absent = run(&deed(&["no-such-program-here"], &[], NEVER), &[]).await;
         let absent = absent.unwrap_err();
@@ -258,7 +271,9 @@ mod tests {
         });
         let script = format!("echo begun; sleep 600 3>{} & wait", pipe.display());
         let limit = Duration::from_millis(300);
-        let late = run(&deed(&["sh", "-c", &script], &[], limit), &[]).await.unwrap_err();
+        let late = run(&deed(&["sh", "-c", &script], &[], limit), &[])
+            .await
+            .unwrap_err();
         assert_eq!(
             late,
             "it was ended because it took longer than 0.3 s; it said: begun"

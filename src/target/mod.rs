@@ -3,17 +3,21 @@
 //! Over HTTP only, and without their types: the target is a black box.
 
 mod about;
+mod arguments;
 mod children;
 mod client;
 mod command;
 mod database;
 mod exposition;
+mod forwarder;
 mod mock;
 mod operator;
 mod postgres;
 mod probe;
 mod reference;
+mod remote;
 mod sql;
+mod standby;
 
 pub use children::{Child, ChildError};
 pub use database::ThrowAwayDatabase;
@@ -22,3 +26,4 @@ pub use mock::{LedgerPage, MockControl};
 pub use operator::Operator;
 pub use probe::{ControlError, TargetProbe};
 pub use reference::{Endpoints, StartError, Started, start};
+pub use standby::{Standby, StandbyEndpoints};

@@ -1,8 +1,11 @@
 //! What an operator of the target does beside the load: requests, statements on its database, programs of the user's.
 
+use std::time::Duration;
+
 use super::command;
 use super::probe::TargetProbe;
 use super::sql;
+use super::standby::{Changeover, Standby};
 use crate::identity::Identities;
 use crate::plan::{ActionRequest, CommandDeed, DatabaseUrl, SqlDeed};
 
@@ -24,6 +27,8 @@ pub struct Operator {
     identities: Identities,
     /// `None` when the run does not know the target's database.
     database: Option<DatabaseUrl>,
+    /// `None` for a target with one server.
+    changeover: Option<Changeover>,
 }
 
 impl Operator {
@@ -38,6 +43,15 @@ impl Operator {
             base_url: base_url.to_owned(),
             identities,
             database: database.map(DatabaseUrl::new),
+            changeover: None,
+        }
+    }
+
+    /// An operator who can switch traffic to a second server.
+    pub(super) fn with_standby(self, standby: &Standby) -> Self {
+        Self {
+            changeover: Some(standby.changeover()),
+            ..self
         }
     }
 
@@ -66,6 +80,18 @@ impl Operator {
             Some(database) => sql::run(database, deed).await,
             // The scenario is refused before it comes to this.
             None => Err("the run does not know the target's database".to_owned()),
+        }
+    }
+
+    /// Sends new users to the target's second server, and stops the first when its users have left.
+    ///
+    /// # Errors
+    /// A sentence, when they have not left within `patience`, or the server does not end.
+    pub async fn switch_to_standby(&self, patience: Duration) -> Result<String, String> {
+        match &self.changeover {
+            Some(changeover) => changeover.switch(patience).await,
+            // The scenario is refused before it comes to this.
+            None => Err("the target has no second server".to_owned()),
         }
     }
 

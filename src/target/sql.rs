@@ -26,10 +26,12 @@ pub(super) async fn run(url: &DatabaseUrl, deed: &SqlDeed) -> Result<String, Str
         .options([("statement_timeout", format!("{}ms", timeout.as_millis()))])
         .disable_statement_logging();
     let work = async {
-        let mut connection = options
-            .connect()
-            .await
-            .map_err(|error| format!("the database cannot be reached: {}", in_one_line(&error.to_string())))?;
+        let mut connection = options.connect().await.map_err(|error| {
+            format!(
+                "the database cannot be reached: {}",
+                in_one_line(&error.to_string())
+            )
+        })?;
         let statements = sqlx::raw_sql(AssertSqlSafe(deed.statements.clone()));
         let done = statements.execute(&mut connection).await;
         done.map_err(|error| in_one_line(&error.to_string()))?;

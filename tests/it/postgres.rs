@@ -222,7 +222,10 @@ const SHORT_DRILL: [&str; 14] = [
 #[track_caller]
 fn assert_rolled_back(record: &Value, done: &[&str]) {
     let actions = record["actions"].as_array().unwrap();
-    assert!(actions.iter().all(|action| action["status"] == "done"), "{actions:?}");
+    assert!(
+        actions.iter().all(|action| action["status"] == "done"),
+        "{actions:?}"
+    );
     assert_eq!(record["rollback"][0]["condition"]["metric"], "error_rate");
     let action = &record["rollback_action"];
     assert_eq!(action["status"], "done", "{action}");
@@ -244,7 +247,10 @@ async fn a_rollback_to_the_triggers_is_carried_out_under_load_and_loses_nothing(
         .record(13, "ROLLBACK");
     assert_rolled_back(
         &record,
-        &["SELECT enable_practice_triggers(): done", "PUT /admin/v1/rollout: answered with status 200"],
+        &[
+            "SELECT enable_practice_triggers(): done",
+            "PUT /admin/v1/rollout: answered with status 200",
+        ],
     );
 }
 
@@ -256,6 +262,46 @@ async fn triggers_that_were_dropped_are_restored_under_load_and_the_drill_is_gre
         .await
         .record(0, "ROLLBACK");
     assert_rolled_back(&record, &["restore_practice_triggers.sql: done"]);
+}
+
+#[tokio::test]
+async fn traffic_goes_back_to_the_previous_version_and_the_broken_server_is_drained_and_stopped() {
+    let arguments = [
+        "--set",
+        "load.duration=18s",
+        "--set",
+        "load.rate=4/s",
+        "--set",
+        "actions.0.at=3s",
+        "--set",
+        "actions.0.body.error_rate=60%",
+        "--set",
+        "rollback.window=4s",
+        "--set",
+        "rollback.response_time.p95=> 20s",
+        "--set",
+        "rollback.realtime_failures=> 60%",
+    ];
+    let ended = run(&shipped("blue-green"), &arguments).await;
+    let record = ended.record(13, "ROLLBACK");
+    let action = &record["rollback_action"];
+    assert_eq!(action["status"], "done", "{action}");
+    let detail = action["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("users left at the first server, each second: ")
+            && detail.contains(", 0; then the first server ended (exit status: 0)"),
+        "{detail}"
+    );
+    assert!(failures(&record, 500) > 0, "{}", record["failures"]);
+    assert_nothing_lost(&record);
+    // Stopped on purpose is no crash.
+    assert!(
+        !ended.said.stderr.contains("ended during the run"),
+        "{}",
+        ended.said.stderr
+    );
+    let notes = record["target"]["notes"].to_string();
+    assert!(notes.contains("A second server, version previous"), "{notes}");
 }
 
 #[tokio::test]
@@ -280,7 +326,10 @@ async fn a_rollback_that_fails_is_said_and_is_a_rollback_all_the_same() {
             && told.contains("it ended with exit status: 4; it said: no way back"),
         "{told}"
     );
-    assert!(!told.contains("/never:"), "nothing is done after a deed that failed: {told}");
+    assert!(
+        !told.contains("/never:"),
+        "nothing is done after a deed that failed: {told}"
+    );
     assert!(
         ended.said.stderr.contains("THE ROLLBACK FAILED: back:"),
         "{}",

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
 use crate::plan::{
-    Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, RollbackLimits, Statistic, Unit, WindowPolicy,
+    Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, RollbackLimits, Statistic, Unit,
+    WindowPolicy,
 };
 use crate::units::{Quantile, Rate, Ratio};
 

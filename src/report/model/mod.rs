@@ -306,7 +306,11 @@ impl RunRecord {
                 .iter()
                 .map(ActionRecord::read)
                 .collect::<Result<_, _>>()?,
-            rollback_action: self.rollback_action.as_ref().map(ActionRecord::read).transpose()?,
+            rollback_action: self
+                .rollback_action
+                .as_ref()
+                .map(ActionRecord::read)
+                .transpose()?,
             interruption: match self.interruption.as_deref() {
                 None => None,
                 Some("drained") => Some(Interruption::Drained),

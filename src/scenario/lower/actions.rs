@@ -12,7 +12,8 @@ use crate::units::format_duration;
 /// Most actions of a run: each is drawn into every chart.
 const ACTIONS_MAX: usize = 50;
 /// What an action can do, for who wrote nothing.
-const OFFERS: &str = "`request` = \"METHOD /path\", `sql` = \"…\", `command` = [\"…\"], or `stop_database` = \"10s\"";
+const OFFERS: &str = "`request` = \"METHOD /path\", `sql` = \"…\", `command` = [\"…\"], `switch_to_standby` = \"30s\", \
+                      or `stop_database` = \"10s\"";
 
 /// Lowers `[[actions]]`; `None` after a mistake. What cannot be checked because target or `load` has a mistake of its
 /// own is left alone.
@@ -77,7 +78,7 @@ fn action(
 /// From the beginning of an action to its planned end.
 fn ends(action: &Action) -> Duration {
     match &action.deed {
-        Deed::Request(_) | Deed::Sql(_) | Deed::Command(_) => action.at,
+        Deed::Request(_) | Deed::Sql(_) | Deed::Command(_) | Deed::SwitchToStandby { .. } => action.at,
         Deed::StopDatabase(outage) => action.at + outage.downtime,
     }
 }

@@ -9,7 +9,9 @@ use super::super::raw::{
 };
 use super::at::{At, positive_duration};
 use super::limit::parse_limit;
-use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, RollbackLimits, Statistic, Unit, WindowPolicy};
+use crate::plan::{
+    Condition, Criteria, JudgeMode, Metric, Rollback, RollbackLimits, Statistic, Unit, WindowPolicy,
+};
 use crate::units::Quantile;
 
 /// Fewer samples than this in a window decide nothing, unless the scenario says otherwise.

@@ -27,7 +27,14 @@ const NAME_LENGTH_MAX: usize = 80;
 /// Longest text that a report calls a deed by, in characters.
 const SHOWN_LENGTH_MAX: usize = 120;
 /// The keys of which a deed has exactly one.
-const KINDS: [&str; 5] = ["request", "sql", "sql_file", "command", "stop_database"];
+const KINDS: [&str; 6] = [
+    "request",
+    "sql",
+    "sql_file",
+    "command",
+    "switch_to_standby",
+    "stop_database",
+];
 
 /// What deeds are checked against.
 #[derive(Clone, Copy)]
@@ -85,8 +92,14 @@ pub(super) fn deed(
         "request" => request(keys, at, diagnostics).map(Deed::Request),
         "sql" | "sql_file" => sql(keys, context, at, diagnostics).map(Deed::Sql),
         "command" => command(keys, context, at, diagnostics).map(Deed::Command),
-        _ => stop_database(keys.stop_database?, context.target, at.key("stop_database"), diagnostics)
-            .map(Deed::StopDatabase),
+        "switch_to_standby" => switch_to_standby(keys, context.target, at, diagnostics),
+        _ => stop_database(
+            keys.stop_database?,
+            context.target,
+            at.key("stop_database"),
+            diagnostics,
+        )
+        .map(Deed::StopDatabase),
     }
 }
 
@@ -305,6 +318,28 @@ fn stop_database(
             StopModeFile::Immediate => StopMode::Immediate,
         },
     })
+}
+
+fn switch_to_standby(
+    keys: DeedKeys<'_>,
+    target: Option<&Target>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Deed> {
+    let at = at.key("switch_to_standby");
+    let patience = positive_duration(keys.switch_to_standby, at, diagnostics);
+    let has_standby = |target: &Target| match &target.kind {
+        TargetKind::Reference(server) => server.standby.is_some(),
+        TargetKind::Remote(_) => false,
+    };
+    if target.is_some_and(|target| !has_standby(target)) {
+        diagnostics.push(
+            at.key_span(),
+            "there is no second server to switch to: write a section [target.standby]",
+        );
+        return None;
+    }
+    Some(Deed::SwitchToStandby { patience: patience? })
 }
 
 fn has_database(target: &Target) -> bool {

@@ -114,6 +114,7 @@ pub(super) fn lower(
         transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
     }
 
+    target::check_standby(target.as_ref(), load.as_ref(), at, diagnostics);
     let deeds = DeedContext {
         target: target.as_ref(),
         folder: surroundings.folder,
@@ -339,7 +340,10 @@ fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> W
         .rollback
         .as_ref()
         .and_then(|rollback| criteria::rollback(rollback, at.key("rollback"), diagnostics));
-    let limits = file.rollback.as_ref().and_then(|rollback| rollback.limits.as_ref());
+    let limits = file
+        .rollback
+        .as_ref()
+        .and_then(|rollback| rollback.limits.as_ref());
     let rollback_limits = rollback::limits(limits, at.key("rollback").key("limits"), diagnostics);
     WrittenCriteria {
         mode,

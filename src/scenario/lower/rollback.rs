@@ -11,8 +11,8 @@ const STEPS_MAX: usize = 20;
 /// What it is called when the scenario gives it no name.
 const NAME: &str = "rollback";
 /// What a rollback can do, for who wrote nothing.
-const OFFERS: &str =
-    "`request` = \"METHOD /path\", `sql` = \"…\", `sql_file` = \"…\", `command` = [\"…\"], or several of them in `steps`";
+const OFFERS: &str = "`request` = \"METHOD /path\", `sql` = \"…\", `sql_file` = \"…\", `command` = [\"…\"], `switch_to_standby` = \"30s\", \
+     or several of them in `steps`";
 
 /// Lowers the action; `None` after a mistake.
 pub(super) fn action(
@@ -51,7 +51,13 @@ pub(super) fn action(
     let mut complete = !at_steps.lost_items();
     let mut deeds = Vec::new();
     for (index, step) in steps.iter().enumerate() {
-        match deed(step.deed(), context, OFFERS_OF_STEP, at_steps.item(index), diagnostics) {
+        match deed(
+            step.deed(),
+            context,
+            OFFERS_OF_STEP,
+            at_steps.item(index),
+            diagnostics,
+        ) {
             Some(deed) => deeds.push(deed),
             None => complete = false,
         }
@@ -60,7 +66,8 @@ pub(super) fn action(
 }
 
 /// What one of several steps can do.
-const OFFERS_OF_STEP: &str = "`request` = \"METHOD /path\", `sql` = \"…\", `sql_file` = \"…\" or `command` = [\"…\"]";
+const OFFERS_OF_STEP: &str = "`request` = \"METHOD /path\", `sql` = \"…\", `sql_file` = \"…\", `command` = [\"…\"] or \
+                              `switch_to_standby` = \"30s\"";
 
 /// Lowers the limits. A mistake in one of them leaves it out.
 pub(super) fn limits(

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::text::DurationText;
 
-/// Something that is done to the target at a given time: one of `request`, `sql`, `sql_file`, `command`, `stop_database`.
+/// Something that is done to the target at a given time: one of `request`, `sql`, `sql_file`,
+/// `command`, `switch_to_standby`, `stop_database`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ActionFile {
@@ -30,6 +31,9 @@ pub(in crate::scenario) struct ActionFile {
     pub(in crate::scenario) environment: Option<Vec<String>>,
     /// How long statements or a program may take. Default: 60 s.
     pub(in crate::scenario) timeout: Option<DurationText>,
+    /// Sends new users to the target's second server, waits at most so long until the last one has left the first, and stops
+    /// that.
+    pub(in crate::scenario) switch_to_standby: Option<DurationText>,
     /// Stops the throw-away database for so long, and starts it again.
     pub(in crate::scenario) stop_database: Option<OutageFile>,
 }
@@ -58,9 +62,12 @@ pub(in crate::scenario) struct RollbackActionFile {
     pub(in crate::scenario) environment: Option<Vec<String>>,
     /// How long statements or a program may take. Default: 60 s.
     pub(in crate::scenario) timeout: Option<DurationText>,
+    /// Sends new users to the target's second server, waits at most so long until the last one has left the first, and stops
+    /// that.
+    pub(in crate::scenario) switch_to_standby: Option<DurationText>,
 }
 
-/// One deed of several: one of `request`, `sql`, `sql_file`, `command`.
+/// One deed of several: one of `request`, `sql`, `sql_file`, `command`, `switch_to_standby`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct RollbackStepFile {
@@ -79,6 +86,9 @@ pub(in crate::scenario) struct RollbackStepFile {
     pub(in crate::scenario) environment: Option<Vec<String>>,
     /// How long statements or a program may take. Default: 60 s.
     pub(in crate::scenario) timeout: Option<DurationText>,
+    /// Sends new users to the target's second server, waits at most so long until the last one has left the first, and stops
+    /// that.
+    pub(in crate::scenario) switch_to_standby: Option<DurationText>,
 }
 
 /// The keys of one deed, whichever table they stand in.
@@ -91,6 +101,7 @@ pub(in crate::scenario) struct DeedKeys<'a> {
     pub(in crate::scenario) command: Option<&'a [String]>,
     pub(in crate::scenario) environment: Option<&'a [String]>,
     pub(in crate::scenario) timeout: Option<&'a DurationText>,
+    pub(in crate::scenario) switch_to_standby: Option<&'a DurationText>,
     pub(in crate::scenario) stop_database: Option<&'a OutageFile>,
 }
 
@@ -105,6 +116,7 @@ impl ActionFile {
             command: self.command.as_deref(),
             environment: self.environment.as_deref(),
             timeout: self.timeout.as_ref(),
+            switch_to_standby: self.switch_to_standby.as_ref(),
             stop_database: self.stop_database.as_ref(),
         }
     }
@@ -121,6 +133,7 @@ impl RollbackActionFile {
             command: self.command.as_deref(),
             environment: self.environment.as_deref(),
             timeout: self.timeout.as_ref(),
+            switch_to_standby: self.switch_to_standby.as_ref(),
             stop_database: None,
         }
     }
@@ -137,6 +150,7 @@ impl RollbackStepFile {
             command: self.command.as_deref(),
             environment: self.environment.as_deref(),
             timeout: self.timeout.as_ref(),
+            switch_to_standby: self.switch_to_standby.as_ref(),
             stop_database: None,
         }
     }

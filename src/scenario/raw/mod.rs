@@ -15,7 +15,7 @@ mod target;
 mod text;
 
 pub(super) use action::{
-    ActionFile, DeedKeys, OutageFile, RollbackActionFile, RollbackStepFile, StopModeFile,
+    ActionFile, DeedKeys, OutageFile, RollbackActionFile, StopModeFile,
 };
 pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};

@@ -174,7 +174,11 @@ fn statements_need_a_database_that_the_run_knows() {
     let sqlite = with("sqlite", "action = { sql = \"SELECT 1\" }\n");
     assert_snapshot!(mistakes(&sqlite), @"");
     let timed = with("sqlite", "[[actions]]\nat = \"1s\"\nsql = \"SELECT 1\"\n");
-    assert!(mistakes(&timed).contains("the run knows no database"), "{}", mistakes(&timed));
+    assert!(
+        mistakes(&timed).contains("the run knows no database"),
+        "{}",
+        mistakes(&timed)
+    );
     let own = with("postgres://me@localhost/app", "action = { sql = \"SELECT 1\" }\n");
     assert_eq!(mistakes(&own), "none");
 }
@@ -194,5 +198,32 @@ fn an_arm_of_a_comparison_stays_as_it_is() {
         Ok(_) => "none".to_owned(),
         Err(mistakes) => mistakes.to_string(),
     };
-    assert!(said.contains("a rollback action would make another arm"), "{said}");
+    assert!(
+        said.contains("a rollback action would make another arm"),
+        "{said}"
+    );
+}
+
+#[test]
+fn traffic_is_switched_only_where_there_is_a_second_server_that_users_can_go_to() {
+    let switch = "action = { switch_to_standby = \"30s\" }\n";
+    let said = mistakes(&with("postgres", switch));
+    assert!(said.contains("write a section [target.standby]"), "{said}");
+    let standby = "[target.standby]\nversion = \"previous\"\n";
+    let loaded = loaded(&with("postgres", &format!("{switch}{standby}")), &[], &[]);
+    let deeds = loaded.plan.rollback_action.unwrap().deeds;
+    let patience = Duration::from_secs(30);
+    assert_eq!(deeds, [Deed::SwitchToStandby { patience }]);
+
+    let said = mistakes(&with("sqlite", standby));
+    assert!(
+        said.contains("a second server needs a database that two can share"),
+        "{said}"
+    );
+    let kept = with("postgres", standby).replace("[load]\n", "[load]\nconnections = \"per_vu\"\n");
+    let said = mistakes(&kept);
+    assert!(said.contains("never move to a second server"), "{said}");
+    let remote =
+        format!("name = \"s\"\n[target]\nbase_url = \"http://127.0.0.1:1\"\n{LOAD}{JOURNEY}{standby}");
+    assert!(mistakes(&remote).contains("`standby` is a setting of the reference server"));
 }

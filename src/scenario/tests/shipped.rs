@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 15] = [
+const SCENARIOS: [&str; 16] = [
     "smoke",
     "peak",
     "spike",
@@ -19,6 +19,7 @@ const SCENARIOS: [&str; 15] = [
     "rollout",
     "rollback-drill",
     "rollback-full",
+    "blue-green",
     "concurrent-sessions",
     "pool-exhaustion",
     "database-outage",

@@ -96,7 +96,10 @@ fn a_rollback_is_told_with_what_was_done_and_with_what_was_lost() {
         told.contains("THE ROLLBACK FAILED: \"back to the triggers\" was not carried out: no such function."),
         "{told}"
     );
-    assert!(told.contains("3 submissions were accepted and then lost"), "{told}");
+    assert!(
+        told.contains("3 submissions were accepted and then lost"),
+        "{told}"
+    );
 
     run.evidence.rollback_action = rolled_back(ActionOutcome::UnderWay);
     let told = run.judge().reasons.join("\n");

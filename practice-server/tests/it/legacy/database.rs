@@ -225,7 +225,8 @@ async fn the_full_way_back_restores_what_the_migrations_made() {
 async fn triggers_are_switched_beside_writers_that_lock_the_tables_in_either_order() {
     const SESSIONS: &str = "UPDATE practice_sessions SET updated_at = now()";
     const ATTEMPTS: &str = "UPDATE practice_attempts SET updated_at = now()";
-    const WAITING: &str = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND mode = 'ShareRowExclusiveLock'";
+    const WAITING: &str =
+        "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND mode = 'ShareRowExclusiveLock'";
     let url = postgres_database().await;
     let connect = async || PgConnection::connect(url.expose()).await.unwrap();
     let (mut writer, mut looking) = (connect().await, connect().await);

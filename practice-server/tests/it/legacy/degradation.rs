@@ -28,7 +28,10 @@ async fn an_operator_makes_actions_fail_and_be_late_and_heals_them_again() {
     let session = server.practicing("user-1").await;
 
     let answer = degrade(&server, &operator, &json!({ "error_rate": "100%" })).await;
-    assert_eq!((answer.status, &answer.body), (StatusCode::OK, &json!({ "error_rate": "100%" })));
+    assert_eq!(
+        (answer.status, &answer.body),
+        (StatusCode::OK, &json!({ "error_rate": "100%" }))
+    );
     let submission = format!("{SESSIONS}/{session}/submit-recording");
     let recording =
         json!({ "attempt_type": "sentence", "sentence_index": 0, "audio_url": "https://cdn.example/a.webm" });
