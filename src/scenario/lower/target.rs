@@ -155,7 +155,7 @@ pub(super) fn check_standby(
         diagnostics.push(
             at.key("target").key("standby").key_span(),
             "users who keep their connection from one iteration to the next never move to a second server: write \
-             connections = \"per_iteration\" in `[load]`",
+             connections = \"per-iteration\" in `[load]`",
         );
     }
 }

@@ -155,7 +155,57 @@ sql_file = "absent.sql"
 stop_database = "5s"
 "#,
     );
-    assert_snapshot!(mistakes(&text), @"");
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:15:21: the duration must be longer than zero
+      15 | limits = { detect = "0s", act = "5", recovery = "1m" }
+         |                     ^^^^
+    s.toml:15:33: "5" has no unit; write a number with its unit, such as "150ms", "2s" or "1m30s"
+      15 | limits = { detect = "0s", act = "5", recovery = "1m" }
+         |                                 ^^^
+    s.toml:15:38: unknown key `recovery` in `rollback.limits`; did you mean `recover`? (known keys: `act`, `detect`, `recover`)
+      15 | limits = { detect = "0s", act = "5", recovery = "1m" }
+         |                                      ^^^^^^^^
+    s.toml:17:8: the name of an action is a line of 1 to 80 characters
+      17 | name = "\t"
+         |        ^^^^
+    s.toml:19:1: an action does one thing: `request` or `sql`, not both
+      19 | sql = "SELECT 1"
+         | ^^^
+    s.toml:21:1: the action does nothing: write `request` = "METHOD /path", `sql` = "…", `sql_file` = "…", `command` = ["…"] or `switch_to_standby` = "30s"
+      21 | [[rollback.action.steps]]
+         | ^^^^^^^^^^^^^^^^^^^^^^^^^
+    s.toml:23:11: the list is empty; it needs at least one item
+      23 | command = []
+         |           ^^
+    s.toml:25:11: the first item of a command is its program
+      25 | command = [" "]
+         |           ^^^^^
+    s.toml:28:16: this is not the name of an environment variable; write the name alone, such as "DEPLOY_TOKEN"
+      28 | environment = ["TOKEN=5"]
+         |                ^^^^^^^^^
+    s.toml:29:11: the run waits for this: at most 30m
+      29 | timeout = "31m"
+         |           ^^^^^
+    s.toml:31:7: there are no statements in it
+      31 | sql = " "
+         |       ^^^
+    s.toml:32:1: `body` belongs to a `request`
+      32 | body = 5
+         | ^^^^
+    s.toml:35:1: `timeout` belongs to a `sql`, a `sql_file`, a `command`
+      35 | timeout = "5s"
+         | ^^^^^^^
+    s.toml:36:1: `environment` belongs to a `command`
+      36 | environment = ["HOME"]
+         | ^^^^^^^^^^^
+    s.toml:38:12: `absent.sql` could not be read: entity not found
+      38 | sql_file = "absent.sql"
+         |            ^^^^^^^^^^^^
+    s.toml:40:1: unknown key `stop_database` in `rollback.action.steps` (known keys: `body`, `command`, `environment`, `request`, `sql`, `sql_file`, `switch_to_standby`, `timeout`)
+      40 | stop_database = "5s"
+         | ^^^^^^^^^^^^^
+    16 mistakes found
+    "#);
 }
 
 #[test]
@@ -164,15 +214,29 @@ fn a_deed_stands_alone_or_among_steps() {
         "postgres",
         "[rollback.action]\nsql = \"SELECT 1\"\nsteps = [{ request = \"PUT /x\" }]\n",
     );
-    assert_snapshot!(mistakes(&both), @"");
+    assert_snapshot!(mistakes(&both), @r#"
+    s.toml:17:1: an action does one thing, or what its `steps` say: a `request`, `sql`, … beside them belongs among them
+      17 | steps = [{ request = "PUT /x" }]
+         | ^^^^^
+    1 mistake found
+    "#);
     let nothing = with("postgres", "[rollback.action]\nname = \"back\"\n");
-    assert_snapshot!(mistakes(&nothing), @"");
+    let said = mistakes(&nothing);
+    assert!(
+        said.contains("the action does nothing: write `request`") && said.contains("or several of them in `steps`"),
+        "{said}"
+    );
 }
 
 #[test]
 fn statements_need_a_database_that_the_run_knows() {
     let sqlite = with("sqlite", "action = { sql = \"SELECT 1\" }\n");
-    assert_snapshot!(mistakes(&sqlite), @"");
+    assert_snapshot!(mistakes(&sqlite), @r#"
+    s.toml:15:12: the run knows no database to run statements on: write database = "postgres", or the address of your own, in `[target]`
+      15 | action = { sql = "SELECT 1" }
+         |            ^^^
+    1 mistake found
+    "#);
     let timed = with("sqlite", "[[actions]]\nat = \"1s\"\nsql = \"SELECT 1\"\n");
     assert!(
         mistakes(&timed).contains("the run knows no database"),
@@ -185,7 +249,7 @@ fn statements_need_a_database_that_the_run_knows() {
 
 #[test]
 fn an_arm_of_a_comparison_stays_as_it_is() {
-    let arms = "[compare]\nbaseline = { name = \"a\" }\ncandidate = { name = \"b\" }\n";
+    let arms = "[compare]\nbaseline = { name = \"a\", set = { seed = \"5\" } }\ncandidate = { name = \"b\" }\n";
     let text = with("sqlite", &format!("action = {{ request = \"PUT /x\" }}\n{arms}"));
     let options = LoadOptions {
         sets: &[],
@@ -220,7 +284,7 @@ fn traffic_is_switched_only_where_there_is_a_second_server_that_users_can_go_to(
         said.contains("a second server needs a database that two can share"),
         "{said}"
     );
-    let kept = with("postgres", standby).replace("[load]\n", "[load]\nconnections = \"per_vu\"\n");
+    let kept = with("postgres", standby).replace("[load]\n", "[load]\nconnections = \"per-vu\"\n");
     let said = mistakes(&kept);
     assert!(said.contains("never move to a second server"), "{said}");
     let remote =
