@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::action::ActionRun;
 use super::health::{HostStalls, NeverBegun, ProcessHealth, Punctuality};
 use super::measurements::Measurements;
-use crate::plan::Condition;
+use crate::plan::{BurnRate, Condition};
 
 /// Everything a run leaves for its judge. It can be stored in `run.json` and judged again.
 #[derive(Debug, Clone)]
@@ -209,17 +209,35 @@ pub struct Hop {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incident {
     pub kind: IncidentKind,
+    /// What was breached; of a burn rate, what the rate comes to in terms of the target's metric.
     pub condition: Condition,
-    /// First second of the window that was judged a breach.
+    /// The burn rate that was watched, when that is what the policy says.
+    pub burn_rate: Option<BurnRate>,
+    /// First second of the first window that was in breach.
     pub window_from_s: f64,
-    /// When it was detected, seconds from the run's start.
+    /// First bad second, from the run's start: where the stretch begins that is more than the level over all, up to
+    /// the detection. `None` when the seconds do not tell, and while the run goes on.
+    pub onset_s: Option<f64>,
+    /// When it was detected (raised), seconds from the run's start.
     pub detected_at_s: f64,
+    /// First clean second that begins a stretch, as long as the policy's window, below the level at which an incident is
+    /// over. `None` when there was none before the load ended, and while the run goes on.
+    pub recovered_at_s: Option<f64>,
     /// When the window was clean again; `None` while it lasts.
     pub cleared_at_s: Option<f64>,
     /// The value the window was judged on: milliseconds, ratio or per second. Infinite when the quantile fell on a
     /// failed request.
     pub value: f64,
     pub samples: u64,
+}
+
+impl Incident {
+    /// What was breached, as the policy says it.
+    pub fn breach(&self) -> String {
+        self.burn_rate
+            .as_ref()
+            .map_or_else(|| self.condition.to_string(), BurnRate::to_string)
+    }
 }
 
 /// Which policy the condition belongs to.

@@ -137,6 +137,7 @@ impl Thresholds {
         let conditions = criteria
             .targets
             .iter()
+            // The limit of a burn rate is that of its target.
             .chain(windows.flat_map(|policy| &policy.conditions));
         for Condition { metric, limit, .. } in conditions {
             if let (Some(kind), Limit::Time(duration)) = (SeriesKind::of_metric(*metric), limit) {

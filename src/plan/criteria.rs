@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::metric::{Metric, Unit};
+use super::window::WindowPolicy;
 use crate::units::{Quantile, Rate, Ratio, format_duration};
 
 /// All that a run is judged by.
@@ -68,17 +69,6 @@ pub enum Limit {
     Time(Duration),
     Ratio(Ratio),
     PerSecond(Rate),
-}
-
-/// Conditions that are looked at in a sliding window, each second, from the end of the warm-up on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WindowPolicy {
-    /// Length of the window; whole seconds, at least one.
-    pub window: Duration,
-    /// Fewer samples than this in the window decide nothing.
-    pub samples_min: u64,
-    /// Breaches: `response_time p95 > 200ms`.
-    pub conditions: Vec<Condition>,
 }
 
 /// The rollback thresholds and what follows when one trips.

@@ -9,6 +9,7 @@ mod capacity;
 mod claims;
 mod comparison;
 mod criteria;
+mod faults;
 mod journey;
 mod load;
 mod metric;
@@ -17,15 +18,14 @@ mod postgres;
 mod target;
 mod template;
 mod transport;
+mod window;
 
 pub use action::{Action, ActionRequest, CommandDeed, Deed, Outage, RollbackAction, SqlDeed, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use comparison::{
     Arm, Band, Claim, ClaimTest, Comparison, Negligible, Override, RatioLimit, Side, Sides, Subject,
 };
-pub use criteria::{
-    Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, RollbackLimits, Statistic, WindowPolicy,
-};
+pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, RollbackLimits, Statistic};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,
     Method, RequestStep, Step, StepId, StepInfo, StepKind, Submission, SubscribeStep, ThinkStep,
@@ -42,6 +42,7 @@ pub use target::{
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
+pub use window::{BurnRate, WindowPolicy};
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]

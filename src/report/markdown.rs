@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::generator;
-use super::model::{IncidentRecord, RunRecord};
+use super::incident::{IncidentView, MomentName, incidents};
+use super::model::RunRecord;
 use super::view;
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
@@ -148,28 +149,29 @@ fn targets(text: &mut String, record: &RunRecord) {
 
 fn windows(text: &mut String, record: &RunRecord) {
     line(text, "#### Alerts and rollback\n");
-    let mut list = |label: &str, none: &str, watched: bool, incidents: &[IncidentRecord]| {
-        if watched && incidents.is_empty() {
-            line(text, &format!("- {none}"));
-        }
-        for incident in incidents {
-            line(
-                text,
-                &format!("- **{label}** {}", escape(&view::incident(incident))),
-            );
-        }
-    };
+    let incidents = incidents(record);
     let (alerts, rollback) = (
         record.criteria.alerts.is_some(),
         record.criteria.rollback.is_some(),
     );
-    list("Alert", "No alert fired.", alerts, &record.alerts);
-    list(
-        "Rollback",
-        "No rollback threshold tripped.",
-        rollback,
-        &record.rollback,
-    );
+    for (kind, label, none, watched) in [
+        ("alert", "Alert", "No alert fired.", alerts),
+        ("rollback", "Rollback", "No rollback threshold tripped.", rollback),
+    ] {
+        let found: Vec<&IncidentView> = incidents
+            .iter()
+            .filter(|incident| incident.kind == kind)
+            .collect();
+        if watched && found.is_empty() {
+            line(text, &format!("- {none}"));
+        }
+        for incident in found {
+            line(text, &format!("- **{label}** {}", escape(&incident.headline())));
+        }
+    }
+    if let Some(times) = view::rollback_times(record) {
+        line(text, &format!("- **The rollback in all**: {}", escape(&times)));
+    }
     for condition in view::unwatched(record) {
         line(text, &format!("- **No data** for {}", escape(condition)));
     }
@@ -177,6 +179,41 @@ fn windows(text: &mut String, record: &RunRecord) {
         line(text, "- The scenario sets no alerts and no rollback thresholds.");
     }
     text.push('\n');
+    timelines(text, &incidents);
+}
+
+/// When what happened in each incident; a column that no incident has anything for is left out.
+fn timelines(text: &mut String, incidents: &[IncidentView]) {
+    if incidents.is_empty() {
+        return;
+    }
+    let moments: Vec<MomentName> = MomentName::ALL
+        .into_iter()
+        .filter(|name| incidents.iter().any(|incident| !incident.at(*name).is_empty()))
+        .collect();
+    let times: Vec<&str> = ["Time to detect", "Time to act", "Time to recover"]
+        .into_iter()
+        .filter(|name| incidents.iter().any(|incident| !incident.time(name).is_empty()))
+        .collect();
+    let head: Vec<&str> = ["Incident"]
+        .into_iter()
+        .chain(moments.iter().map(|name| name.heading()))
+        .chain(times.iter().copied())
+        .collect();
+    let or_dash = |cell: &str| {
+        let shown = if cell.is_empty() { "–" } else { cell };
+        shown.to_owned()
+    };
+    let rows: Vec<Vec<String>> = incidents
+        .iter()
+        .map(|incident| {
+            let mut row = vec![format!("{} {}", incident.kind, incident.breach)];
+            row.extend(moments.iter().map(|name| or_dash(incident.at(*name))));
+            row.extend(times.iter().map(|name| or_dash(incident.time(name))));
+            row
+        })
+        .collect();
+    table(text, &head, &rows);
 }
 
 fn actions(text: &mut String, record: &RunRecord) {

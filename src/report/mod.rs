@@ -6,6 +6,7 @@ mod capacity;
 mod comparison;
 mod generator;
 mod html;
+mod incident;
 mod markdown;
 pub mod model;
 mod terminal;

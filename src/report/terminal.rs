@@ -5,7 +5,8 @@ use std::fmt::Write;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::generator;
-use super::model::{IncidentRecord, RunRecord};
+use super::incident::{IncidentView, incidents};
+use super::model::RunRecord;
 use super::view;
 
 /// Renders the summary.
@@ -81,22 +82,35 @@ fn section(text: &mut String, title: &str, lines: &[String]) {
 }
 
 fn windows(record: &RunRecord) -> Vec<String> {
-    let of = |label: &str, none: &str, incidents: &[IncidentRecord]| -> Vec<String> {
-        if incidents.is_empty() {
-            return vec![none.to_owned()];
-        }
-        incidents
-            .iter()
-            .map(|incident| format!("{label}  {}", view::incident(incident)))
-            .collect()
-    };
+    let incidents = incidents(record);
     let mut lines = Vec::new();
-    if record.criteria.alerts.is_some() {
-        lines.extend(of("ALERT   ", "No alert fired.", &record.alerts));
+    for (kind, label, none, watched) in [
+        (
+            "alert",
+            "ALERT   ",
+            "No alert fired.",
+            record.criteria.alerts.is_some(),
+        ),
+        (
+            "rollback",
+            "ROLLBACK",
+            "No rollback threshold tripped.",
+            record.criteria.rollback.is_some(),
+        ),
+    ] {
+        let found: Vec<&IncidentView> = incidents
+            .iter()
+            .filter(|incident| incident.kind == kind)
+            .collect();
+        if watched && found.is_empty() {
+            lines.push(none.to_owned());
+        }
+        for incident in found {
+            lines.push(format!("{label}  {}", incident.headline()));
+            lines.push(format!("          {}", incident.course()));
+        }
     }
-    if record.criteria.rollback.is_some() {
-        lines.extend(of("ROLLBACK", "No rollback threshold tripped.", &record.rollback));
-    }
+    lines.extend(view::rollback_times(record).map(|times| format!("IN ALL    {times}")));
     lines.extend(view::unwatched(record).map(|condition| format!("NO DATA   {condition}")));
     lines
 }

@@ -1,6 +1,6 @@
 //! A stored run in words: what every format shows alike.
 
-use super::model::{ActionRecord, CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
+use super::model::{ActionRecord, CheckRecord, HopRecord, PacedRecord, RunRecord, SlaRecord, WindowPolicyRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
 use crate::sla::Verdict;
@@ -181,33 +181,6 @@ fn signed_percent(ratio: f64) -> String {
     }
 }
 
-/// An incident with its condition, as a sentence.
-pub(super) fn incident(incident: &IncidentRecord) -> String {
-    format!("{}: {}", incident.condition.text, incident_course(incident))
-}
-
-/// What the window showed, when that was noticed, and when it was over.
-pub(super) fn incident_course(incident: &IncidentRecord) -> String {
-    let samples = counted(incident.samples, "sample");
-    let what = match incident.value {
-        _ if incident.samples == 0 => "no answer came, although requests were due".to_owned(),
-        Some(value) => format!(
-            "{} over {samples}",
-            quantity(value, unit(&incident.condition.unit))
-        ),
-        None => format!("the percentile fell on failed requests, over {samples}"),
-    };
-    let end = match incident.cleared_at_s {
-        Some(cleared) => format!("over at {cleared:.0} s"),
-        None => "lasted to the end".to_owned(),
-    };
-    let after = incident
-        .detected_after_s
-        .map(|after| format!(", {after:.0} s after the first bad second"))
-        .unwrap_or_default();
-    format!("{what}; detected at {:.0} s{after}; {end}", incident.tripped_at_s)
-}
-
 /// Everything that was done to the target, each with its name and what became of it, as sentences.
 pub(super) fn actions(record: &RunRecord) -> impl Iterator<Item = String> {
     let sentence = |action: &ActionRecord| format!("{}: {}", action.name, action_course(action));
@@ -232,14 +205,46 @@ pub(super) fn action_course(action: &ActionRecord) -> String {
     }
 }
 
+/// How long a rollback took, against its limits; `None` when none was called for, or the scenario neither acts nor sets
+/// limits.
+pub(super) fn rollback_times(record: &RunRecord) -> Option<String> {
+    let times = record.rollback_times.as_ref()?;
+    let parts = [
+        ("detect", &times.detect),
+        ("act", &times.act),
+        ("recover", &times.recover),
+    ];
+    let has_limits = parts.iter().any(|(_, part)| part.limit_s.is_some());
+    if record.rollback_action.is_none() && !has_limits {
+        return None;
+    }
+    let words = |(name, part): (&str, &PacedRecord)| {
+        let took = match (part.seconds, part.more_than_s) {
+            (Some(seconds), _) => format!("{seconds:.1} s"),
+            (None, Some(seconds)) => format!("more than {seconds:.0} s"),
+            (None, None) => "not known".to_owned(),
+        };
+        let limit = part.limit_s.map(|limit| {
+            let kept = match part.kept {
+                Some(true) => "kept",
+                Some(false) => "MISSED",
+                None => "not decided",
+            };
+            format!(" (limit {limit:.0} s: {kept})")
+        });
+        format!("time to {name} {took}{}", limit.unwrap_or_default())
+    };
+    Some(parts.map(words).join("; "))
+}
+
 /// The window conditions that nothing was measured for: they cannot have been breached, nor kept.
 pub(super) fn unwatched(record: &RunRecord) -> impl Iterator<Item = &str> {
     let alerts = record.criteria.alerts.iter();
     let policies = alerts.chain(record.criteria.rollback.iter().map(|rollback| &rollback.policy));
     policies
-        .flat_map(|policy| &policy.conditions)
-        .filter(|condition| !has_samples(record, &condition.metric, condition.step.as_deref()))
-        .map(|condition| condition.text.as_str())
+        .flat_map(WindowPolicyRecord::watched)
+        .filter(|(condition, _)| !has_samples(record, &condition.metric, condition.step.as_deref()))
+        .map(|(_, text)| text)
 }
 
 /// Whether anything was measured for a metric after the warm-up.

@@ -199,6 +199,7 @@ impl ActionBook {
             begun_s: None,
             ended_s: None,
             outcome: ActionOutcome::NotBegun,
+            injects: action.injects,
         });
         Self {
             epoch,
@@ -253,6 +254,7 @@ mod tests {
                 downtime: Duration::from_secs(lasts_s),
                 mode: StopMode::Fast,
             }),
+            injects: false,
         }
     }
 

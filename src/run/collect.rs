@@ -1,6 +1,8 @@
 //! Everything that comes in during a run, put together: samples, history, ledger, counters.
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -23,6 +25,8 @@ pub(super) struct Collector {
     pub(super) measurements: Measurements,
     pub(super) iterations: Iterations,
     pub(super) ledger: Ledger,
+    /// First sends that the mock has planned, by second of the run.
+    webhooks_due: BTreeMap<u32, u64>,
     health: GeneratorHealth,
     workers: Vec<WorkerTally>,
     pub(super) host: HostWatch,
@@ -55,6 +59,7 @@ impl Collector {
             measurements: Measurements::new(epoch, Thresholds::of(&plan.criteria)),
             iterations: Iterations::default(),
             ledger: Ledger::new(Compared::of(plan)),
+            webhooks_due: BTreeMap::new(),
             health: GeneratorHealth {
                 vus_max: plan.load.partition.share(plan.load.max_vus),
                 ..GeneratorHealth::default()
@@ -171,6 +176,12 @@ impl Collector {
 
     fn take_news(&mut self, news: LedgerNews) {
         match news {
+            LedgerNews::Due { at } => {
+                *self
+                    .webhooks_due
+                    .entry(self.measurements.second_of(at))
+                    .or_default() += 1;
+            }
             LedgerNews::Attempt { at, acknowledged } => {
                 self.webhook(SeriesKind::WebhookAttempt, at, acknowledged.then_some(0));
             }
@@ -191,6 +202,11 @@ impl Collector {
             at,
             value_ns,
         }));
+    }
+
+    /// Webhooks that the mock meant to send for the first time in these seconds.
+    pub(super) fn webhooks_due(&self, seconds: Range<u32>) -> u64 {
+        self.webhooks_due.range(seconds).map(|(_, count)| count).sum()
     }
 
     /// After the drain: webhooks whose retries are not finished were due and did not make it.

@@ -385,13 +385,14 @@ fn evidence(
 ) -> Evidence {
     let (audit, hops) = audited.unzip();
     let seconds = |moment: Moment| moment.since(epoch).as_secs_f64();
+    let timeline = Timeline {
+        measured_from_s: plan.load.warm_up.as_secs_f64(),
+        load_ended_s: seconds(supervision.load_ended),
+        load_planned_s: plan.load.executor.duration().as_secs_f64(),
+        drained_s: seconds(supervision.drained),
+    };
     Evidence {
-        timeline: Timeline {
-            measured_from_s: plan.load.warm_up.as_secs_f64(),
-            load_ended_s: seconds(supervision.load_ended),
-            load_planned_s: plan.load.executor.duration().as_secs_f64(),
-            drained_s: seconds(supervision.drained),
-        },
+        timeline,
         iterations: collector.iterations,
         generator: GeneratorHealth {
             never_begun: never_begun(plan, &collector.iterations, supervision.arrivals_called_off),
@@ -400,7 +401,13 @@ fn evidence(
         mock: collector.mock_health(),
         audit,
         hops: hops.unwrap_or_default(),
-        incidents: supervision.incidents.clone(),
+        incidents: sla::all_dated(
+            supervision.incidents.clone(),
+            &plan.criteria,
+            &plan.steps,
+            &collector.measurements,
+            &timeline,
+        ),
         actions: supervision.actions.clone(),
         rollback_action: supervision.rollback_action.clone(),
         interruption: supervision.interruption,

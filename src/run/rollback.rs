@@ -81,6 +81,7 @@ impl Rollback {
                 begun_s: None,
                 ended_s: None,
                 outcome: ActionOutcome::NotBegun,
+                injects: false,
             }),
             written: None,
         };

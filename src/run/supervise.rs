@@ -1,5 +1,6 @@
 //! The second hand of a run: takes in what workers and observers send, watches the windows, listens for signals.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::executor::{Stop, StopSwitch};
 use crate::metrics::{ActionRun, Incident, IncidentKind, Interruption};
 use crate::plan::{Executor, Partition, Plan, WindowPolicy};
 use crate::schedule::Arrivals;
-use crate::sla::{Change, WindowWatch};
+use crate::sla::{Change, Due, WindowWatch};
 use crate::target::Child;
 
 /// A second is looked at this long after it has passed, so that its samples have been handed over.
@@ -262,9 +263,13 @@ impl<'a> Supervisor<'a> {
 
     fn watch_windows(&mut self, collector: &Collector, rollback: &mut Rollback, ended: u32) {
         let mut changes = Vec::new();
+        let arrivals = &self.due;
+        let due = |seconds: Range<u32>| Due {
+            arrivals: arrivals.between(seconds.clone()),
+            webhooks: collector.webhooks_due(seconds),
+        };
         for watch in self.alerts.iter_mut().chain(&mut self.rollback) {
-            let due = self.due.in_window(ended, watch.window_s());
-            changes.extend(watch.tick(&collector.measurements, ended, due));
+            changes.extend(watch.tick(&collector.measurements, ended, &due));
         }
         for change in changes {
             let (verb, incident) = match &change {
@@ -276,7 +281,7 @@ impl<'a> Supervisor<'a> {
                 IncidentKind::Rollback => "rollback threshold",
             };
             self.progress
-                .note(&format!("{policy} {verb}: {}", incident.condition));
+                .note(&format!("{policy} {verb}: {}", incident.breach()));
             let tripped = matches!(change, Change::Opened(_)) && incident.kind == IncidentKind::Rollback;
             if !tripped {
                 continue;
@@ -322,11 +327,11 @@ impl DueArrivals {
         }
     }
 
-    /// Arrivals due in the window of `window_s` seconds that ends with second `ended`.
-    fn in_window(&self, ended: u32, window_s: u32) -> u64 {
+    /// Arrivals due in these seconds.
+    fn between(&self, wanted: Range<u32>) -> u64 {
         let Some(seconds) = &self.by_second else { return 0 };
-        let to = (ended as usize + 1).min(seconds.len());
-        let from = (ended as usize + 1).saturating_sub(window_s as usize).min(to);
+        let to = (wanted.end as usize).min(seconds.len());
+        let from = (wanted.start as usize).min(to);
         seconds[from..to].iter().map(|count| u64::from(*count)).sum()
     }
 

@@ -35,6 +35,8 @@ pub struct Context {
     pub realtime_is_upper_bound: bool,
     /// Whether the target runs on the generator's own host, so that a stall of the host may be the target's doing.
     pub target_on_this_host: bool,
+    /// Faults that the scenario injects from the start of the load on, in words.
+    pub faults_from_the_start: Vec<String>,
 }
 
 /// A number of iterations, and who has how long for them.
@@ -81,6 +83,7 @@ impl Context {
             realtime_is_upper_bound: matches!(plan.target.kind, TargetKind::Remote(_)),
             // Only loopback needs no permission.
             target_on_this_host: plan.target.allow_hosts.is_empty(),
+            faults_from_the_start: plan.faults_from_the_start(),
         }
     }
 

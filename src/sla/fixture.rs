@@ -137,24 +137,24 @@ pub(crate) fn criteria() -> Criteria {
             },
         ],
         not_measured: Vec::new(),
-        alerts: Some(WindowPolicy {
-            window: Duration::from_secs(10),
-            samples_min: 50,
-            conditions: vec![
+        alerts: Some(WindowPolicy::new(
+            Duration::from_secs(10),
+            50,
+            vec![
                 time(Metric::ResponseTime, 0.95, Greater, 200),
                 share(Metric::ErrorRate, Greater, 2.0),
             ],
-        }),
+        )),
         rollback: Some(Rollback {
-            policy: WindowPolicy {
-                window: Duration::from_secs(10),
-                samples_min: 50,
-                conditions: vec![
+            policy: WindowPolicy::new(
+                Duration::from_secs(10),
+                50,
+                vec![
                     time(Metric::ResponseTime, 0.95, Greater, 500),
                     share(Metric::ErrorRate, Greater, 5.0),
                     share(Metric::RealtimeFailures, Greater, 5.0),
                 ],
-            },
+            ),
             stop_load: true,
             limits: RollbackLimits::default(),
         }),
@@ -180,6 +180,7 @@ pub(crate) fn context() -> Context {
         submissions: true,
         realtime_is_upper_bound: false,
         target_on_this_host: true,
+        faults_from_the_start: Vec::new(),
     }
 }
 

@@ -138,7 +138,7 @@ impl Case<'_> {
     fn rolled_back(&self) -> Vec<String> {
         let mut reasons: Vec<String> = self.rollbacks().map(incident_sentence).collect();
         if !reasons.is_empty() {
-            reasons.extend(rolled_back::sentences(self.evidence));
+            reasons.extend(rolled_back::sentences(self.criteria, self.evidence, self.context));
             reasons.extend(self.evidence.audit.iter().flat_map(violations));
         }
         reasons
@@ -273,8 +273,9 @@ fn target_sentence(finding: &Finding) -> String {
 fn incident_sentence(incident: &Incident) -> String {
     if incident.samples == 0 {
         return format!(
-            "The rollback threshold {} tripped {:.0} s into the run: no answer came, although requests were due.",
-            incident.condition, incident.detected_at_s
+            "The rollback threshold {} tripped {:.0} s into the run: nothing came, although it was due.",
+            incident.breach(),
+            incident.detected_at_s
         );
     }
     let value = if incident.value.is_finite() {
@@ -284,7 +285,7 @@ fn incident_sentence(incident: &Incident) -> String {
     };
     format!(
         "The rollback threshold {} tripped {:.0} s into the run, {value} over {}.",
-        incident.condition,
+        incident.breach(),
         incident.detected_at_s,
         counted(incident.samples, "sample"),
     )

@@ -1,6 +1,7 @@
 //! The verdict, row by row, on made-up runs.
 
 mod actions;
+mod rollback;
 mod sockets;
 
 use std::time::Duration;

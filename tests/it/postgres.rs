@@ -210,7 +210,7 @@ const SHORT_DRILL: [&str; 14] = [
     "--set",
     "actions.1.body.error_rate=60%",
     "--set",
-    "rollback.window=4s",
+    "rollback.over=4s",
     // What a debug build on a busy machine may take, on the triggers' way above all.
     "--set",
     "rollback.response_time.p95=> 20s",
@@ -276,7 +276,7 @@ async fn traffic_goes_back_to_the_previous_version_and_the_broken_server_is_drai
         "--set",
         "actions.0.body.error_rate=60%",
         "--set",
-        "rollback.window=4s",
+        "rollback.over=4s",
         "--set",
         "rollback.response_time.p95=> 20s",
         "--set",
@@ -312,7 +312,7 @@ async fn a_rollback_that_fails_is_said_and_is_a_rollback_all_the_same() {
         "--set",
         "target.faults.error_rate=60%",
         "--set",
-        "rollback={ window = \"2s\", samples_min = 5, error_rate = \"> 5%\" }",
+        "rollback={ over = \"2s\", samples_min = 5, error_rate = \"> 5%\" }",
         "--set",
         action,
     ];

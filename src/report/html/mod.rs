@@ -22,6 +22,7 @@ use self::lanes::{ActionLane, FunnelRow, HopRow, Lane};
 use self::over_time::OverTime;
 use super::ReportError;
 use super::generator;
+use super::incident::{self, IncidentView};
 use super::model::{CheckRecord, MetricSummary, RunRecord};
 use super::view::{self, TargetRow};
 use crate::metrics::SeriesKind;
@@ -31,6 +32,8 @@ use crate::sla::{Status, Verdict};
 
 /// Reasons that are shown without unfolding more.
 const REASONS_SHOWN: usize = 4;
+/// Incidents whose moments are shown; of more, the lanes show where they were.
+const INCIDENTS_SHOWN: usize = 20;
 
 /// Everything that the template shows.
 #[derive(Template)]
@@ -43,6 +46,9 @@ struct Page<'a> {
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
     lanes: Vec<Lane>,
+    rollback_times: Option<String>,
+    incidents: Vec<IncidentView>,
+    incidents_left_out: usize,
     actions: Vec<ActionLane>,
     phases: Vec<Band>,
     time_ticks: Vec<Tick>,
@@ -107,6 +113,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
     let spectrum = distribution::spectrum(&evidence.measurements);
     let chart_data = chart_data(over_time.iter().chain(&spectrum));
     let (reasons, more_reasons) = record.reasons.split_at(record.reasons.len().min(REASONS_SHOWN));
+    let incidents = incident::incidents(record);
     let page = Page {
         reasons,
         more_reasons,
@@ -114,7 +121,10 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         banner: banner(record),
         figures: figures(record),
         targets: view::targets(record),
-        lanes: lanes::lanes(record, &criteria, &evidence),
+        lanes: lanes::lanes(record, &evidence),
+        rollback_times: view::rollback_times(record),
+        incidents_left_out: incidents.len().saturating_sub(INCIDENTS_SHOWN),
+        incidents: incidents.into_iter().take(INCIDENTS_SHOWN).collect(),
         actions: lanes::actions(record, &evidence),
         phases: over_time::phases(&evidence.timeline),
         time_ticks: over_time::time_ticks(over_time::span_s(&evidence.timeline)),

@@ -1,18 +1,14 @@
-//! How the run itself went, as `run.json` holds it: phases, iterations, generator, mock, audit, incidents.
+//! How the run itself went, as `run.json` holds it: phases, iterations, generator, mock, audit.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
-use super::criteria::ConditionRecord;
 use super::generator::{
     HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord, duration, milliseconds,
 };
 use crate::metrics::{
-    Audit, GeneratorHealth, Hop, Incident, IncidentKind, Iterations, Measurements, MockHealth, Timeline,
-    Violation, ViolationKind, WorkerHealth,
+    Audit, GeneratorHealth, Hop, Iterations, MockHealth, Timeline, Violation, ViolationKind, WorkerHealth,
 };
-use crate::plan::StepInfo;
-use crate::sla::onset_s;
 
 /// The phases, in seconds from the run's start.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -130,21 +126,6 @@ pub struct HopRecord {
     pub p95_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,
-}
-
-/// A window condition that was breached.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IncidentRecord {
-    pub condition: ConditionRecord,
-    /// When it was detected.
-    pub tripped_at_s: f64,
-    /// From the first second that was a breach on its own to the detection.
-    pub detected_after_s: Option<f64>,
-    pub window_from_s: f64,
-    pub cleared_at_s: Option<f64>,
-    /// What the window was judged on; `null` = infinite: the quantile fell on a failed request.
-    pub value: Option<f64>,
-    pub samples: u64,
 }
 
 impl From<&Timeline> for TimelineRecord {
@@ -381,32 +362,5 @@ impl From<&HopRecord> for Hop {
             p99_ms: record.p99_ms,
             max_ms: record.max_ms,
         }
-    }
-}
-
-impl IncidentRecord {
-    pub(super) fn of(incident: &Incident, measurements: &Measurements, steps: &[StepInfo]) -> Self {
-        Self {
-            condition: ConditionRecord::of(&incident.condition),
-            tripped_at_s: incident.detected_at_s,
-            detected_after_s: onset_s(incident, measurements, steps)
-                .map(|onset| incident.detected_at_s - f64::from(onset)),
-            window_from_s: incident.window_from_s,
-            cleared_at_s: incident.cleared_at_s,
-            value: Some(incident.value).filter(|value| value.is_finite()),
-            samples: incident.samples,
-        }
-    }
-
-    pub(super) fn read(&self, kind: IncidentKind) -> Result<Incident, ReportError> {
-        Ok(Incident {
-            kind,
-            condition: self.condition.read()?,
-            window_from_s: self.window_from_s,
-            detected_at_s: self.tripped_at_s,
-            cleared_at_s: self.cleared_at_s,
-            value: self.value.unwrap_or(f64::INFINITY),
-            samples: self.samples,
-        })
     }
 }

@@ -10,7 +10,9 @@ mod criteria;
 mod failure;
 mod generator;
 mod health;
+mod incident;
 mod plan;
+mod rollback;
 mod series;
 mod summary;
 
@@ -25,22 +27,24 @@ pub use capacity::{
     CapacityStepRecord,
 };
 pub use criteria::{
-    ConditionRecord, CriteriaRecord, RollbackLimitsRecord, RollbackRecord, WindowPolicyRecord,
+    BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackLimitsRecord, RollbackRecord, WindowPolicyRecord,
 };
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
-    AuditRecord, GeneratorRecord, HopRecord, IncidentRecord, IterationsRecord, MockRecord, TimelineRecord,
-    ViolationRecord, WorkerRecord,
+    AuditRecord, GeneratorRecord, HopRecord, IterationsRecord, MockRecord, TimelineRecord, ViolationRecord,
+    WorkerRecord,
 };
+pub use incident::{IncidentRecord, IncidentTimelineRecord, TimingRecord};
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
+pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
 
 use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
 use crate::plan::{Criteria, StepId};
-use crate::sla::{Context, Judgement, judge, replay};
+use crate::sla::{Context, Judgement, RollbackTimes, all_dated, judge, replay};
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -127,6 +131,9 @@ pub struct RunRecord {
     /// What was done when a rollback threshold tripped; absent when nothing was, and in files of versions that could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_action: Option<ActionRecord>,
+    /// How long the rollback took; absent when no threshold tripped, and in files of versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_times: Option<RollbackTimesRecord>,
     pub validity: ValidityRecord,
     pub audit: Option<AuditRecord>,
     pub requests: RequestsRecord,
@@ -166,7 +173,7 @@ impl RunRecord {
                 .incidents
                 .iter()
                 .filter(|incident| incident.kind == kind)
-                .map(|incident| IncidentRecord::of(incident, measurements, &context.steps))
+                .map(|incident| IncidentRecord::of(incident, criteria, evidence, context))
                 .collect()
         };
         Ok(Self {
@@ -187,6 +194,7 @@ impl RunRecord {
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
             rollback_action: evidence.rollback_action.as_ref().map(ActionRecord::from),
+            rollback_times: RollbackTimes::of(criteria, evidence, context).map(RollbackTimesRecord::from),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
             requests: requests(evidence),
@@ -355,6 +363,13 @@ impl RunRecord {
                 }
             }
         }
+        evidence.incidents = all_dated(
+            evidence.incidents,
+            criteria,
+            &context.steps,
+            &evidence.measurements,
+            &evidence.timeline,
+        );
         let judgement = judge(criteria, &evidence, &context);
         Self::new(self.facts()?, criteria, &context, &evidence, &judgement)
     }

@@ -141,8 +141,10 @@ fn no_thresholds(metric: Metric, criteria: &WrittenCriteria) -> Option<String> {
     if metric != Metric::Availability || criteria.rollback_is_incomplete {
         return None;
     }
-    let has_threshold = criteria.rollback.iter().any(|(_, _, conditions, _)| {
-        conditions
+    let has_threshold = criteria.rollback.iter().any(|rollback| {
+        rollback
+            .policy
+            .conditions
             .iter()
             .any(|written| matches!(written.condition.metric, Metric::ErrorRate | Metric::ResponseTime))
     });

@@ -20,6 +20,7 @@ mod request_line;
 mod rollback;
 mod target;
 mod transport;
+mod windows;
 
 pub(super) use at::At;
 
@@ -31,6 +32,7 @@ use self::classconnect::Mock;
 use self::criteria::WrittenCriteria;
 use self::deed::DeedContext;
 use self::journey::{NAME_RULE, Shared, is_name};
+use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
@@ -143,7 +145,7 @@ pub(super) fn lower(
     let journeys = lower_journeys(files, at, &mut shared);
     let (variables, steps, longest_await) = (shared.variables, shared.steps, shared.longest_await);
     check_drain(load.as_ref(), longest_await, at, diagnostics);
-    let criteria = lower_criteria(files, at, diagnostics);
+    let criteria = lower_criteria(files, load.as_ref(), at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
     let comparison = file
         .compare
@@ -325,33 +327,42 @@ fn lower_entry(
     }
 }
 
-fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> WrittenCriteria {
+fn lower_criteria(
+    files: &Files,
+    load: Option<&Load>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> WrittenCriteria {
     let file = &files.scenario.file;
     let mode = criteria::judge_mode(file.judge.as_ref(), at.key("judge"), diagnostics);
     let own = file.sla.as_ref().map(|sla| (sla, at.key("sla")));
     let named = files.sla.as_ref().map(|read| (&read.file, At::root(&read.root)));
+    let before_targets = diagnostics.len();
     let (targets, not_measured) = criteria::targets(own, named, diagnostics);
+    let sla_is_whole = diagnostics.len() == before_targets
+        && !at.is_refused("sla")
+        && !at.key("sla").is_incomplete()
+        && named.is_none_or(|(_, at)| !at.is_incomplete())
+        && own.is_none_or(|(sla, _)| sla.file.is_none() || named.is_some());
+    let background = Background {
+        targets: sla_is_whole.then_some(targets.as_slice()),
+        load: load.map(|load| load.executor.duration()),
+    };
     let alerts = file
         .alerts
         .as_ref()
-        .and_then(|alerts| criteria::alerts(alerts, at.key("alerts"), diagnostics));
+        .and_then(|alerts| windows::alerts(alerts, &background, at.key("alerts"), diagnostics));
     let mistakes_before = diagnostics.len();
     let rollback = file
         .rollback
         .as_ref()
-        .and_then(|rollback| criteria::rollback(rollback, at.key("rollback"), diagnostics));
-    let limits = file
-        .rollback
-        .as_ref()
-        .and_then(|rollback| rollback.limits.as_ref());
-    let rollback_limits = rollback::limits(limits, at.key("rollback").key("limits"), diagnostics);
+        .and_then(|rollback| windows::rollback(rollback, &background, at.key("rollback"), diagnostics));
     WrittenCriteria {
         mode,
         targets,
         not_measured,
         alerts,
         rollback,
-        rollback_limits,
         rollback_is_incomplete: at.is_refused("rollback")
             || at.key("rollback").is_incomplete()
             || diagnostics.len() > mistakes_before,

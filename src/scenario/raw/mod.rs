@@ -21,8 +21,8 @@ pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
 pub(super) use compare::{ArmFile, ClaimFile, CompareFile};
 pub(super) use criteria::{
-    AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, RollbackLimitsFile, SlaFile,
-    StepLimitsFile,
+    AlertsFile, BudgetFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, RollbackLimitsFile,
+    SlaFile, StepLimitsFile, WindowKeys,
 };
 pub(super) use journey::{
     AwaitStepFile, BindingFile, ChangeEventFile, EventFile, ExpectFile, FallbackFile, InitialReadFile,

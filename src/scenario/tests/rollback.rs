@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use super::*;
 use crate::plan::{Deed, RollbackLimits};
 
-const POLICY: &str = "[rollback]\nwindow = \"5s\"\nerror_rate = \"> 5%\"\n";
+const POLICY: &str = "[rollback]\nover = \"5s\"\nerror_rate = \"> 5%\"\n";
 
 fn with(database: &str, section: &str) -> String {
     format!(

@@ -64,7 +64,7 @@ pub(crate) struct Counts {
     pub(crate) total: u64,
     failed: u64,
     /// Events that count against the limit: failed, or beyond it.
-    against: u64,
+    pub(crate) against: u64,
     sum_us: u64,
 }
 

@@ -1,8 +1,8 @@
 //! What the scenario does to its target: whether it was done.
 
-use crate::metrics::{ActionOutcome, ActionRun, IncidentKind, Interruption};
-use crate::sla::fixture::{failing, healthy};
-use crate::sla::{CheckName, Verdict, replay};
+use crate::metrics::{ActionOutcome, ActionRun, Interruption};
+use crate::sla::fixture::healthy;
+use crate::sla::{CheckName, Verdict};
 
 /// An action that began at 10 s.
 fn action(outcome: ActionOutcome) -> ActionRun {
@@ -13,6 +13,7 @@ fn action(outcome: ActionOutcome) -> ActionRun {
         begun_s: Some(10.0),
         ended_s: Some(20.3),
         outcome,
+        injects: false,
     }
 }
 
@@ -64,44 +65,4 @@ fn who_stops_the_load_calls_its_later_actions_off() {
     // One that failed did so before.
     run.evidence.actions[1].outcome = ActionOutcome::Failed("no".to_owned());
     assert!(!run.judge().validity.valid());
-}
-
-#[test]
-fn a_rollback_is_told_with_what_was_done_and_with_what_was_lost() {
-    let mut run = failing();
-    let policy = run.criteria.rollback.as_ref().unwrap().policy.clone();
-    run.evidence.incidents = replay(IncidentKind::Rollback, &policy, &run.evidence, &run.context);
-    let rolled_back = |outcome| {
-        Some(ActionRun {
-            name: "back to the triggers".to_owned(),
-            ..action(outcome)
-        })
-    };
-    run.evidence.rollback_action = rolled_back(ActionOutcome::Done("done".to_owned()));
-    let judgement = run.judge();
-    assert_eq!(judgement.verdict, Verdict::Rollback);
-    let told = judgement.reasons.join("\n");
-    assert!(
-        told.contains("The rollback \"back to the triggers\" was carried out in 10.3 s."),
-        "{told}"
-    );
-    assert!(!told.contains("lost"), "{told}");
-
-    run.evidence.rollback_action = rolled_back(ActionOutcome::Failed("no such function".to_owned()));
-    run.evidence.audit.as_mut().unwrap().lost = Some(3);
-    let judgement = run.judge();
-    assert_eq!(judgement.verdict, Verdict::Rollback, "the loss does not hide it");
-    let told = judgement.reasons.join("\n");
-    assert!(
-        told.contains("THE ROLLBACK FAILED: \"back to the triggers\" was not carried out: no such function."),
-        "{told}"
-    );
-    assert!(
-        told.contains("3 submissions were accepted and then lost"),
-        "{told}"
-    );
-
-    run.evidence.rollback_action = rolled_back(ActionOutcome::UnderWay);
-    let told = run.judge().reasons.join("\n");
-    assert!(told.contains("was not over when the run ended"), "{told}");
 }
