@@ -31,4 +31,4 @@ pub use figures::FigureRow;
 pub use interval::Interval;
 pub use measure::{Basis, RUN_TO_RUN_ASSUMED};
 pub use shift::{QUANTILES, Shift, ShiftPoint, cliffs_delta, size_of};
-pub use trial::{Capacity, Pair, Trial};
+pub use trial::{Capacity, OpenEnd, Pair, Trial};

@@ -100,7 +100,7 @@ impl Tape {
             }
             sum.total += tick.total;
             sum.bad += tick.bad;
-            sum.sum_us += tick.sum_us;
+            sum.sum_us = sum.sum_us.saturating_add(tick.sum_us);
         }
     }
 
@@ -152,7 +152,8 @@ impl Sum {
             }
             Figure::Mean => {
                 let good = self.total - self.bad;
-                (good > 0).then(|| self.sum_us as f64 / good as f64 / 1e3)
+                (good > 0 && self.sum_us != Slice::SUM_UNKNOWN)
+                    .then(|| self.sum_us as f64 / good as f64 / 1e3)
             }
             Figure::BadShare => Some(self.bad as f64 / self.total as f64),
         }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::action::ActionRun;
-use super::health::{HostStalls, NeverBegun, ProcessHealth, Punctuality};
+use super::health::{Delivery, HostStalls, Lateness, NeverBegun, ProcessHealth, Punctuality};
+use super::host_use::HostUse;
+use super::instrument::{Calibration, ClockOffset};
 use super::measurements::Measurements;
 use crate::plan::{BurnRate, Condition};
 
@@ -82,6 +84,14 @@ pub struct GeneratorHealth {
     /// `None` in files of versions that did not measure it.
     pub host_stalls: Option<HostStalls>,
     pub never_begun: NeverBegun,
+    /// `None` without a schedule, and in files of versions that did not look.
+    pub delivery: Option<Delivery>,
+    /// `None` in files of versions that did not measure it.
+    pub host_use: Option<HostUse>,
+    /// `None` when the generator was not tried out before the run.
+    pub calibration: Option<Calibration>,
+    /// The target's clock against ours; `None` when nobody had to know.
+    pub clock_offset: Option<ClockOffset>,
     /// Most virtual users that were busy at once, over all workers.
     pub vus_peak: u32,
     /// The pool's size.
@@ -98,6 +108,8 @@ pub struct GeneratorHealth {
     pub frames_malformed: u64,
     /// Realtime sockets that closed before their user was done with them.
     pub sockets_lost: u64,
+    /// Row changes whose moment of commit is not known: they have no realtime latency.
+    pub events_without_commit: u64,
     /// Channels that the server had lost and that their users joined again.
     pub channels_rejoined: u64,
     /// Open files that this process was seen with at most; `None` where the system does not say.
@@ -129,6 +141,8 @@ pub struct WorkerHealth {
     pub wall: Duration,
     /// Longest gap between two beats of the event loop beyond the beat's own period: how long it was blocked.
     pub longest_hiccup: Duration,
+    /// The same as percentiles; `None` in files of versions that kept the longest only.
+    pub lateness: Option<Lateness>,
     /// Iterations that it began, and that it dropped, warm-up included.
     pub started: u64,
     pub dropped: u64,

@@ -311,14 +311,14 @@ impl Measurements {
 
     /// Adds events of which a foreign histogram tells between which edges they lie, and the sum of all their values:
     /// quantiles are then those of the upper edges, in microseconds, but the mean is exact. Events of the open bucket
-    /// (`None`) are bad ones. A sum of zero was not told.
+    /// (`None`) are bad ones. A sum of zero is too small to be counted; without a sum there is no mean.
     pub fn add_bucketed(
         &mut self,
         kind: SeriesKind,
         warm_up: bool,
         second: u32,
         buckets: &[(Option<u64>, u64)],
-        sum_us: u64,
+        sum_us: Option<u64>,
     ) {
         let key = SeriesKey { kind, step: None };
         let before = slice_at(&mut self.series, key, warm_up, second).sum_us;
@@ -326,8 +326,10 @@ impl Measurements {
             let value_ns = edge_us.map(|edge| i64::try_from(edge.saturating_mul(1_000)).unwrap_or(i64::MAX));
             self.add_many(kind, None, warm_up, second, value_ns, *count);
         }
-        if sum_us > 0 {
-            slice_at(&mut self.series, key, warm_up, second).sum_us = before + sum_us;
+        // Where the sum is too small to be counted, the edges are the better estimate.
+        if sum_us != Some(0) {
+            let sum_us = sum_us.unwrap_or(Slice::SUM_UNKNOWN);
+            slice_at(&mut self.series, key, warm_up, second).sum_us = before.saturating_add(sum_us);
         }
     }
 
@@ -455,15 +457,20 @@ mod tests {
         let mut add = |buckets: &[(Option<u64>, u64)], sum_us| {
             measurements.add_bucketed(SeriesKind::DbQuery, false, 3, buckets, sum_us);
         };
-        add(&[(Some(1_000), 9), (Some(5_000), 1)], 4_000);
-        add(&[(Some(1_000), 10)], 2_000);
+        add(&[(Some(1_000), 9), (Some(5_000), 1)], Some(4_000));
+        add(&[(Some(1_000), 10)], Some(2_000));
         let all = measurements.total(SeriesKind::DbQuery, None);
         assert_eq!((all.total, all.mean_ms()), (20, Some(0.3)));
         assert_eq!(all.quantile_ms(0.9), Some(1.0));
-        // Without a sum, the edges have to do.
-        measurements.add_bucketed(SeriesKind::DbQuery, false, 4, &[(Some(1_000), 20)], 0);
+        // A sum too small to be counted: the edges have to do.
+        measurements.add_bucketed(SeriesKind::DbQuery, false, 4, &[(Some(1_000), 20)], Some(0));
         let all = measurements.total(SeriesKind::DbQuery, None);
         assert_eq!(all.mean_ms(), Some(0.65));
+        // Without a sum there is no mean, not even of what has one.
+        measurements.add_bucketed(SeriesKind::DbQuery, false, 5, &[(Some(1_000), 20)], None);
+        let all = measurements.total(SeriesKind::DbQuery, None);
+        assert_eq!((all.total, all.mean_ms()), (60, None));
+        assert_eq!(all.quantile_ms(0.9), Some(1.0), "percentiles need no sum");
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Counters {
     pub channels_rejoined: u64,
     /// Frames that were not of the protocol.
     pub frames_malformed: u64,
+    /// Row changes whose moment of commit is not known.
+    pub events_without_commit: u64,
 }
 
 impl Counters {
@@ -42,7 +44,9 @@ impl Counters {
         self.initial_reads += other.initial_reads;
         self.events_discarded += other.events_discarded;
         self.sockets_lost += other.sockets_lost;
+        self.channels_rejoined += other.channels_rejoined;
         self.frames_malformed += other.frames_malformed;
+        self.events_without_commit += other.events_without_commit;
     }
 }
 

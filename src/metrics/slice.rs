@@ -19,7 +19,7 @@ pub struct Slice {
     pub above: Vec<u64>,
     /// Count per bucket; the key is the bucket's lowest value in microseconds.
     pub values: BTreeMap<u32, u64>,
-    /// Sum of the values in microseconds, for the mean.
+    /// Sum of the values in microseconds, for the mean; [`Slice::SUM_UNKNOWN`] when nobody knows it.
     pub sum_us: u64,
     /// Largest value in microseconds, exact; 0 without values.
     pub max_us: u32,
@@ -28,6 +28,10 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// Stands for a sum that is not known: a foreign histogram may come without one. Whatever is added to it, it stays
+    /// unknown, so that no mean is made of a part of the values.
+    pub const SUM_UNKNOWN: u64 = u64::MAX;
+
     /// Adds `count` events of `value_us`, whose bucket begins at `bucket_us`.
     pub fn add_value(&mut self, value_us: u32, bucket_us: u32, count: u64, thresholds_us: &[u32]) {
         self.reserve(thresholds_us.len());
@@ -43,7 +47,7 @@ impl Slice {
         };
         self.max_us = self.max_us.max(value_us);
         self.total += count;
-        self.sum_us += u64::from(value_us) * count;
+        self.sum_us = self.sum_us.saturating_add(u64::from(value_us) * count);
         *self.values.entry(bucket_us).or_default() += count;
     }
 
@@ -70,7 +74,7 @@ impl Slice {
             }
             self.min_us = self.min_us.min(value_us);
             self.max_us = self.max_us.max(value_us);
-            self.sum_us += u64::from(value_us);
+            self.sum_us = self.sum_us.saturating_add(u64::from(value_us));
             self.total += 1;
             in_bucket += 1;
             for (above, threshold) in self.above.iter_mut().zip(thresholds_us) {
@@ -108,7 +112,7 @@ impl Slice {
         }
         self.total += other.total;
         self.bad += other.bad;
-        self.sum_us += other.sum_us;
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
         for (bucket, count) in &other.values {
             *self.values.entry(*bucket).or_default() += count;
         }
@@ -165,9 +169,10 @@ impl Slice {
         Some(f64::INFINITY)
     }
 
-    /// Mean of the values in milliseconds; `None` without values.
+    /// Mean of the values in milliseconds; `None` without values, and when their sum is not known.
     pub fn mean_ms(&self) -> Option<f64> {
-        (self.good() > 0).then(|| self.sum_us as f64 / self.good() as f64 / 1e3)
+        (self.good() > 0 && self.sum_us != Self::SUM_UNKNOWN)
+            .then(|| self.sum_us as f64 / self.good() as f64 / 1e3)
     }
 
     /// Largest value in milliseconds; infinity when an event was bad, `None` without events.

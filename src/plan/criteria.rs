@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::metric::{Metric, Unit};
+use super::waiver::Waiver;
 use super::window::WindowPolicy;
 use crate::units::{Quantile, Rate, Ratio, format_duration};
 
@@ -15,6 +16,9 @@ pub struct Criteria {
     pub targets: Vec<Condition>,
     /// Metrics that the user declares as not measurable on this target: shown, never silently passed.
     pub not_measured: Vec<Metric>,
+    /// Targets that may be missed for now, because somebody has accepted that. Losses and tripped rollback thresholds
+    /// cannot be waived.
+    pub waivers: Vec<Waiver>,
     /// Conditions whose breach is reported.
     pub alerts: Option<WindowPolicy>,
     /// Conditions whose breach means "roll back".
@@ -162,17 +166,25 @@ impl fmt::Display for Limit {
     }
 }
 
+impl Condition {
+    /// What it is about, without the limit: `response_time{submit_recording} p99`, `error_rate`. No two targets of a
+    /// run have the same name.
+    pub fn name(&self) -> String {
+        let mut name = self.metric.to_string();
+        if let Some(step) = &self.step {
+            name.push_str(&format!("{{{step}}}"));
+        }
+        if !matches!(self.statistic, Statistic::Share | Statistic::PerSecond) {
+            name.push_str(&format!(" {}", self.statistic));
+        }
+        name
+    }
+}
+
 impl fmt::Display for Condition {
     /// `response_time{submit_recording} p99 <= 150ms`, `error_rate < 1%`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.metric)?;
-        if let Some(step) = &self.step {
-            write!(f, "{{{step}}}")?;
-        }
-        if !matches!(self.statistic, Statistic::Share | Statistic::PerSecond) {
-            write!(f, " {}", self.statistic)?;
-        }
-        write!(f, " {} {}", self.comparator, self.limit)
+        write!(f, "{} {} {}", self.name(), self.comparator, self.limit)
     }
 }
 
@@ -193,6 +205,7 @@ mod tests {
             condition.to_string(),
             "response_time{submit_recording} p99 <= 150ms"
         );
+        assert_eq!(condition.name(), "response_time{submit_recording} p99");
         assert!(condition.comparator.holds(150.0, condition.limit.as_number()));
         assert!(!Comparator::Less.holds(150.0, 150.0));
     }

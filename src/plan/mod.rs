@@ -18,6 +18,7 @@ mod postgres;
 mod target;
 mod template;
 mod transport;
+mod waiver;
 mod window;
 
 pub use action::{Action, ActionRequest, CommandDeed, Deed, Outage, RollbackAction, SqlDeed, StopMode};
@@ -42,6 +43,7 @@ pub use target::{
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
+pub use waiver::Waiver;
 pub use window::{BurnRate, WindowPolicy};
 
 /// Everything a run needs to know.

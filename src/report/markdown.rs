@@ -85,6 +85,7 @@ fn head(text: &mut String, record: &RunRecord) {
         line(text, &format!("- {}", escape(reason)));
     }
     text.push('\n');
+    waivers(text, record);
     if !record.scenario.description.is_empty() {
         line(text, &escape(&record.scenario.description));
         text.push('\n');
@@ -110,6 +111,25 @@ fn head(text: &mut String, record: &RunRecord) {
     if let Some(note) = view::built_in_note(record) {
         line(text, &format!("> {note}"));
         text.push('\n');
+    }
+}
+
+/// Who has accepted what, directly under the verdict.
+fn waivers(text: &mut String, record: &RunRecord) {
+    let rows: Vec<Vec<String>> = view::waivers(record)
+        .into_iter()
+        .map(|row| {
+            vec![
+                row.target,
+                row.state.to_owned(),
+                row.reason,
+                row.owner,
+                row.expires,
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        table(text, &["Waiver of", "Effect", "Why", "Who", "Until"], &rows);
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) fn render(record: &RunRecord) -> String {
     let mut text = String::new();
     head(&mut text, record);
     targets(&mut text, record);
+    section(&mut text, "Waivers", &waivers(record));
     section(&mut text, "Alerts and rollback", &windows(record));
     section(&mut text, "Actions", &actions(record));
     section(&mut text, "Audit", &audit(record));
@@ -113,6 +114,17 @@ fn windows(record: &RunRecord) -> Vec<String> {
     lines.extend(view::rollback_times(record).map(|times| format!("IN ALL    {times}")));
     lines.extend(view::unwatched(record).map(|condition| format!("NO DATA   {condition}")));
     lines
+}
+
+fn waivers(record: &RunRecord) -> Vec<String> {
+    let rows = view::waivers(record).into_iter();
+    rows.map(|row| {
+        format!(
+            "{}, until {}, by {}: {} ({})",
+            row.target, row.expires, row.owner, row.reason, row.state
+        )
+    })
+    .collect()
 }
 
 fn actions(record: &RunRecord) -> Vec<String> {

@@ -3,8 +3,8 @@
 use super::model::{ActionRecord, CheckRecord, HopRecord, PacedRecord, RunRecord, SlaRecord, WindowPolicyRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
-use crate::sla::Verdict;
 use crate::sla::wording::{count, counted, quantity};
+use crate::sla::{Verdict, WaiverState};
 
 /// One target as a line of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +29,59 @@ pub(super) struct TargetRow {
     pub(super) reason: String,
 }
 
-/// The verdict with the mode of evidence: `GO (observed)`.
+/// The verdict with the mode of evidence, and how many misses it does not count: `GO (observed, 1 waiver)`.
 pub(super) fn banner(record: &RunRecord) -> String {
-    format!("{} ({})", record.verdict, record.evidence)
+    format!("{} ({})", record.verdict, evidence(record))
+}
+
+/// The mode of evidence, and how many misses were waived.
+pub(super) fn evidence(record: &RunRecord) -> String {
+    let applied = WaiverState::Applied.key();
+    match record
+        .waivers
+        .iter()
+        .filter(|waiver| waiver.state == applied)
+        .count()
+    {
+        0 => record.evidence.clone(),
+        number => format!("{}, {}", record.evidence, counted(number as u64, "waiver")),
+    }
+}
+
+/// A waiver as a line of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WaiverRow {
+    pub(super) target: String,
+    pub(super) reason: String,
+    pub(super) owner: String,
+    pub(super) expires: String,
+    /// What became of it, in words.
+    pub(super) state: &'static str,
+    /// `warn` when it decides something or is void, else `neutral`.
+    pub(super) class: &'static str,
+}
+
+/// All waivers, whatever became of them.
+pub(super) fn waivers(record: &RunRecord) -> Vec<WaiverRow> {
+    let rows = record.waivers.iter().map(|waiver_use| {
+        let (class, state) = match WaiverState::from_key(&waiver_use.state) {
+            Some(WaiverState::Applied) => ("warn", "applied: not met, and not counted"),
+            Some(WaiverState::NotNeeded) => ("neutral", "not needed: met"),
+            Some(WaiverState::Expired) => ("warn", "void: expired"),
+            Some(WaiverState::NoTarget) => ("warn", "void: there is no such target"),
+            None => ("warn", "unknown"),
+        };
+        let waiver = &waiver_use.waiver;
+        WaiverRow {
+            target: waiver.target.clone(),
+            reason: waiver.reason.clone(),
+            owner: waiver.owner.clone(),
+            expires: waiver.expires.clone(),
+            state,
+            class,
+        }
+    });
+    rows.collect()
 }
 
 /// The verdict, when its name is known.
@@ -98,7 +148,9 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
         .as_deref()
         .filter(|stat| !matches!(*stat, "share" | "per_second"));
     let measured = sla.samples > 0;
+    let waived = if sla.waived { ", waived" } else { "" };
     let (class, icon) = match sla.status.as_str() {
+        _ if sla.waived => ("warn", "!"),
         "PASS" => ("good", "✓"),
         "FAIL" => ("bad", "✕"),
         "NOT_MEASURED" => ("neutral", "–"),
@@ -107,7 +159,7 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
     TargetRow {
         class,
         icon,
-        status_words: sla.status.replace('_', " "),
+        status_words: format!("{}{waived}", sla.status.replace('_', " ")),
         used: match margin(sla) {
             Some(margin) => format!("{:.1}%", ((1.0 - margin) * 100.0).clamp(0.0, 100.0)),
             // An infinite value is beyond every limit.
@@ -142,7 +194,7 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
         } else {
             "–".to_owned()
         },
-        status: sla.status.clone(),
+        status: format!("{}{waived}", sla.status),
         reason: sla.reason.clone(),
     }
 }

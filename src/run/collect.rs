@@ -15,7 +15,8 @@ use super::workers::{WorkerEnd, WorkerMessage};
 use crate::audit::{Compared, Ledger, LedgerNews};
 use crate::clock::{Moment, RunClock};
 use crate::metrics::{
-    Batch, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth, Sample, SeriesKind, Thresholds,
+    Batch, Calibration, ClockOffset, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth,
+    Sample, SeriesKind, Thresholds,
 };
 use crate::plan::Plan;
 
@@ -82,6 +83,16 @@ impl Collector {
         self.health.ports_max = limits.ports;
     }
 
+    /// How fast the generator is by itself.
+    pub(super) fn take_calibration(&mut self, calibration: Option<Calibration>) {
+        self.health.calibration = calibration;
+    }
+
+    /// How well the target's clock was known.
+    pub(super) fn take_clock_offset(&mut self, offset: Option<ClockOffset>) {
+        self.health.clock_offset = offset;
+    }
+
     /// How many descriptors are in use now.
     pub(super) fn take_descriptors(&mut self, open: Option<u64>) {
         self.health.descriptors_peak = self.health.descriptors_peak.max(open);
@@ -107,6 +118,7 @@ impl Collector {
         self.health.events_discarded += batch.counters.events_discarded;
         self.health.sockets_lost += batch.counters.sockets_lost;
         self.health.channels_rejoined += batch.counters.channels_rejoined;
+        self.health.events_without_commit += batch.counters.events_without_commit;
         self.health.frames_malformed += batch.counters.frames_malformed;
         for record in &batch.history {
             let written = serde_json::to_writer(&mut self.history, record)
@@ -133,6 +145,7 @@ impl Collector {
             workers: self.workers.iter().map(WorkerTally::health).collect(),
             process: Some(self.host.process()),
             host_stalls: Some(self.host.stalls()),
+            host_use: Some(self.host.host()),
             ..self.health.clone()
         }
     }

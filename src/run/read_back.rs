@@ -13,7 +13,8 @@ use futures_util::stream;
 use crate::audit::{JobKey, Ledger, Reconciler, RowVerdict, Waterfall, judge_row};
 use crate::clock::{Moment, RunClock};
 use crate::metrics::{
-    Acceptance, Audit, EventSample, HistoryRecord, Hop, Measurements, Sample, SeriesKind, SubmissionRecord,
+    Acceptance, Audit, EventSample, HistoryRecord, Hop, Measurements, ResultChannel, Sample, SeriesKind,
+    SubmissionRecord,
 };
 use crate::plan::{Plan, Step, StepId, Submission};
 use crate::target::TargetProbe;
@@ -34,6 +35,9 @@ pub(super) struct ReadBack<'a> {
     pub(super) probe: &'a TargetProbe,
     /// `None` when no mock was part of the run.
     pub(super) ledger: Option<&'a Ledger>,
+    /// Whether commits are dated by a clock that says nothing to us: then the way of a result is an upper bound of the
+    /// realtime latency.
+    pub(super) commits_are_unknown: bool,
     /// Until when unfinished rows are read again; what is open then is lost.
     pub(super) deadline: Moment,
 }
@@ -51,7 +55,7 @@ impl ReadBack<'_> {
         let submissions = submissions_of(self.plan);
         let mut reconciler = Reconciler::default();
         let mut waterfall = Waterfall::default();
-        let mut results: HashMap<JobKey, Moment> = HashMap::new();
+        let mut results: HashMap<JobKey, (ResultChannel, Moment)> = HashMap::new();
         for record in read_history(history)? {
             match record? {
                 HistoryRecord::Result(result) => {
@@ -59,7 +63,7 @@ impl ReadBack<'_> {
                         kind: result.kind,
                         reference: result.reference,
                     };
-                    results.insert(key, Moment::from_nanos(result.received_ns));
+                    results.insert(key, (result.channel, Moment::from_nanos(result.received_ns)));
                 }
                 HistoryRecord::Sighting(sighting) => reconciler.take_sighting(&sighting),
                 HistoryRecord::Submission(_) => {}
@@ -91,7 +95,7 @@ impl ReadBack<'_> {
     fn join(
         &self,
         record: &SubmissionRecord,
-        results: &HashMap<JobKey, Moment>,
+        results: &HashMap<JobKey, (ResultChannel, Moment)>,
         waterfall: &mut Waterfall,
         measurements: &mut Measurements,
     ) {
@@ -103,7 +107,21 @@ impl ReadBack<'_> {
             reference: reference.clone(),
         };
         let job = self.ledger.and_then(|ledger| ledger.jobs_of(&key).next());
-        let received = results.get(&key).copied();
+        let result = results.get(&key).copied();
+        let received = result.map(|(_, received)| received);
+        if let (true, Some(sent), Some((ResultChannel::Event, received))) = (
+            self.commits_are_unknown,
+            job.and_then(|job| job.first_sent),
+            result,
+        ) {
+            measurements.record(&Sample::Event(EventSample {
+                kind: SeriesKind::Realtime,
+                step: None,
+                warm_up: record.warm_up,
+                at: sent,
+                value_ns: Some(received.signed_nanos_since(sent)),
+            }));
+        }
         let own = waterfall.take(record, job, received);
         let step = self.plan.steps.iter().position(|step| step.name == record.step);
         let step = step.and_then(|index| u16::try_from(index).ok()).map(StepId);

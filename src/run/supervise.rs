@@ -45,6 +45,8 @@ pub(super) struct Supervision {
     pub(super) arrivals_planned: Option<u64>,
     /// Arrivals of the schedule after that; 0 for closed models.
     pub(super) arrivals_called_off: u64,
+    /// Arrivals of the whole schedule, second by second; `None` for closed models.
+    pub(super) planned_by_second: Option<Vec<u32>>,
 }
 
 /// Watches one run.
@@ -144,7 +146,17 @@ impl<'a> Supervisor<'a> {
         let drained = self.clock.now();
         self.finish_rollback(&mut rollback).await;
         self.stop.stop(Stop::Now);
-        actions.finish(&mut self.actions).await;
+        // A database that does not come back must not hold whoever wants the report now.
+        let interrupts = &mut *self.interrupts;
+        let cut = async {
+            while interrupts.so_far() != Some(Interruption::Cut) {
+                interrupts.next().await;
+            }
+        };
+        if !actions.finish(&mut self.actions, cut).await {
+            self.progress
+                .note("not waiting any longer for the action that is under way");
+        }
         Supervision {
             drained,
             ..self.supervision(self.interrupts.so_far(), &rollback)
@@ -196,6 +208,7 @@ impl<'a> Supervisor<'a> {
             actions: self.actions.written(),
             rollback_action: rollback.written(),
             arrivals_planned,
+            planned_by_second: self.due.by_second.clone(),
             arrivals_called_off: self
                 .due
                 .in_all()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use crate::metrics::Evidence;
 use crate::plan::{Executor, Journey, Limit, Load, Metric, Plan, Statistic, Step, StepInfo, TargetKind};
 
@@ -37,6 +39,9 @@ pub struct Context {
     pub target_on_this_host: bool,
     /// Faults that the scenario injects from the start of the load on, in words.
     pub faults_from_the_start: Vec<String>,
+    /// The day (UTC) of the judgement, which decides what waivers hold: of a run the day it started, of a stored run
+    /// that is judged again the day of that. `None`: nobody said, and no waiver holds.
+    pub judged_on: Option<Date>,
 }
 
 /// A number of iterations, and who has how long for them.
@@ -84,6 +89,7 @@ impl Context {
             // Only loopback needs no permission.
             target_on_this_host: plan.target.allow_hosts.is_empty(),
             faults_from_the_start: plan.faults_from_the_start(),
+            judged_on: None,
         }
     }
 
@@ -248,6 +254,7 @@ mod tests {
                 drain: Duration::from_secs(10),
                 workers: 1,
                 partition: Partition::WHOLE,
+                calibrate: false,
             },
             actions: Vec::new(),
             rollback_action: None,

@@ -137,6 +137,7 @@ pub(crate) fn criteria() -> Criteria {
             },
         ],
         not_measured: Vec::new(),
+        waivers: Vec::new(),
         alerts: Some(WindowPolicy::new(
             Duration::from_secs(10),
             50,
@@ -181,6 +182,7 @@ pub(crate) fn context() -> Context {
         realtime_is_upper_bound: false,
         target_on_this_host: true,
         faults_from_the_start: Vec::new(),
+        judged_on: None,
     }
 }
 
@@ -258,6 +260,7 @@ fn generator(trouble: Trouble) -> GeneratorHealth {
             cpu: Duration::from_millis(9_200),
             wall: Duration::from_secs(41),
             longest_hiccup: Duration::from_millis(7),
+            lateness: None,
             started: RATE * LOAD_S,
             dropped: 0,
             punctuality: Some(punctuality(trouble)),
@@ -271,6 +274,7 @@ fn generator(trouble: Trouble) -> GeneratorHealth {
             beats: 4_080,
             late: 2,
             longest: Duration::from_millis(11),
+            lateness: None,
             by_second: BTreeMap::new(),
         }),
         vus_peak: 93,

@@ -22,6 +22,7 @@ mod target;
 mod tests;
 mod validity;
 mod verdict;
+mod waiver;
 mod window;
 pub mod wording;
 
@@ -36,4 +37,5 @@ pub use judge::{Judgement, judge};
 pub use rolled_back::{Paced, RollbackTimes};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
 pub use verdict::{ExitCode, Verdict};
+pub use waiver::{WaiverState, WaiverUse};
 pub use window::{Change, Due, WindowWatch, replay};

@@ -108,6 +108,7 @@ impl Bench<'_> {
         };
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(reading.value),
             ci_low,
@@ -165,6 +166,7 @@ impl Bench<'_> {
         };
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(reading.value),
             ci_low: interval.map(|(low, _)| low),
@@ -229,6 +231,7 @@ impl Bench<'_> {
         };
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(share),
             ci_low: Some(1.0 - bounds.upper),
@@ -252,6 +255,7 @@ impl Bench<'_> {
 pub(crate) fn empty(condition: &Condition, status: Status, reason: String) -> Finding {
     Finding {
         subject: Subject::Target(condition.clone()),
+        waived: None,
         status,
         value: None,
         ci_low: None,

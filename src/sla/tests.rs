@@ -1,8 +1,10 @@
 //! The verdict, row by row, on made-up runs.
 
 mod actions;
+mod instrument;
 mod rollback;
 mod sockets;
+mod waivers;
 
 use std::time::Duration;
 

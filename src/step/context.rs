@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::commit_clock::CommitClock;
 use super::inbox::WatchedColumns;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
@@ -29,6 +30,7 @@ pub struct Context {
     /// Where users go once traffic is switched; `None` for a target with one server.
     standby: Option<StandbyConnectors>,
     pub(super) realtime_path: String,
+    pub(super) commit_clock: CommitClock,
     /// The headers that every request carries.
     pub(super) headers: CommonHeaders,
     /// The built-in variables that the plan's templates name.
@@ -64,6 +66,8 @@ pub struct Surroundings {
     pub realtime_path: String,
     /// `None` for a target with one server.
     pub standby: Option<StandbyConnectors>,
+    /// How the moment of a row change's commit is known.
+    pub commit_clock: CommitClock,
 }
 
 /// The headers that all requests share, written once.
@@ -114,6 +118,7 @@ impl Context {
             realtime: surroundings.realtime,
             standby: surroundings.standby,
             realtime_path: surroundings.realtime_path,
+            commit_clock: surroundings.commit_clock,
         })
     }
 

@@ -2,6 +2,7 @@
 //! [`crate::plan::Step`]; the compiler lists the places.
 
 mod await_event;
+mod commit_clock;
 mod context;
 mod inbox;
 mod parallel;
@@ -16,6 +17,7 @@ mod subscribe;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use commit_clock::CommitClock;
 pub use context::{Context, StandbyConnectors, Surroundings};
 pub use render::{VariableValue, render, render_cow, render_into};
 pub(crate) use session::Session;

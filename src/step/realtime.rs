@@ -321,12 +321,19 @@ impl Shared {
     }
 
     fn take_change(&self, change: &ChangeFrame<'_>, at: Moment) {
+        let clock = self.context.commit_clock;
+        let committed = clock.committed(change);
+        if committed.is_none() {
+            self.context
+                .recorder
+                .count(|counters| counters.events_without_commit += 1);
+        }
         let moments = [
-            (SeriesKind::Realtime, change.committed_monotonic_ns),
-            (SeriesKind::RealtimeWithFlush, change.commit_record_monotonic_ns),
+            (SeriesKind::Realtime, committed),
+            (SeriesKind::RealtimeWithFlush, clock.recorded(change)),
         ];
-        for (kind, committed_ns) in moments {
-            let Some(committed) = committed_ns.map(Moment::from_nanos) else {
+        for (kind, committed) in moments {
+            let Some(committed) = committed else {
                 continue;
             };
             self.context.recorder.sample(Sample::Event(EventSample {

@@ -6,6 +6,7 @@ mod about;
 mod arguments;
 mod children;
 mod client;
+mod clock_offset;
 mod command;
 mod database;
 mod exposition;
@@ -20,6 +21,7 @@ mod sql;
 mod standby;
 
 pub use children::{Child, ChildError};
+pub use clock_offset::{ClockComparison, ClockReading, compare_clocks};
 pub use database::ThrowAwayDatabase;
 pub use exposition::{Queries, QueryTimes};
 pub use mock::{LedgerPage, MockControl};

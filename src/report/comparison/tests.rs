@@ -3,8 +3,8 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::comparison::Capacity;
 use crate::comparison::fixture::{case, pairs};
+use crate::comparison::{Capacity, OpenEnd};
 use crate::plan::{Claim, Sides};
 use crate::report::model::comparison::{ArmRecord, ComparisonFacts, CourseRecord, SettingRecord};
 use crate::report::tests::facts;
@@ -37,6 +37,7 @@ fn record(slower_ms: &[(u64, u64)]) -> ComparisonRecord {
         let capacity = |held: f64| Capacity {
             held: Some(held),
             not_held: Some(held * 1.1),
+            open_end: OpenEnd::HighestHeld,
             lowest_tried: 0.5,
         };
         pair.capacities = Sides {

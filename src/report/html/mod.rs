@@ -24,7 +24,7 @@ use super::ReportError;
 use super::generator;
 use super::incident::{self, IncidentView};
 use super::model::{CheckRecord, MetricSummary, RunRecord};
-use super::view::{self, TargetRow};
+use super::view::{self, TargetRow, WaiverRow};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
@@ -45,6 +45,7 @@ struct Page<'a> {
     more_reasons: &'a [String],
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
+    waivers: Vec<WaiverRow>,
     lanes: Vec<Lane>,
     rollback_times: Option<String>,
     incidents: Vec<IncidentView>,
@@ -78,6 +79,8 @@ struct Page<'a> {
 /// The verdict at the top.
 struct Banner {
     verdict: String,
+    /// How sure, and how many misses were waived.
+    evidence: String,
     class: &'static str,
     icon: &'static str,
     meaning: &'static str,
@@ -121,6 +124,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         banner: banner(record),
         figures: figures(record),
         targets: view::targets(record),
+        waivers: view::waivers(record),
         lanes: lanes::lanes(record, &evidence),
         rollback_times: view::rollback_times(record),
         incidents_left_out: incidents.len().saturating_sub(INCIDENTS_SHOWN),
@@ -172,6 +176,7 @@ fn banner(record: &RunRecord) -> Banner {
     };
     Banner {
         verdict: record.verdict.clone(),
+        evidence: view::evidence(record),
         class,
         icon,
         meaning: verdict.map_or("", Verdict::meaning),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
+use super::waiver::WaiverRecord;
 use crate::plan::{
     BurnRate, Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, RollbackLimits, Statistic, Unit,
     WindowPolicy,
@@ -18,6 +19,9 @@ pub struct CriteriaRecord {
     pub mode: String,
     pub targets: Vec<ConditionRecord>,
     pub not_measured: Vec<String>,
+    /// Absent in files of versions that knew no waivers.
+    #[serde(default)]
+    pub waivers: Vec<WaiverRecord>,
     pub alerts: Option<WindowPolicyRecord>,
     pub rollback: Option<RollbackRecord>,
 }
@@ -150,6 +154,7 @@ impl CriteriaRecord {
                 .iter()
                 .map(|metric| metric.key().to_owned())
                 .collect(),
+            waivers: criteria.waivers.iter().map(WaiverRecord::from).collect(),
             alerts: criteria.alerts.as_ref().map(WindowPolicyRecord::of),
             rollback: criteria.rollback.as_ref().map(|rollback| RollbackRecord {
                 policy: WindowPolicyRecord::of(&rollback.policy),
@@ -180,6 +185,11 @@ impl CriteriaRecord {
                 .not_measured
                 .iter()
                 .map(|key| metric(key))
+                .collect::<Result<_, _>>()?,
+            waivers: self
+                .waivers
+                .iter()
+                .map(WaiverRecord::read)
                 .collect::<Result<_, _>>()?,
             alerts: self.alerts.as_ref().map(WindowPolicyRecord::read).transpose()?,
             rollback: self

@@ -6,6 +6,9 @@ use super::super::ReportError;
 use super::generator::{
     HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord, duration, milliseconds,
 };
+use super::instrument::{
+    CalibrationRecord, ClockOffsetRecord, DeliveryRecord, HostUseRecord, LatenessRecord,
+};
 use crate::metrics::{
     Audit, GeneratorHealth, Hop, Iterations, MockHealth, Timeline, Violation, ViolationKind, WorkerHealth,
 };
@@ -45,6 +48,18 @@ pub struct GeneratorRecord {
     /// workers' counts.
     #[serde(default)]
     pub timely_share: Option<f64>,
+    /// Absent in files of versions that did not look, as are the next four.
+    #[serde(default)]
+    pub delivery: Option<DeliveryRecord>,
+    #[serde(default)]
+    pub host_use: Option<HostUseRecord>,
+    #[serde(default)]
+    pub calibration: Option<CalibrationRecord>,
+    #[serde(default)]
+    pub clock_offset: Option<ClockOffsetRecord>,
+    /// Row changes that have no realtime latency, because nobody knows when they were committed.
+    #[serde(default)]
+    pub events_without_commit: u64,
     pub vus_peak: u32,
     pub vus_max: u32,
     pub queue_waits: u64,
@@ -71,6 +86,9 @@ pub struct WorkerRecord {
     pub cpu_ms: f64,
     pub wall_ms: f64,
     pub longest_hiccup_ms: f64,
+    /// Absent in files of versions that kept the longest only.
+    #[serde(default)]
+    pub lateness: Option<LatenessRecord>,
     /// Absent in files of versions that did not count by worker, as are the next three.
     #[serde(default)]
     pub started: u64,
@@ -187,6 +205,7 @@ impl From<&GeneratorHealth> for GeneratorRecord {
                     cpu_ms: milliseconds(worker.cpu),
                     wall_ms: milliseconds(worker.wall),
                     longest_hiccup_ms: milliseconds(worker.longest_hiccup),
+                    lateness: worker.lateness.as_ref().map(Into::into),
                     started: worker.started,
                     dropped: worker.dropped,
                     punctuality: worker.punctuality.as_ref().map(Into::into),
@@ -197,6 +216,11 @@ impl From<&GeneratorHealth> for GeneratorRecord {
             host_stalls: health.host_stalls.as_ref().map(Into::into),
             never_begun: (&health.never_begun).into(),
             timely_share: health.timely_share(),
+            delivery: health.delivery.as_ref().map(Into::into),
+            host_use: health.host_use.as_ref().map(Into::into),
+            calibration: health.calibration.as_ref().map(Into::into),
+            clock_offset: health.clock_offset.as_ref().map(Into::into),
+            events_without_commit: health.events_without_commit,
             vus_peak: health.vus_peak,
             vus_max: health.vus_max,
             queue_waits: health.queue_waits,
@@ -224,6 +248,7 @@ impl From<&GeneratorRecord> for GeneratorHealth {
                     cpu: duration(worker.cpu_ms),
                     wall: duration(worker.wall_ms),
                     longest_hiccup: duration(worker.longest_hiccup_ms),
+                    lateness: worker.lateness.as_ref().map(Into::into),
                     started: worker.started,
                     dropped: worker.dropped,
                     punctuality: worker.punctuality.as_ref().map(Into::into),
@@ -233,6 +258,11 @@ impl From<&GeneratorRecord> for GeneratorHealth {
             process: record.process.as_ref().map(Into::into),
             host_stalls: record.host_stalls.as_ref().map(Into::into),
             never_begun: (&record.never_begun).into(),
+            delivery: record.delivery.as_ref().map(Into::into),
+            host_use: record.host_use.as_ref().map(Into::into),
+            calibration: record.calibration.as_ref().map(Into::into),
+            clock_offset: record.clock_offset.as_ref().map(Into::into),
+            events_without_commit: record.events_without_commit,
             vus_peak: record.vus_peak,
             vus_max: record.vus_max,
             queue_waits: record.queue_waits,

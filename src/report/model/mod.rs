@@ -11,14 +11,17 @@ mod failure;
 mod generator;
 mod health;
 mod incident;
+mod instrument;
 mod plan;
 mod rollback;
 mod series;
 mod summary;
+mod waiver;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 pub use action::ActionRecord;
@@ -36,10 +39,15 @@ pub use health::{
     WorkerRecord,
 };
 pub use incident::{IncidentRecord, IncidentTimelineRecord, TimingRecord};
+pub use instrument::{
+    CalibrationRecord, ClockOffsetRecord, DeliveryRecord, HostUseRecord, LatenessRecord, LevelRecord,
+    MemoryRecord, ShortSecondRecord, TakenRecord,
+};
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
@@ -123,6 +131,12 @@ pub struct RunRecord {
     pub duration_s: f64,
     pub environment: EnvironmentRecord,
     pub sla: Vec<SlaRecord>,
+    /// What became of each waiver; absent in files of versions that knew none, as is the next one.
+    #[serde(default)]
+    pub waivers: Vec<WaiverUseRecord>,
+    /// The day (UTC) of the judgement, which decided what waivers held.
+    #[serde(default)]
+    pub judged_on: Option<String>,
     pub alerts: Vec<IncidentRecord>,
     pub rollback: Vec<IncidentRecord>,
     /// What the scenario did to its target; absent in files of versions that knew no actions.
@@ -190,6 +204,8 @@ impl RunRecord {
             duration_s: evidence.timeline.drained_s,
             environment: facts.environment,
             sla: judgement.findings.iter().map(SlaRecord::from).collect(),
+            waivers: judgement.waivers.iter().map(WaiverUseRecord::from).collect(),
+            judged_on: context.judged_on.map(|day| day.to_string()),
             alerts: incidents(IncidentKind::Alert),
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
@@ -333,14 +349,29 @@ impl RunRecord {
         })
     }
 
-    /// Judges the stored run by other criteria. A window policy that differs from the stored one is replayed over the
-    /// series; one that is the same keeps what it found while the run went on.
+    /// The day on which the run was judged; `None` in files of versions that did not say.
+    ///
+    /// # Errors
+    /// When the file holds no date there.
+    pub fn judged_on(&self) -> Result<Option<Date>, ReportError> {
+        let date = |text: &String| {
+            text.parse()
+                .map_err(|_| ReportError::invalid(format!("\"{text}\" is not a date")))
+        };
+        self.judged_on.as_ref().map(date).transpose()
+    }
+
+    /// Judges the stored run by other criteria, with the waivers that hold on `day` (UTC). A window policy that differs
+    /// from the stored one is replayed over the series; one that is the same keeps what it found while the run went on.
     ///
     /// # Errors
     /// When the stored run is broken.
-    pub fn judged_again(&self, criteria: &Criteria) -> Result<Self, ReportError> {
+    pub fn judged_again(&self, criteria: &Criteria, day: Option<Date>) -> Result<Self, ReportError> {
         let stored = self.criteria()?;
-        let context = self.context()?;
+        let context = Context {
+            judged_on: day,
+            ..self.context()?
+        };
         let mut evidence = self.evidence()?;
         let policies = [
             (

@@ -123,6 +123,8 @@ impl PlanRecord {
             realtime_is_upper_bound: self.realtime_is_upper_bound,
             target_on_this_host: self.target_on_this_host,
             faults_from_the_start: self.faults_from_the_start.clone(),
+            // A property of the judgement, which the record holds beside its verdict.
+            judged_on: None,
         })
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Written {
 pub(super) struct WrittenCriteria {
     pub(super) mode: JudgeMode,
     pub(super) targets: Vec<Written>,
+    /// Whether a target was written that could not be read.
+    pub(super) targets_are_incomplete: bool,
     pub(super) not_measured: Vec<Metric>,
     pub(super) alerts: Option<WrittenPolicy>,
     pub(super) rollback: Option<WrittenRollback>,
@@ -44,6 +46,8 @@ impl WrittenCriteria {
             mode: self.mode,
             targets: without_places(self.targets),
             not_measured: self.not_measured,
+            // Read last of all, because they name the targets.
+            waivers: Vec::new(),
             alerts: self.alerts.map(WrittenPolicy::into_policy),
             rollback: self.rollback.map(|rollback| Rollback {
                 policy: rollback.policy.into_policy(),

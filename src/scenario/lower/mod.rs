@@ -20,6 +20,7 @@ mod request_line;
 mod rollback;
 mod target;
 mod transport;
+mod waiver;
 mod windows;
 
 pub(super) use at::At;
@@ -36,7 +37,9 @@ use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Comparison, Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{
+    Comparison, Condition, Criteria, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables,
+};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -155,6 +158,8 @@ pub(super) fn lower(
     if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
         measurable::check(&criteria, &target.kind, has_mock, journeys, &steps, diagnostics);
     }
+    let targets = (!criteria.targets_are_incomplete).then_some(criteria.targets.as_slice());
+    let waivers = waiver::lower(file.waiver.as_deref(), targets, at.key("waiver"), diagnostics);
     if !diagnostics.is_empty() {
         return None;
     }
@@ -171,7 +176,10 @@ pub(super) fn lower(
         journeys: journeys?,
         steps,
         variables,
-        criteria: criteria.into_criteria(),
+        criteria: Criteria {
+            waivers,
+            ..criteria.into_criteria()
+        },
         capacity: None,
     };
     // The last of all: its defaults follow from the rest of the plan.
@@ -327,6 +335,16 @@ fn lower_entry(
     }
 }
 
+/// Whether targets were written that could not be read: then nobody can say that a target is not there.
+fn targets_are_incomplete(files: &Files, at: At<'_>) -> bool {
+    let own = files.scenario.file.sla.as_ref();
+    let named = match &files.sla {
+        Some(read) => At::root(&read.root).is_incomplete(),
+        None => own.is_some_and(|sla| sla.file.is_some()),
+    };
+    named || at.is_refused("sla") || at.key("sla").is_incomplete()
+}
+
 fn lower_criteria(
     files: &Files,
     load: Option<&Load>,
@@ -337,15 +355,11 @@ fn lower_criteria(
     let mode = criteria::judge_mode(file.judge.as_ref(), at.key("judge"), diagnostics);
     let own = file.sla.as_ref().map(|sla| (sla, at.key("sla")));
     let named = files.sla.as_ref().map(|read| (&read.file, At::root(&read.root)));
-    let before_targets = diagnostics.len();
+    let mistakes_before = diagnostics.len();
     let (targets, not_measured) = criteria::targets(own, named, diagnostics);
-    let sla_is_whole = diagnostics.len() == before_targets
-        && !at.is_refused("sla")
-        && !at.key("sla").is_incomplete()
-        && named.is_none_or(|(_, at)| !at.is_incomplete())
-        && own.is_none_or(|(sla, _)| sla.file.is_none() || named.is_some());
+    let targets_are_incomplete = diagnostics.len() > mistakes_before || targets_are_incomplete(files, at);
     let background = Background {
-        targets: sla_is_whole.then_some(targets.as_slice()),
+        targets: (!targets_are_incomplete).then_some(targets.as_slice()),
         load: load.map(|load| load.executor.duration()),
     };
     let alerts = file
@@ -360,6 +374,7 @@ fn lower_criteria(
     WrittenCriteria {
         mode,
         targets,
+        targets_are_incomplete,
         not_measured,
         alerts,
         rollback,

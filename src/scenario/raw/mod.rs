@@ -13,6 +13,7 @@ mod journey;
 mod load;
 mod target;
 mod text;
+mod waiver;
 
 pub(super) use action::{
     ActionFile, DeedKeys, OutageFile, RollbackActionFile, StopModeFile,
@@ -35,6 +36,7 @@ pub(super) use target::{
     ServerFile, TargetFaults, TargetFile,
 };
 pub(super) use text::{DurationText, PercentText, RateText};
+pub(super) use waiver::WaiverFile;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -68,6 +70,9 @@ pub(super) struct ScenarioFile {
     pub(super) judge: Option<JudgeFile>,
     /// The targets: conditions that must hold over the whole measured part of the run.
     pub(super) sla: Option<SlaFile>,
+    /// Targets that may be missed for now, because somebody has accepted that: they are shown, and do not decide the
+    /// verdict. Default: none.
+    pub(super) waiver: Option<Vec<WaiverFile>>,
     /// Conditions whose breach within a window is reported.
     pub(super) alerts: Option<AlertsFile>,
     /// Conditions whose breach within a window means "roll back".

@@ -22,7 +22,7 @@ window = "1500ms"
 error_rate = > 5
 "#;
     assert_snapshot!(mistakes(text), @r#"
-    s.toml:1:1: unknown key `nam`; did you mean `name`? (known keys: `actions`, `alerts`, `capacity`, `classconnect`, `compare`, `description`, `journey`, `judge`, `load`, `name`, `rollback`, `seed`, `sla`, `target`)
+    s.toml:1:1: unknown key `nam`; did you mean `name`? (known keys: `actions`, `alerts`, `capacity`, `classconnect`, `compare`, `description`, `journey`, `judge`, `load`, `name`, `rollback`, `seed`, `sla`, `target`, `waiver`)
       1 | nam = "s"
         | ^^^
     s.toml:5:12: expected one of "constant-arrival-rate", "ramping-arrival-rate", "constant-vus", "ramping-vus", "per-vu-iterations", "shared-iterations"; found the text "constant-arival-rate"; did you mean "constant-arrival-rate"?

@@ -11,6 +11,7 @@ mod postgres;
 mod properties;
 mod rollback;
 mod shipped;
+mod waivers;
 mod windows;
 
 use std::collections::BTreeMap;

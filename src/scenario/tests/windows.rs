@@ -121,9 +121,9 @@ error_rate = "> 5%"
         "{HEAD}{LOAD}{JOURNEY}[alerts]\nerror_rate = \"> 5%\"\n[rollback]\nover = \"5s\"\nfor = \"7s\"\nerror_rate = \"> 5%\"\n"
     );
     assert_snapshot!(mistakes(&text), @r#"
-    s.toml:11:1: `over` is missing in `alerts`
+    s.toml:11:2: `over` is missing in `alerts`
       11 | [alerts]
-         | ^^^^^^^^
+         |  ^^^^^^
     s.toml:15:7: the load lasts 6s, so no breach could last long enough to be raised
       15 | for = "7s"
          |       ^^^^

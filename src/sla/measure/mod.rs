@@ -178,7 +178,7 @@ impl Measure {
         counts.total += slice.total;
         counts.failed += slice.bad;
         counts.against += self.bad_of(slice, measurements);
-        counts.sum_us += slice.sum_us;
+        counts.sum_us = counts.sum_us.saturating_add(slice.sum_us);
     }
 
     /// On which side of the limit the counted events lie; `None` without events. Exact: no histogram is asked.
@@ -203,7 +203,9 @@ impl Measure {
         let good = (counts.total - counts.failed) as f64;
         let total = counts.total as f64;
         match self.form {
-            Form::Mean => (good > 0.0).then(|| counts.sum_us as f64 / good / 1e3),
+            Form::Mean => {
+                (good > 0.0 && counts.sum_us != Slice::SUM_UNKNOWN).then(|| counts.sum_us as f64 / good / 1e3)
+            }
             Form::BadShare => Some(counts.failed as f64 / total),
             Form::GoodShare => Some(good / total),
             Form::PerSecond => Some(good / span.max(1.0)),

@@ -1,7 +1,7 @@
 //! The checks, one function each.
 
-use super::delivery::{dropped, plan_delivered};
-use super::{Check, CheckName, Severity, actions, check, generator, warn_if};
+use super::delivery::{delivered_per_second, dropped, plan_delivered};
+use super::{Check, CheckName, Severity, actions, check, generator, instrument, warn_if};
 use crate::metrics::{Evidence, SeriesKind};
 use crate::plan::{Criteria, Limit, Metric, Unit};
 use crate::sla::context::Context;
@@ -37,10 +37,12 @@ pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context
         conservation(evidence),
         plan_delivered(criteria, evidence, context),
     ];
+    checks.extend(delivered_per_second(evidence, context));
     checks.extend(dropped(evidence, context));
     checks.extend(actions::carried_out(criteria, evidence));
     checks.push(samples_taken(evidence));
     checks.extend(generator::checks(criteria, evidence));
+    checks.extend(instrument::checks(criteria, evidence));
     checks.extend(mock(criteria, evidence));
     checks.extend(recording(evidence));
     checks.push(unfinished(evidence));
