@@ -15,6 +15,7 @@ mod figures;
 pub(crate) mod fixture;
 mod interval;
 mod measure;
+mod sessions;
 mod shares;
 mod shift;
 mod tape;

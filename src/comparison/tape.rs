@@ -33,6 +33,9 @@ pub(super) enum Figure {
     Quantile(f64),
     Mean,
     BadShare,
+    GoodShare,
+    /// The score of rated steps.
+    Apdex,
 }
 
 /// Seconds added up.
@@ -156,6 +159,12 @@ impl Sum {
                     .then(|| self.sum_us as f64 / good as f64 / 1e3)
             }
             Figure::BadShare => Some(self.bad as f64 / self.total as f64),
+            Figure::GoodShare => Some((self.total - self.bad) as f64 / self.total as f64),
+            // One microsecond for each that is tolerated.
+            Figure::Apdex => {
+                let lost = self.bad as f64 + self.sum_us as f64 / 2.0;
+                Some((self.total as f64 - lost) / self.total as f64)
+            }
         }
     }
 

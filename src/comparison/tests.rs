@@ -1,5 +1,7 @@
 //! Comparisons of made-up runs, and how often the intervals are right.
 
+mod users;
+
 use std::time::Duration;
 
 use super::fixture::{case, pairs, trial};

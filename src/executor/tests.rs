@@ -133,6 +133,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             first_request: StepId(0),
         }],
         steps: vec![info],
+        users: None,
         variables: Variables::new(),
         criteria: Criteria {
             mode: JudgeMode::Observed,

@@ -7,6 +7,7 @@ use super::health::{Delivery, HostStalls, Lateness, NeverBegun, ProcessHealth, P
 use super::host_use::HostUse;
 use super::instrument::{Calibration, ClockOffset};
 use super::measurements::Measurements;
+use super::users::Users;
 use crate::plan::{BurnRate, Condition};
 
 /// Everything a run leaves for its judge. It can be stored in `run.json` and judged again.
@@ -28,6 +29,8 @@ pub struct Evidence {
     pub actions: Vec<ActionRun>,
     /// What was done when the first rollback threshold tripped; `None` when none tripped, or nothing was to be done.
     pub rollback_action: Option<ActionRun>,
+    /// Users with patience; `None` when the scenario has none.
+    pub users: Option<Users>,
     pub interruption: Option<Interruption>,
 }
 
@@ -46,7 +49,7 @@ pub struct Timeline {
 }
 
 /// What became of the tickets, warm-up included. `due = started + dropped` and
-/// `started = succeeded + failed + unfinished`, in every run.
+/// `started = succeeded + failed + abandoned + unfinished`, in every run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Iterations {
     pub due: u64,
@@ -54,14 +57,20 @@ pub struct Iterations {
     pub dropped: u64,
     pub succeeded: u64,
     pub failed: u64,
+    /// Their user lost patience, or left because of an error. Zero without users with patience.
+    pub abandoned: u64,
     pub unfinished: u64,
 }
 
 impl Iterations {
     /// Whether the two identities hold.
     pub fn conserved(&self) -> bool {
-        self.due == self.started + self.dropped
-            && self.started == self.succeeded + self.failed + self.unfinished
+        self.due == self.started + self.dropped && self.started == self.ended()
+    }
+
+    /// Those that are no longer under way.
+    pub fn ended(&self) -> u64 {
+        self.succeeded + self.failed + self.abandoned + self.unfinished
     }
 
     /// Adds the counts of another worker.
@@ -71,6 +80,7 @@ impl Iterations {
         self.dropped += other.dropped;
         self.succeeded += other.succeeded;
         self.failed += other.failed;
+        self.abandoned += other.abandoned;
         self.unfinished += other.unfinished;
     }
 }

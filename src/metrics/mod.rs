@@ -11,6 +11,7 @@ mod observation;
 mod recorder;
 mod sample;
 mod slice;
+mod users;
 
 pub use action::{ActionOutcome, ActionRun};
 pub use evidence::{
@@ -19,7 +20,8 @@ pub use evidence::{
 };
 pub use health::{Delivery, HostStalls, Lateness, NeverBegun, ProcessHealth, Punctuality, TIMELY_WITHIN};
 pub use history::{
-    Acceptance, HistoryRecord, ResultChannel, ResultRecord, Sighting, SightingRecord, SubmissionRecord,
+    Acceptance, HistoryRecord, ResultChannel, ResultRecord, SessionEnd, SessionRecord, Sighting,
+    SightingRecord, SubmissionRecord,
 };
 pub use host_use::{HostSecond, HostUse, Level, MemoryUse};
 pub use instrument::{Calibration, ClockOffset};
@@ -27,3 +29,4 @@ pub use measurements::{ErrorTally, Measurements, Series, SeriesKey, SeriesKind, 
 pub use recorder::{Batch, Counters, Recorder};
 pub use sample::{EventSample, Outcome, RequestSample, Sample};
 pub use slice::Slice;
+pub use users::{Complaints, Completion, StepTally, UserTally, Users};

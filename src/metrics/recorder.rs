@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::evidence::Iterations;
 use super::history::HistoryRecord;
 use super::sample::Sample;
+use super::users::UserTally;
 
 /// Samples collected since the last hand-over.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Batch {
     /// Counts since the last hand-over.
     pub iterations: Iterations,
     pub counters: Counters,
+    /// Users with patience; empty without them.
+    pub users: UserTally,
 }
 
 /// Things that are counted and never judged.
@@ -89,6 +92,11 @@ impl Recorder {
     /// Changes the counters.
     pub fn count(&self, change: impl FnOnce(&mut Counters)) {
         change(&mut self.batch.borrow_mut().counters);
+    }
+
+    /// Changes the counts of users with patience.
+    pub fn users(&self, change: impl FnOnce(&mut UserTally)) {
+        change(&mut self.batch.borrow_mut().users);
     }
 
     /// Takes what was collected. The next batch starts with room for as many samples.

@@ -96,6 +96,20 @@ impl Slice {
         self.bad += count;
     }
 
+    /// Turns one event of the bucket at `bucket_us` into a bad one; nothing happens when it is empty. Only for series
+    /// whose values are all alike: the extremes stay.
+    pub fn turn_bad(&mut self, bucket_us: u32) {
+        let Some(count) = self.values.get_mut(&bucket_us) else {
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.values.remove(&bucket_us);
+        }
+        self.sum_us = self.sum_us.saturating_sub(u64::from(bucket_us));
+        self.bad += 1;
+    }
+
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Slice) {
         self.reserve(other.above.len());
@@ -129,6 +143,18 @@ impl Slice {
     /// Events with a value.
     pub fn good(&self) -> u64 {
         self.total - self.bad
+    }
+
+    /// The score of Apdex, of a series of rated steps: satisfied and half of the tolerating over all; `None` without
+    /// events.
+    pub fn apdex(&self) -> Option<f64> {
+        (self.total > 0).then(|| (self.total as f64 - self.points_lost()) / self.total as f64)
+    }
+
+    /// What a series of rated steps lost of the score of Apdex: one point for each that frustrates, half for each that is
+    /// tolerated.
+    pub fn points_lost(&self) -> f64 {
+        self.bad as f64 + self.sum_us as f64 / 2.0
     }
 
     /// Share of bad events; `None` without events.
@@ -234,6 +260,26 @@ mod tests {
         let slice = slice_of(&[100, 200, 300], 0);
         assert_eq!(slice.bad_or_above(150, &[150_000]), 2);
         assert_eq!(slice.bad_or_above(200, &[150_000]), 1);
+    }
+
+    #[test]
+    fn a_good_event_can_turn_out_to_be_bad() {
+        let mut slice = slice_of(&[0, 0], 1);
+        slice.turn_bad(0);
+        assert_eq!((slice.total, slice.bad, slice.good()), (3, 2, 1));
+        slice.turn_bad(0);
+        slice.turn_bad(0);
+        assert_eq!((slice.total, slice.bad), (3, 3), "no more than there are");
+        assert!(slice.values.is_empty());
+    }
+
+    #[test]
+    fn apdex_counts_those_who_tolerate_half() {
+        // 60 satisfied, 30 tolerating, 10 frustrated.
+        let slice = slice_of(&[vec![0; 60], vec![1; 30]].concat(), 10);
+        assert_eq!(slice.apdex(), Some(0.75));
+        assert_eq!(slice.points_lost(), 25.0);
+        assert_eq!(Slice::default().apdex(), None);
     }
 
     proptest! {

@@ -18,6 +18,7 @@ mod postgres;
 mod target;
 mod template;
 mod transport;
+mod users;
 mod waiver;
 mod window;
 
@@ -43,6 +44,7 @@ pub use target::{
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
+pub use users::{Anchor, Patience, Rating, Satisfaction, Users};
 pub use waiver::Waiver;
 pub use window::{BurnRate, WindowPolicy};
 
@@ -65,6 +67,8 @@ pub struct Plan {
     pub journeys: Vec<Journey>,
     /// Every step that is measured, over all journeys, indexed by [`StepId`].
     pub steps: Vec<StepInfo>,
+    /// What the users are like; `None` = they wait for as long as the steps' time-outs.
+    pub users: Option<Users>,
     /// The names behind [`VariableId`]s.
     pub variables: Variables,
     /// Targets, alerts and rollback thresholds.

@@ -276,10 +276,14 @@ pub(super) fn counts(record: &RunRecord) -> Vec<(&'static str, String)> {
         (
             "Iterations",
             format!(
-                "{} due: {} succeeded, {} failed, {} unfinished, {} dropped",
+                "{} due: {} succeeded, {} failed{}, {} unfinished, {} dropped",
                 count(all.due),
                 count(all.succeeded),
                 count(all.failed),
+                match all.abandoned {
+                    0 => String::new(),
+                    number => format!(", {} abandoned", count(number)),
+                },
                 count(all.unfinished),
                 count(all.dropped)
             ),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::generator;
 use super::incident::{IncidentView, MomentName, incidents};
 use super::model::RunRecord;
-use super::view;
+use super::{users, view};
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
 
@@ -16,6 +16,7 @@ pub(super) fn render(record: &RunRecord) -> String {
     targets(&mut text, record);
     windows(&mut text, record);
     actions(&mut text, record);
+    of_users(&mut text, record);
     audit(&mut text, record);
     hops(&mut text, record);
     steps(&mut text, record);
@@ -245,6 +246,19 @@ fn actions(text: &mut String, record: &RunRecord) {
         line(text, &format!("- {}", escape(&action)));
     }
     text.push('\n');
+}
+
+fn of_users(text: &mut String, record: &RunRecord) {
+    let Some(found) = &record.users else { return };
+    line(text, "#### Users\n");
+    line(text, &format!("_{}_\n", users::SIMULATED));
+    let rows: Vec<Vec<String>> = users::lines(found)
+        .into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value])
+        .collect();
+    table(text, &["", "Finding"], &rows);
+    let steps: Vec<Vec<String>> = users::steps(found).into_iter().map(Vec::from).collect();
+    table(text, &users::STEP_COLUMNS, &steps);
 }
 
 fn audit(text: &mut String, record: &RunRecord) {

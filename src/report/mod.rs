@@ -10,6 +10,7 @@ mod incident;
 mod markdown;
 pub mod model;
 mod terminal;
+mod users;
 mod view;
 
 use std::fmt;

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::generator;
 use super::incident::{IncidentView, incidents};
 use super::model::RunRecord;
-use super::view;
+use super::{users, view};
 
 /// Renders the summary.
 pub(super) fn render(record: &RunRecord) -> String {
@@ -17,6 +17,11 @@ pub(super) fn render(record: &RunRecord) -> String {
     section(&mut text, "Waivers", &waivers(record));
     section(&mut text, "Alerts and rollback", &windows(record));
     section(&mut text, "Actions", &actions(record));
+    section(
+        &mut text,
+        "Users",
+        &users::line(record).into_iter().collect::<Vec<_>>(),
+    );
     section(&mut text, "Audit", &audit(record));
     section(&mut text, "Failures", &failures(record));
     section(&mut text, "Health of the generator", &health(record));

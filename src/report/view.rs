@@ -1,6 +1,8 @@
 //! A stored run in words: what every format shows alike.
 
-use super::model::{ActionRecord, CheckRecord, HopRecord, PacedRecord, RunRecord, SlaRecord, WindowPolicyRecord};
+use super::model::{
+    ActionRecord, CheckRecord, HopRecord, PacedRecord, RunRecord, SlaRecord, WindowPolicyRecord,
+};
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
 use crate::sla::wording::{count, counted, quantity};

@@ -16,7 +16,7 @@ use crate::audit::{Compared, Ledger, LedgerNews};
 use crate::clock::{Moment, RunClock};
 use crate::metrics::{
     Batch, Calibration, ClockOffset, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth,
-    Sample, SeriesKind, Thresholds,
+    Sample, SeriesKind, Thresholds, Users,
 };
 use crate::plan::Plan;
 
@@ -26,6 +26,8 @@ pub(super) struct Collector {
     pub(super) measurements: Measurements,
     pub(super) iterations: Iterations,
     pub(super) ledger: Ledger,
+    /// Users with patience; `None` when the plan has none.
+    pub(super) users: Option<Users>,
     /// First sends that the mock has planned, by second of the run.
     webhooks_due: BTreeMap<u32, u64>,
     health: GeneratorHealth,
@@ -60,6 +62,7 @@ impl Collector {
             measurements: Measurements::new(epoch, Thresholds::of(&plan.criteria)),
             iterations: Iterations::default(),
             ledger: Ledger::new(Compared::of(plan)),
+            users: plan.users.clone().map(Users::new),
             webhooks_due: BTreeMap::new(),
             health: GeneratorHealth {
                 vus_max: plan.load.partition.share(plan.load.max_vus),
@@ -113,6 +116,9 @@ impl Collector {
     fn take_batch(&mut self, batch: &Batch) {
         self.measurements.record_all(&batch.samples);
         self.iterations.add(&batch.iterations);
+        if let Some(users) = &mut self.users {
+            users.tally.add(&batch.users);
+        }
         self.health.polls += batch.counters.polls;
         self.health.initial_reads += batch.counters.initial_reads;
         self.health.events_discarded += batch.counters.events_discarded;

@@ -260,6 +260,7 @@ mod tests {
             rollback_action: None,
             journeys,
             steps: Vec::new(),
+            users: None,
             variables: Variables::new(),
             criteria: Criteria {
                 mode: JudgeMode::Observed,

@@ -280,7 +280,8 @@ impl Case<'_> {
 
     /// Whether samples are missing because the target failed its users: iterations ran, and none came through.
     fn target_prevented_samples(&self) -> bool {
-        self.evidence.iterations.failed > 0 && self.evidence.iterations.succeeded == 0
+        let iterations = &self.evidence.iterations;
+        iterations.failed + iterations.abandoned > 0 && iterations.succeeded == 0
     }
 
     /// The check that turns a bad result into an invalid run: only when trouble of the generator or the mock explains

@@ -89,9 +89,8 @@ fn later(one: Timing, other: Timing) -> Timing {
     match (one, other) {
         (Timing::Unknown, _) | (_, Timing::Unknown) => Timing::Unknown,
         (Timing::MoreThan(a), Timing::MoreThan(b)) => Timing::MoreThan(a.max(b)),
-        (open @ Timing::MoreThan(_), Timing::Seconds(_)) | (Timing::Seconds(_), open @ Timing::MoreThan(_)) => {
-            open
-        }
+        (open @ Timing::MoreThan(_), Timing::Seconds(_))
+        | (Timing::Seconds(_), open @ Timing::MoreThan(_)) => open,
         (Timing::Seconds(a), Timing::Seconds(b)) => Timing::Seconds(a.max(b)),
     }
 }

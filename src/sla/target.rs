@@ -301,7 +301,7 @@ fn share_sentence(
     let what = if measure.quantile().is_some() || condition.limit.unit() == Unit::Time {
         format!("took longer than {} or failed", condition.limit)
     } else {
-        "failed".to_owned()
+        verb(condition.metric).to_owned()
     };
     let of = format!(
         "{share} of {} {what}; {allowed} may.",
@@ -320,6 +320,18 @@ fn share_sentence(
     }
 }
 
+/// What happened to those samples of a metric that count against it.
+fn verb(metric: Metric) -> &'static str {
+    match metric {
+        Metric::CompletionRate => "were not completed",
+        Metric::AbandonmentRate => "were left",
+        Metric::ComplaintRate => "gave reason to complain (simulated)",
+        // A point for each that frustrates, half for each that is tolerated.
+        Metric::Apdex => "were lost as points of Apdex",
+        _ => "failed",
+    }
+}
+
 /// What the samples of a metric are called.
 fn noun(metric: Metric) -> &'static str {
     match metric {
@@ -330,6 +342,8 @@ fn noun(metric: Metric) -> &'static str {
         Metric::WebhookFailures => "delivery attempt",
         Metric::ResultTurnaround | Metric::ServerTime => "result",
         Metric::DbQueryTime => "query sample",
+        Metric::CompletionRate | Metric::AbandonmentRate | Metric::ComplaintRate => "session",
+        Metric::Apdex => "rated step",
     }
 }
 

@@ -4,6 +4,7 @@ mod actions;
 mod instrument;
 mod rollback;
 mod sockets;
+mod users;
 mod waivers;
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What every step of every user on one worker shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::commit_clock::CommitClock;
 use super::inbox::WatchedColumns;
@@ -37,6 +38,8 @@ pub struct Context {
     pub(super) built_ins: Vec<VariableId>,
     /// What the plan's steps look at in row changes.
     pub(super) watched: WatchedColumns,
+    /// For each journey, how long its user-visible steps take at their targets; empty without users with patience.
+    pub(super) waits_at_target: Vec<Vec<Duration>>,
 }
 
 /// A second server: how it is connected to, and who goes there.
@@ -106,6 +109,10 @@ impl Context {
             headers: CommonHeaders::new(http.authority(), surroundings.identities.api_key())?,
             built_ins: plan.variables_used().into_iter().filter(built_in).collect(),
             watched: WatchedColumns::of(&plan),
+            waits_at_target: plan.users.as_ref().map_or_else(Vec::new, |users| {
+                let journeys = plan.journeys.iter();
+                journeys.map(|journey| users.waits_at_target(journey)).collect()
+            }),
             chance: Chance::new(plan.seed),
             plan,
             clock: surroundings.clock,

@@ -23,7 +23,8 @@ use self::over_time::OverTime;
 use super::ReportError;
 use super::generator;
 use super::incident::{self, IncidentView};
-use super::model::{CheckRecord, MetricSummary, RunRecord};
+use super::model::{CheckRecord, MetricSummary, RunRecord, UsersRecord};
+use super::users;
 use super::view::{self, TargetRow, WaiverRow};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
@@ -61,6 +62,7 @@ struct Page<'a> {
     hops: Vec<HopRow>,
     own_time: String,
     funnel: Vec<FunnelRow>,
+    users: Option<UsersSection>,
     checks: Vec<&'a CheckRecord>,
     health: Vec<(&'static str, String)>,
     worker_columns: [&'static str; 9],
@@ -74,6 +76,25 @@ struct Page<'a> {
     command_line: String,
     /// What the pointer shows over the charts; JSON that is safe inside a script element.
     chart_data: String,
+}
+
+/// Users with patience.
+struct UsersSection {
+    simulated: &'static str,
+    lines: Vec<(&'static str, String)>,
+    columns: [&'static str; 8],
+    steps: Vec<[String; 8]>,
+    bars: Vec<UserBar>,
+}
+
+/// How the sessions ended, as a part of one bar.
+struct UserBar {
+    label: &'static str,
+    class: &'static str,
+    count: String,
+    share: String,
+    /// Width of its part of the bar, as CSS.
+    width: String,
 }
 
 /// The verdict at the top.
@@ -140,6 +161,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         hops: lanes::hops(record),
         own_time: lanes::own_time(record),
         funnel: lanes::funnel(record),
+        users: record.users.as_ref().map(users_section),
         checks: view::checks(record),
         health: generator::health(record),
         worker_columns: generator::WORKER_COLUMNS,
@@ -276,6 +298,46 @@ fn time_row(name: String, summary: &MetricSummary) -> TimeRow {
     }
 }
 
+fn users_section(found: &UsersRecord) -> UsersSection {
+    let sessions = &found.sessions;
+    let begun = sessions.begun.max(1) as f64;
+    let completed = found
+        .completion
+        .as_ref()
+        .map_or(0, |completion| completion.completed);
+    let parts = [
+        ("completed", "band-1", completed),
+        (
+            "not read back",
+            "band-3",
+            sessions.reached_end.saturating_sub(completed),
+        ),
+        ("left while waiting", "band-4", sessions.left_waiting),
+        ("left after an error", "band-5", sessions.left_after_error),
+        (
+            "cut off or failed",
+            "band-6",
+            sessions.unfinished + sessions.failed,
+        ),
+    ];
+    UsersSection {
+        simulated: users::SIMULATED,
+        lines: users::lines(found),
+        columns: users::STEP_COLUMNS,
+        steps: users::steps(found),
+        bars: parts
+            .into_iter()
+            .map(|(label, class, number)| UserBar {
+                label,
+                class,
+                count: count(number),
+                share: quantity(number as f64 / begun, Unit::Ratio),
+                width: chart::percent(number as f64 / begun),
+            })
+            .collect(),
+    }
+}
+
 /// The request steps in the order of the journey, then all together.
 fn steps(record: &RunRecord) -> Vec<TimeRow> {
     let Some(metric) = record.metrics.get(SeriesKind::Response.key()) else {
@@ -303,7 +365,7 @@ fn steps(record: &RunRecord) -> Vec<TimeRow> {
 fn times(record: &RunRecord) -> Vec<TimeRow> {
     SeriesKind::ALL
         .into_iter()
-        .filter(|kind| *kind != SeriesKind::Response)
+        .filter(|kind| *kind != SeriesKind::Response && kind.is_time())
         .filter_map(|kind| {
             let metric = record.metrics.get(kind.key())?;
             let name = words(kind.key());

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::super::ReportError;
 use super::waiver::WaiverRecord;
 use crate::plan::{
-    BurnRate, Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, RollbackLimits, Statistic, Unit,
-    WindowPolicy,
+    BurnRate, Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, RollbackLimits, Statistic,
+    Unit, WindowPolicy,
 };
 use crate::units::{Quantile, Rate, Ratio};
 

@@ -30,6 +30,9 @@ pub struct IterationsRecord {
     pub dropped: u64,
     pub succeeded: u64,
     pub failed: u64,
+    /// Absent in files of versions that knew no users with patience.
+    #[serde(default)]
+    pub abandoned: u64,
     pub unfinished: u64,
 }
 
@@ -176,6 +179,7 @@ impl From<&Iterations> for IterationsRecord {
             dropped: all.dropped,
             succeeded: all.succeeded,
             failed: all.failed,
+            abandoned: all.abandoned,
             unfinished: all.unfinished,
         }
     }
@@ -189,6 +193,7 @@ impl From<&IterationsRecord> for Iterations {
             dropped: record.dropped,
             succeeded: record.succeeded,
             failed: record.failed,
+            abandoned: record.abandoned,
             unfinished: record.unfinished,
         }
     }

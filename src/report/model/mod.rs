@@ -16,6 +16,7 @@ mod plan;
 mod rollback;
 mod series;
 mod summary;
+mod users;
 mod waiver;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,10 @@ pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use users::{
+    AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
+    SessionsRecord, UserStepRecord, UsersRecord,
+};
 pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
@@ -148,6 +153,9 @@ pub struct RunRecord {
     /// How long the rollback took; absent when no threshold tripped, and in files of versions that did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_times: Option<RollbackTimesRecord>,
+    /// Users with patience; absent when the scenario had none, and in files of versions that knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UsersRecord>,
     pub validity: ValidityRecord,
     pub audit: Option<AuditRecord>,
     pub requests: RequestsRecord,
@@ -211,6 +219,10 @@ impl RunRecord {
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
             rollback_action: evidence.rollback_action.as_ref().map(ActionRecord::from),
             rollback_times: RollbackTimes::of(criteria, evidence, context).map(RollbackTimesRecord::from),
+            users: evidence
+                .users
+                .as_ref()
+                .map(|users| UsersRecord::of(users, measurements, &context.steps)),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
             requests: requests(evidence),
@@ -335,6 +347,7 @@ impl RunRecord {
                 .as_ref()
                 .map(ActionRecord::read)
                 .transpose()?,
+            users: self.users.as_ref().map(UsersRecord::read).transpose()?,
             interruption: match self.interruption.as_deref() {
                 None => None,
                 Some("drained") => Some(Interruption::Drained),

@@ -20,6 +20,7 @@ mod request_line;
 mod rollback;
 mod target;
 mod transport;
+mod users;
 mod waiver;
 mod windows;
 
@@ -37,9 +38,7 @@ use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{
-    Comparison, Condition, Criteria, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables,
-};
+use crate::plan::{Comparison, Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -148,18 +147,28 @@ pub(super) fn lower(
     let journeys = lower_journeys(files, at, &mut shared);
     let (variables, steps, longest_await) = (shared.variables, shared.steps, shared.longest_await);
     check_drain(load.as_ref(), longest_await, at, diagnostics);
+    let users = file.users.as_ref().map(|users| {
+        let steps = journeys.as_ref().map(|_| steps.as_slice());
+        users::lower(users, steps, at.key("users"), diagnostics)
+    });
     let criteria = lower_criteria(files, load.as_ref(), at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
-    let comparison = file
-        .compare
-        .as_ref()
-        .and_then(|section| compare::lower(section, load.as_ref(), at.key("compare"), diagnostics));
+    let comparison = file.compare.as_ref().and_then(|section| {
+        let means = compare::Means {
+            load: load.as_ref(),
+            has_users: file.users.is_some(),
+        };
+        compare::lower(section, means, at.key("compare"), diagnostics)
+    });
     let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
     if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
-        measurable::check(&criteria, &target.kind, has_mock, journeys, &steps, diagnostics);
+        let has = measurable::Has {
+            mock: has_mock,
+            users: file.users.is_some() || at.is_refused("users"),
+        };
+        measurable::check(&criteria, &target.kind, has, journeys, &steps, diagnostics);
     }
-    let targets = (!criteria.targets_are_incomplete).then_some(criteria.targets.as_slice());
-    let waivers = waiver::lower(file.waiver.as_deref(), targets, at.key("waiver"), diagnostics);
+    let waivers = waiver::lower(file.waiver.as_deref(), &criteria, at.key("waiver"), diagnostics);
     if !diagnostics.is_empty() {
         return None;
     }
@@ -175,11 +184,12 @@ pub(super) fn lower(
         rollback_action,
         journeys: journeys?,
         steps,
-        variables,
-        criteria: Criteria {
-            waivers,
-            ..criteria.into_criteria()
+        users: match users {
+            Some(users) => Some(users?),
+            None => None,
         },
+        variables,
+        criteria: criteria.into_criteria(waivers),
         capacity: None,
     };
     // The last of all: its defaults follow from the rest of the plan.

@@ -13,11 +13,10 @@ mod journey;
 mod load;
 mod target;
 mod text;
+mod users;
 mod waiver;
 
-pub(super) use action::{
-    ActionFile, DeedKeys, OutageFile, RollbackActionFile, StopModeFile,
-};
+pub(super) use action::{ActionFile, DeedKeys, OutageFile, RollbackActionFile, StopModeFile};
 pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
 pub(super) use compare::{ArmFile, ClaimFile, CompareFile};
@@ -36,6 +35,7 @@ pub(super) use target::{
     ServerFile, TargetFaults, TargetFile,
 };
 pub(super) use text::{DurationText, PercentText, RateText};
+pub(super) use users::{AnchorFile, ApdexFile, PatienceFile, ProfileFile, UsersFile};
 pub(super) use waiver::WaiverFile;
 
 use schemars::JsonSchema;
@@ -66,6 +66,8 @@ pub(super) struct ScenarioFile {
     /// What users do; their weights decide how often each journey is taken.
     #[schemars(required, length(min = 1))]
     pub(super) journey: Option<Vec<JourneyEntry>>,
+    /// Users with patience. Default: users wait for as long as the steps' time-outs.
+    pub(super) users: Option<UsersFile>,
     /// How the verdict is found.
     pub(super) judge: Option<JudgeFile>,
     /// The targets: conditions that must hold over the whole measured part of the run.

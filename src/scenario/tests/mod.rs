@@ -11,6 +11,7 @@ mod postgres;
 mod properties;
 mod rollback;
 mod shipped;
+mod users;
 mod waivers;
 mod windows;
 

@@ -223,7 +223,8 @@ fn a_deed_stands_alone_or_among_steps() {
     let nothing = with("postgres", "[rollback.action]\nname = \"back\"\n");
     let said = mistakes(&nothing);
     assert!(
-        said.contains("the action does nothing: write `request`") && said.contains("or several of them in `steps`"),
+        said.contains("the action does nothing: write `request`")
+            && said.contains("or several of them in `steps`"),
         "{said}"
     );
 }
@@ -249,7 +250,8 @@ fn statements_need_a_database_that_the_run_knows() {
 
 #[test]
 fn an_arm_of_a_comparison_stays_as_it_is() {
-    let arms = "[compare]\nbaseline = { name = \"a\", set = { seed = \"5\" } }\ncandidate = { name = \"b\" }\n";
+    let arms =
+        "[compare]\nbaseline = { name = \"a\", set = { seed = \"5\" } }\ncandidate = { name = \"b\" }\n";
     let text = with("sqlite", &format!("action = {{ request = \"PUT /x\" }}\n{arms}"));
     let options = LoadOptions {
         sets: &[],

@@ -93,7 +93,8 @@ fn a_limit_that_was_missed_is_said_and_one_that_nobody_can_tell_is_not_kept() {
     assert_eq!(times(&run).recover.took, Timing::MoreThan(12.0));
     assert_eq!(times(&run).recover.kept(), Some(false));
     assert!(
-        told(&run).contains("NOTHING RECOVERED: a threshold was still broken when the load ended, 12 s after"),
+        told(&run)
+            .contains("NOTHING RECOVERED: a threshold was still broken when the load ended, 12 s after"),
         "{}",
         told(&run)
     );
@@ -101,7 +102,11 @@ fn a_limit_that_was_missed_is_said_and_one_that_nobody_can_tell_is_not_kept() {
     assert_eq!(times(&run).recover.kept(), None, "it may still have been in time");
     // Whoever ends the load with the alarm cannot know.
     run.criteria.rollback.as_mut().unwrap().stop_load = true;
-    assert!(told(&run).contains("Whether it helped is not known"), "{}", told(&run));
+    assert!(
+        told(&run).contains("Whether it helped is not known"),
+        "{}",
+        told(&run)
+    );
 }
 
 #[test]
@@ -120,7 +125,11 @@ fn a_rollback_that_failed_is_said_in_capitals_and_losses_with_it() {
         ended_s: None,
         ..action(ActionOutcome::UnderWay)
     });
-    assert!(told(&run).contains("was not over when the run ended"), "{}", told(&run));
+    assert!(
+        told(&run).contains("was not over when the run ended"),
+        "{}",
+        told(&run)
+    );
     run.evidence.rollback_action = None;
     assert_eq!(times(&run).act.took, Timing::Unknown);
     assert!(!told(&run).contains("ROLLBACK FAILED"), "{}", told(&run));
@@ -130,5 +139,8 @@ fn a_rollback_that_failed_is_said_in_capitals_and_losses_with_it() {
 fn a_run_without_a_breach_has_no_times() {
     let mut run = tripped([None, None]);
     run.evidence.incidents.clear();
-    assert_eq!(RollbackTimes::of(&run.criteria, &run.evidence, &run.context), None);
+    assert_eq!(
+        RollbackTimes::of(&run.criteria, &run.evidence, &run.context),
+        None
+    );
 }

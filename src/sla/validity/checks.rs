@@ -51,8 +51,12 @@ pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context
 
 fn conservation(evidence: &Evidence) -> Check {
     let all = &evidence.iterations;
+    let abandoned = match all.abandoned {
+        0 => String::new(),
+        number => format!(" + {number} abandoned"),
+    };
     let numbers = format!(
-        "{} due = {} started + {} dropped; started = {} succeeded + {} failed + {} unfinished",
+        "{} due = {} started + {} dropped; started = {} succeeded + {} failed{abandoned} + {} unfinished",
         all.due, all.started, all.dropped, all.succeeded, all.failed, all.unfinished
     );
     if all.conserved() {
