@@ -29,6 +29,8 @@ pub struct Evidence {
     pub actions: Vec<ActionRun>,
     /// Why the load ended before its time, when a target could not be met any more; `None` when it did not.
     pub early_stop: Option<EarlyStop>,
+    /// What was done when the first rollback threshold tripped; `None` when none tripped, or nothing was to be done.
+    pub rollback_action: Option<ActionRun>,
     /// Users with patience; `None` when the scenario has none.
     pub users: Option<Users>,
     pub interruption: Option<Interruption>,

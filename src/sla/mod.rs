@@ -17,6 +17,7 @@ mod incident;
 mod interval;
 mod judge;
 mod measure;
+mod rolled_back;
 mod sockets;
 mod steady;
 mod target;
@@ -39,6 +40,7 @@ pub use incident::{IncidentTimeline, Timing, all_dated, dated, detection_time_s}
 pub use interval::DESIGN_EFFECT_FLOOR;
 pub(crate) use interval::{Second, correlation_length, share_range};
 pub use judge::{Judgement, judge};
+pub use rolled_back::{Paced, RollbackTimes};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
 pub use verdict::{ExitCode, Verdict};
 pub use waiver::{WaiverState, WaiverUse};

@@ -3,6 +3,7 @@
 mod actions;
 mod certified;
 mod instrument;
+mod rollback;
 mod sockets;
 mod steadiness;
 mod users;

@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 15] = [
+const SCENARIOS: [&str; 18] = [
     "smoke",
     "peak",
     "release",
@@ -19,6 +19,9 @@ const SCENARIOS: [&str; 15] = [
     "legacy-vs-direct",
     "legacy-vs-direct-users",
     "rollout",
+    "rollback-drill",
+    "rollback-full",
+    "blue-green",
     "concurrent-sessions",
     "pool-exhaustion",
     "database-outage",

@@ -74,6 +74,7 @@ fn plan(mode: JudgeMode, targets: Vec<Condition>) -> Plan {
                 answer_delay: Duration::ZERO,
                 error_rate: Ratio::ZERO,
                 poll_classconnect: false,
+                standby: None,
             }),
             version: "1".to_owned(),
             allow_hosts: Vec::new(),
@@ -102,6 +103,7 @@ fn plan(mode: JudgeMode, targets: Vec<Condition>) -> Plan {
         ],
         variables: Variables::new(),
         users: None,
+        rollback_action: None,
         criteria: Criteria {
             mode,
             early_stop: true,
