@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ScenarioArgs, VerdictArgs, check, describe, github, print, say};
+use super::{RequireArgs, ScenarioArgs, VerdictArgs, check, describe, github, print, say};
 use crate::clock::wall_clock_now;
 use crate::dashboard::Dashboard;
 use crate::recording::{RecordingError, run_recorded};
@@ -30,6 +30,8 @@ pub(super) struct RunArgs {
     /// Show the report in a browser at http://ADDR/ while the run goes on
     #[arg(long, value_name = "ADDR")]
     dashboard: Option<SocketAddr>,
+    #[command(flatten)]
+    require: RequireArgs,
     #[command(flatten)]
     verdict: VerdictArgs,
 }
@@ -56,7 +58,7 @@ impl ProgressChoice {
 
 pub(super) fn execute(args: &RunArgs) -> ExitCode {
     log_to_stderr();
-    let loaded = match check::load(&args.scenario) {
+    let loaded = match check::load(&args.require.apply(&args.scenario)) {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
             say(diagnostics.to_string().trim_end());
