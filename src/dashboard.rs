@@ -35,7 +35,9 @@ impl Dashboard {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let bound = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let router = Router::new().route("/", get(page)).with_state(self.clone());
         std::thread::Builder::new()
             .name("dashboard".to_owned())

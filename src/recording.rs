@@ -124,7 +124,11 @@ pub fn scenario(loaded: &Loaded) -> ScenarioRecord {
     ScenarioRecord {
         name: loaded.plan.name.clone(),
         description: loaded.plan.description.clone(),
-        path: loaded.files.first().map(|file| file.path.clone()).unwrap_or_default(),
+        path: loaded
+            .files
+            .first()
+            .map(|file| file.path.clone())
+            .unwrap_or_default(),
         text: loaded.text_unexpanded.clone(),
         files: files
             .map(|file| ScenarioFileRecord {

@@ -43,7 +43,9 @@ pub(super) fn execute(args: &HistoryArgs) -> ExitCode {
         }
         print(&path.display().to_string());
     }
-    let worse = histories.iter().any(|history| history.regressions().next().is_some());
+    let worse = histories
+        .iter()
+        .any(|history| history.regressions().next().is_some());
     if args.fail_on_regression && worse {
         return ExitCode::NoGo;
     }
@@ -52,7 +54,11 @@ pub(super) fn execute(args: &HistoryArgs) -> ExitCode {
 
 fn histories(args: &HistoryArgs) -> Result<Vec<History>, String> {
     let default = [PathBuf::from("reports")];
-    let paths = if args.paths.is_empty() { &default[..] } else { &args.paths };
+    let paths = if args.paths.is_empty() {
+        &default[..]
+    } else {
+        &args.paths
+    };
     let mut files = Vec::new();
     for path in paths {
         find(path, &mut files)?;
@@ -68,7 +74,14 @@ fn histories(args: &HistoryArgs) -> Result<Vec<History>, String> {
             Ok(run) if run.interruption.is_some() => {
                 say(&format!("left out: {} was interrupted", file.display()));
             }
-            Ok(run) if args.scenario.as_ref().is_none_or(|name| *name == run.scenario.name) => runs.push(run),
+            Ok(run)
+                if args
+                    .scenario
+                    .as_ref()
+                    .is_none_or(|name| *name == run.scenario.name) =>
+            {
+                runs.push(run)
+            }
             Ok(_) => {}
             Err(error) => say(&format!("left out: {}: {error}", file.display())),
         }

@@ -120,7 +120,10 @@ fn pipeline(args: &InitArgs, choice: CiChoice) -> Result<String, String> {
         .as_ref()
         .ok_or("name the scenario that the pipeline runs: loadtest init --ci github scenarios/peak.toml")?;
     let scenario = scenario.to_str().ok_or("the scenario's path is not UTF-8")?;
-    if !scenario.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-/".contains(letter)) {
+    if !scenario
+        .chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || "._-/".contains(letter))
+    {
         return Err(format!(
             "a pipeline's commands hold the path as it is: name a scenario of letters, digits and . _ - /, not \
              \"{scenario}\""
@@ -147,7 +150,9 @@ fn write_new(path: &Path, text: &str, force: bool) -> Result<(), String> {
     } else {
         options.create_new(true);
     }
-    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => format!(
             "{} is there already; choose another name, or write over it with --force",

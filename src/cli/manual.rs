@@ -23,7 +23,9 @@ pub(super) fn execute(args: &ManualArgs) -> ExitCode {
     match written {
         Ok(()) => ExitCode::Go,
         Err(error) => {
-            say(&format!("cannot write the manual pages: {error}; choose another folder with --out"));
+            say(&format!(
+                "cannot write the manual pages: {error}; choose another folder with --out"
+            ));
             ExitCode::Usage
         }
     }

@@ -85,7 +85,8 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
             progress: args.progress.mode(),
             metrics: args.metrics,
         };
-        run_recorded(&loaded, &options, &folder, dashboard.as_ref()).map_err(|error| (exit_code(&error), describe(&error)))
+        run_recorded(&loaded, &options, &folder, dashboard.as_ref())
+            .map_err(|error| (exit_code(&error), describe(&error)))
     });
     let recorded = match result {
         Ok(recorded) => recorded,

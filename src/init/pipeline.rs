@@ -24,7 +24,9 @@ impl Pipeline {
     /// What is left to do by hand, as a sentence.
     pub fn next(self) -> &'static str {
         match self {
-            Pipeline::GitHub => "Its first step puts `loadtest` on the PATH: adjust it to where you keep the program.",
+            Pipeline::GitHub => {
+                "Its first step puts `loadtest` on the PATH: adjust it to where you keep the program."
+            }
             Pipeline::GitLab => {
                 "Add `include: { local: .gitlab/loadtest.yml }` to .gitlab-ci.yml, and adjust the line that puts \
                  `loadtest` on the PATH to where you keep the program."
@@ -134,12 +136,19 @@ mod tests {
     fn a_run_is_repeated_on_invalid_only_and_reports_are_always_kept() {
         for pipeline in [Pipeline::GitHub, Pipeline::GitLab] {
             let text = pipeline.text("scenarios/peak.toml");
-            assert_eq!(text.matches("loadtest run scenarios/peak.toml").count(), 2, "{text}");
+            assert_eq!(
+                text.matches("loadtest run scenarios/peak.toml").count(),
+                2,
+                "{text}"
+            );
             assert!(text.contains(r#"[ "$code" -eq 12 ]"#), "{text}");
             assert!(!text.contains("-eq 10") && !text.contains("-eq 13"), "{text}");
             assert!(text.contains("always"), "{text}");
             // The verdict must reach the CI system whole.
-            assert!(text.contains(r#"exit "$code""#) && !text.contains("|| true"), "{text}");
+            assert!(
+                text.contains(r#"exit "$code""#) && !text.contains("|| true"),
+                "{text}"
+            );
         }
         assert!(Pipeline::GitHub.text("s.toml").contains("${{ github.sha }}"));
     }

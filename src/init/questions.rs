@@ -81,7 +81,9 @@ impl Question {
                 }
             }
             Question::Url => {
-                let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+                let rest = text
+                    .strip_prefix("http://")
+                    .or_else(|| text.strip_prefix("https://"));
                 match rest.is_some_and(|rest| !rest.is_empty() && !text.contains(['"', '\\', ' '])) {
                     true => Ok(()),
                     false => Err("write an address such as http://127.0.0.1:8080".to_owned()),
@@ -210,8 +212,14 @@ mod tests {
         assert_eq!(prompt.matches("Address of the service").count(), 2, "{prompt}");
         assert_eq!(prompt.matches("New users per second").count(), 2, "{prompt}");
         let service = answer.complete().unwrap();
-        assert_eq!((service.url.as_str(), service.rate.as_str()), ("http://127.0.0.1:9000", "20/s"));
-        assert_eq!((service.request.as_str(), service.duration.as_str()), ("GET /", "30s"));
+        assert_eq!(
+            (service.url.as_str(), service.rate.as_str()),
+            ("http://127.0.0.1:9000", "20/s")
+        );
+        assert_eq!(
+            (service.request.as_str(), service.duration.as_str()),
+            ("GET /", "30s")
+        );
     }
 
     #[test]
@@ -230,6 +238,11 @@ mod tests {
             rate: Some("fast".to_owned()),
             ..Answer::default()
         };
-        assert!(given.complete().unwrap_err().starts_with("New users per second: \"fast\": "));
+        assert!(
+            given
+                .complete()
+                .unwrap_err()
+                .starts_with("New users per second: \"fast\": ")
+        );
     }
 }

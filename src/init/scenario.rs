@@ -130,7 +130,11 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_run() {
-        for url in ["http://127.0.0.1:8080", "https://shop.example/base", "http://[::1]:80"] {
+        for url in [
+            "http://127.0.0.1:8080",
+            "https://shop.example/base",
+            "http://[::1]:80",
+        ] {
             let given = Answer {
                 url: Some(url.to_owned()),
                 ..Answer::default()
@@ -149,7 +153,15 @@ mod tests {
         let uncommented: String = text
             .lines()
             .map(|line| {
-                let code = ["# save", "# [[", "# think", "# request", "# name", "# expect", "# health"];
+                let code = [
+                    "# save",
+                    "# [[",
+                    "# think",
+                    "# request",
+                    "# name",
+                    "# expect",
+                    "# health",
+                ];
                 match code.iter().any(|start| line.starts_with(start)) {
                     true => format!("{}\n", &line[2..]),
                     false => format!("{line}\n"),

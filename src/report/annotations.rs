@@ -45,7 +45,12 @@ pub(super) fn render(record: &RunRecord) -> String {
             text.push('\n');
         }
         if more > 0 {
-            text.push_str(&command("notice", None, &title, &format!("{more} more; see the report.")));
+            text.push_str(&command(
+                "notice",
+                None,
+                &title,
+                &format!("{more} more; see the report."),
+            ));
             text.push('\n');
         }
     }
@@ -98,8 +103,14 @@ mod tests {
         let mut slow = record(fixture::slow());
         slow.reasons = vec!["first\n::set-output name=x::y\r\n100%".to_owned()];
         let text = render(&slow);
-        assert!(text.lines().all(|line| !line.starts_with("::set-output")), "{text}");
-        assert!(text.contains("first%0A::set-output name=x::y%0D%0A100%25"), "{text}");
+        assert!(
+            text.lines().all(|line| !line.starts_with("::set-output")),
+            "{text}"
+        );
+        assert!(
+            text.contains("first%0A::set-output name=x::y%0D%0A100%25"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -108,7 +119,10 @@ mod tests {
         let failed = slow.sla.iter().find(|sla| sla.status == "FAIL").unwrap().clone();
         slow.sla = vec![failed; 14];
         let text = render(&slow);
-        assert_eq!(text.lines().filter(|line| line.starts_with("::error")).count(), 10);
+        assert_eq!(
+            text.lines().filter(|line| line.starts_with("::error")).count(),
+            10
+        );
         assert!(text.contains("::5 more; see the report."), "{text}");
     }
 }

@@ -48,11 +48,17 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
     let mut serializer = V2DeflateSerializer::new();
     let mut builder = IntervalLogWriterBuilder::new();
     builder
-        .add_comment(&format!("run {} of loadtest {}", record.run_id, record.environment.tool_version))
+        .add_comment(&format!(
+            "run {} of loadtest {}",
+            record.run_id, record.environment.tool_version
+        ))
         .add_comment("values in microseconds, one interval per second and series")
         .add_comment(&match failures.is_empty() {
             true => "no event failed".to_owned(),
-            false => format!("failed events have no value and are left out: {}", failures.join(", ")),
+            false => format!(
+                "failed events have no value and are left out: {}",
+                failures.join(", ")
+            ),
         })
         .with_start_time(start)
         .with_base_time(start)
@@ -78,9 +84,11 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
 
 /// `response_time.submit_recording`. Commas, spaces and line ends would end a tag early.
 fn tag(key: &SeriesKey, steps: &[StepInfo]) -> String {
-    let step = key
-        .step
-        .map(|step| steps.get(step.index()).map_or("unknown", |info| info.name.as_str()));
+    let step = key.step.map(|step| {
+        steps
+            .get(step.index())
+            .map_or("unknown", |info| info.name.as_str())
+    });
     let name = match step {
         Some(step) => format!("{}.{step}", key.kind.key()),
         None => key.kind.key().to_owned(),
@@ -113,7 +121,9 @@ mod tests {
         let mut found = std::collections::BTreeMap::<(String, u64), u64>::new();
         let mut last = Duration::ZERO;
         for entry in IntervalLogIterator::new(text.as_bytes()) {
-            let LogEntry::Interval(interval) = entry.unwrap() else { continue };
+            let LogEntry::Interval(interval) = entry.unwrap() else {
+                continue;
+            };
             assert!(interval.start_timestamp() >= last, "in order");
             last = interval.start_timestamp();
             let bytes = STANDARD.decode(interval.encoded_histogram()).unwrap();
@@ -129,6 +139,9 @@ mod tests {
             }
         }
         let failed = measurements.total(SeriesKind::Response, None).bad;
-        assert!(failed > 0 && text.contains("failed events have no value and are left out"), "{failed}");
+        assert!(
+            failed > 0 && text.contains("failed events have no value and are left out"),
+            "{failed}"
+        );
     }
 }

@@ -30,11 +30,19 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
 }
 
 fn failure(kind: &str, sentence: &str) -> TestCaseStatus {
-    explained(TestCaseStatus::non_success(NonSuccessKind::Failure), Some(kind), sentence)
+    explained(
+        TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Some(kind),
+        sentence,
+    )
 }
 
 fn error(kind: &str, sentence: &str) -> TestCaseStatus {
-    explained(TestCaseStatus::non_success(NonSuccessKind::Error), Some(kind), sentence)
+    explained(
+        TestCaseStatus::non_success(NonSuccessKind::Error),
+        Some(kind),
+        sentence,
+    )
 }
 
 fn skipped(sentence: &str) -> TestCaseStatus {
@@ -50,7 +58,13 @@ fn explained(mut status: TestCaseStatus, kind: Option<&str>, sentence: &str) -> 
 }
 
 /// A test case of the suite `suite`, with the place in the scenario that it is about.
-fn case(record: &RunRecord, suite: &str, name: String, status: TestCaseStatus, origin: Option<Origin>) -> TestCase {
+fn case(
+    record: &RunRecord,
+    suite: &str,
+    name: String,
+    status: TestCaseStatus,
+    origin: Option<Origin>,
+) -> TestCase {
     let mut case = TestCase::new(name, status);
     case.set_classname(format!("{}.{suite}", record.scenario.name));
     if let Some(origin) = origin {
@@ -72,7 +86,13 @@ fn verdict(record: &RunRecord) -> TestSuite {
         "INVALID" => error("InvalidRun", &sentence),
         _ => error("Interrupted", &sentence),
     };
-    let mut case = case(record, "verdict", "verdict".to_owned(), status, origin::of_scenario(record));
+    let mut case = case(
+        record,
+        "verdict",
+        "verdict".to_owned(),
+        status,
+        origin::of_scenario(record),
+    );
     case.set_time(std::time::Duration::try_from_secs_f64(record.duration_s).unwrap_or_default());
     case.set_system_out(sentence);
     suite.add_test_case(case);
@@ -98,9 +118,15 @@ fn targets(record: &RunRecord) -> TestSuite {
     let invalid = record.verdict == "INVALID";
     for sla in &record.sla {
         let status = match sla.status.as_str() {
-            _ if invalid => skipped(&format!("The run is invalid, so this target was not judged. {}", sla.reason)),
+            _ if invalid => skipped(&format!(
+                "The run is invalid, so this target was not judged. {}",
+                sla.reason
+            )),
             "PASS" => TestCaseStatus::success(),
-            _ if sla.waived => skipped(&format!("A waiver keeps this from deciding the verdict. {}", sla.reason)),
+            _ if sla.waived => skipped(&format!(
+                "A waiver keeps this from deciding the verdict. {}",
+                sla.reason
+            )),
             "FAIL" => failure("TargetMissed", &sla.reason),
             "NO_DATA" => error("NoData", &sla.reason),
             // Undecided, or declared as not measurable: neither passed nor failed.
@@ -114,9 +140,16 @@ fn targets(record: &RunRecord) -> TestSuite {
             origin::of_target(record, sla),
         );
         let numbers = numbers(sla);
-        case.add_properties(numbers.iter().map(|(name, value)| Property::new(*name, value.as_str())));
+        case.add_properties(
+            numbers
+                .iter()
+                .map(|(name, value)| Property::new(*name, value.as_str())),
+        );
         // Not every reader shows the properties of a test case.
-        let lines: Vec<String> = numbers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let lines: Vec<String> = numbers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
         case.set_system_out(format!("{}\n{}", sla.reason, lines.join("\n")));
         suite.add_test_case(case);
     }
@@ -129,7 +162,10 @@ fn target_name(sla: &SlaRecord) -> String {
     if let Some(step) = &sla.step {
         name.push_str(&format!("{{{step}}}"));
     }
-    let statistic = sla.stat.as_deref().filter(|stat| !matches!(*stat, "share" | "per_second"));
+    let statistic = sla
+        .stat
+        .as_deref()
+        .filter(|stat| !matches!(*stat, "share" | "per_second"));
     for part in statistic.into_iter().chain(sla.target.as_deref()) {
         name.push_str(&format!(" {part}"));
     }
@@ -171,7 +207,9 @@ fn windows(record: &RunRecord) -> TestSuite {
             suite.add_test_case(window(record, kind, &condition.text, &raised, origin));
         }
         for burn_rate in &policy.burn_rates {
-            let raised = raised(incidents, |incident| incident.burn_rate.as_ref() == Some(burn_rate));
+            let raised = raised(incidents, |incident| {
+                incident.burn_rate.as_ref() == Some(burn_rate)
+            });
             let origin = origin::of_window(record, kind, "burn_rate", None);
             suite.add_test_case(window(record, kind, &burn_rate.text, &raised, origin));
         }
@@ -231,7 +269,11 @@ fn audit(record: &RunRecord) -> TestSuite {
                     .collect();
                 failure(
                     "WorkLost",
-                    &format!("{kind}: {number} of {} accepted. {}", audit.accepted, witnesses.join(" ")),
+                    &format!(
+                        "{kind}: {number} of {} accepted. {}",
+                        audit.accepted,
+                        witnesses.join(" ")
+                    ),
                 )
             }
             None => skipped(&format!("There is no witness for whether anything was {kind}.")),
@@ -266,13 +308,21 @@ mod tests {
         assert!(missed > 0);
         let report = read(&slow);
         // The verdict, and each missed target.
-        let targets = report.test_suites.iter().find(|suite| suite.name.as_str() == "targets").unwrap();
+        let targets = report
+            .test_suites
+            .iter()
+            .find(|suite| suite.name.as_str() == "targets")
+            .unwrap();
         assert_eq!(targets.failures, missed);
         assert!(report.failures > missed);
         let invalid = read(&record(fixture::starved_generator()));
         assert!(invalid.errors > 0, "an invalid run is an error");
         let lossy = read(&record(fixture::lossy()));
-        let audit = lossy.test_suites.iter().find(|suite| suite.name.as_str() == "audit").unwrap();
+        let audit = lossy
+            .test_suites
+            .iter()
+            .find(|suite| suite.name.as_str() == "audit")
+            .unwrap();
         assert!(audit.failures > 0);
     }
 
@@ -282,7 +332,12 @@ mod tests {
         let names = |report: &Report| -> Vec<String> {
             let suites = report.test_suites.iter();
             suites
-                .flat_map(|suite| suite.test_cases.iter().map(|case| format!("{} {}", suite.name, case.name)))
+                .flat_map(|suite| {
+                    suite
+                        .test_cases
+                        .iter()
+                        .map(|case| format!("{} {}", suite.name.as_str(), case.name.as_str()))
+                })
                 .collect()
         };
         let mut unique = names(&healthy);
@@ -290,7 +345,10 @@ mod tests {
         unique.dedup();
         assert_eq!(unique.len(), names(&healthy).len());
         let targets = |names: Vec<String>| -> Vec<String> {
-            names.into_iter().filter(|name| name.starts_with("targets")).collect()
+            names
+                .into_iter()
+                .filter(|name| name.starts_with("targets"))
+                .collect()
         };
         assert_eq!(targets(names(&slow)), targets(names(&healthy)));
     }

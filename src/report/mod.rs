@@ -6,7 +6,7 @@ mod annotations;
 mod capacity;
 mod comparison;
 mod generator;
-mod history;
+pub mod history;
 mod html;
 mod incident;
 mod interval_log;

@@ -68,20 +68,28 @@ fn beyond(sla: &SlaRecord) -> f64 {
 }
 
 fn name(sla: &SlaRecord) -> String {
-    let title = Metric::from_key(&sla.metric).map_or(sla.metric.as_str(), Metric::title);
+    let title = Metric::from_key(&sla.metric).map_or(sla.metric.as_str(), |metric| metric.title());
     let statistic = sla
         .stat
         .as_deref()
         .filter(|stat| !matches!(*stat, "share" | "per_second"))
         .map_or_else(String::new, |stat| format!(" {stat}"));
-    let step = sla.step.as_ref().map_or_else(String::new, |step| format!(" of {step}"));
+    let step = sla
+        .step
+        .as_ref()
+        .map_or_else(String::new, |step| format!(" of {step}"));
     format!("{}{statistic}{step}", title.to_lowercase())
 }
 
 fn inconclusive(record: &RunRecord) -> String {
-    let undecided = record.sla.iter().filter(|sla| sla.status == "INCONCLUSIVE").count();
+    let undecided = record
+        .sla
+        .iter()
+        .filter(|sla| sla.status == "INCONCLUSIVE")
+        .count();
     if undecided > 0 {
-        return "Run it longer, with the same load: the reasons say how much longer each target needs.".to_owned();
+        return "Run it longer, with the same load: the reasons say how much longer each target needs."
+            .to_owned();
     }
     "Look at the reasons: something that should have been measured was not.".to_owned()
 }
@@ -109,7 +117,7 @@ pub(super) fn not_shown(record: &RunRecord) -> Vec<String> {
         .sla
         .iter()
         .filter(|sla| sla.status == "NOT_MEASURED")
-        .map(|sla| Metric::from_key(&sla.metric).map_or(sla.metric.as_str(), Metric::title))
+        .map(|sla| Metric::from_key(&sla.metric).map_or(sla.metric.as_str(), |metric| metric.title()))
         .collect();
     if !declared.is_empty() {
         sentences.push(format!(
@@ -148,9 +156,16 @@ mod tests {
     #[test]
     fn every_verdict_has_one_next_step() {
         let healthy = record(fixture::healthy());
-        assert!(next_action(&healthy).contains("Before a release"), "{}", next_action(&healthy));
+        assert!(
+            next_action(&healthy).contains("Before a release"),
+            "{}",
+            next_action(&healthy)
+        );
         let slow = next_action(&record(fixture::slow()));
-        assert!(slow.starts_with("Do not release. Begin with response time p95"), "{slow}");
+        assert!(
+            slow.starts_with("Do not release. Begin with response time p95"),
+            "{slow}"
+        );
         let failing = record(fixture::failing());
         let action = next_action(&failing);
         assert_eq!(failing.verdict, "ROLLBACK");
@@ -164,11 +179,18 @@ mod tests {
     #[test]
     fn a_run_says_what_it_does_not_show() {
         let healthy = not_shown(&record(fixture::healthy()));
-        assert!(healthy.iter().any(|sentence| sentence.contains("reference server")), "{healthy:?}");
+        assert!(
+            healthy
+                .iter()
+                .any(|sentence| sentence.contains("reference server")),
+            "{healthy:?}"
+        );
         let mut certified = record(fixture::healthy());
         certified.evidence = "certified".to_owned();
         assert!(
-            !not_shown(&certified).iter().any(|sentence| sentence.contains("observed")),
+            !not_shown(&certified)
+                .iter()
+                .any(|sentence| sentence.contains("observed")),
             "{certified:?}"
         );
     }

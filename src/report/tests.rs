@@ -152,7 +152,7 @@ fn users_with_patience_are_in_every_format_and_in_the_file() {
             "app: 5% leave after 2s, 50% after 10s (Weibull, k = 1.62, λ = 12.5 s)",
             "30 (5 %)",
         ] {
-            let plain = text.replace('\u{202f}', "").replace('\\', "");
+            let plain = text.replace(['\u{202f}', '\\'], "");
             assert!(plain.contains(part), "{part} is not in {text}");
         }
     }

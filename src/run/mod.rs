@@ -40,15 +40,15 @@ use crate::target::{self, ControlError, StartError, Started};
 use actions::{Actions, Means};
 pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
+use exposition::Exposition;
 pub use folder::{FolderError, RunFolder};
 use host_watch::HostWatch;
 use instrument::Instrument;
 use interrupts::Interrupts;
 use limits::SocketLimits;
 pub use limits::SocketShortage;
-use exposition::Exposition;
-use progress::{Headline, Progress};
 pub use progress::ProgressMode;
+use progress::{Headline, Progress};
 use read_back::{ReadBack, awaited};
 use rollback::Rollback;
 use supervise::{Supervision, Supervisor};
@@ -106,7 +106,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
-    #[error("the metrics cannot be served at {address}; choose a free address of this machine with --metrics")]
+    #[error(
+        "the metrics cannot be served at {address}; choose a free address of this machine with --metrics"
+    )]
     Metrics {
         address: SocketAddr,
         #[source]
@@ -152,18 +154,7 @@ pub async fn run(
     let mut progress = Progress::new(options.progress);
     let limits = look_ahead(&plan, today, &mut progress)?;
     let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
-    let exposition = match options.metrics {
-        None => None,
-        Some(address) => {
-            let exposition = Exposition::new(&plan);
-            let bound = exposition
-                .serve(address)
-                .await
-                .map_err(|source| RunError::Metrics { address, source })?;
-            progress.note(&format!("metrics at http://{bound}/metrics"));
-            Some(exposition)
-        }
-    };
+    let exposition = expose(&plan, options.metrics, &mut progress).await?;
 
     progress.note(&format!("{}: starting the target", plan.name));
     let mut started = tokio::select! {
@@ -185,12 +176,7 @@ pub async fn run(
     let epoch = clock.now().plus(LEAD);
     progress.note(&format!("load on {}", started.endpoints.description));
     let target = started.endpoints.description.clone();
-    progress.announce(Headline {
-        scenario: plan.name.clone(),
-        target: target.clone(),
-        seed: plan.seed,
-        planned: plan.load.executor.duration(),
-    });
+    progress.announce(Headline::of(&plan, &target));
     let target_notes = started.endpoints.notes.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
@@ -253,6 +239,22 @@ fn look_ahead(plan: &Plan, today: Date, progress: &mut Progress) -> Result<Socke
         progress.note(&warning);
     }
     Ok(limits)
+}
+
+/// The figures of the run, where they are to be served.
+async fn expose(
+    plan: &Plan,
+    address: Option<SocketAddr>,
+    progress: &mut Progress,
+) -> Result<Option<Exposition>, RunError> {
+    let Some(address) = address else { return Ok(None) };
+    let exposition = Exposition::new(plan);
+    let bound = exposition
+        .serve(address)
+        .await
+        .map_err(|source| RunError::Metrics { address, source })?;
+    progress.note(&format!("metrics at http://{bound}/metrics"));
+    Ok(Some(exposition))
 }
 
 /// How long a child may take to end in order.
@@ -332,8 +334,8 @@ impl Course<'_> {
             epoch,
             folder,
             limits,
-            ref exposition,
             instrument,
+            ..
         } = *self;
         let history = folder.file("history.jsonl");
         let cannot_start = |error: std::io::Error| RunError::Generator(error.to_string());
@@ -347,7 +349,7 @@ impl Course<'_> {
                 }
             })?;
         collector.take_limits(limits);
-        collector.exposition.clone_from(exposition);
+        collector.exposition.clone_from(&self.exposition);
         collector.take_calibration(instrument.calibration);
         let (switch, signal) = StopSwitch::new();
         let shared = WorkerPlan {

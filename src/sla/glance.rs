@@ -63,13 +63,29 @@ mod tests {
     fn a_target_that_is_missed_is_seen_and_one_without_samples_says_nothing() {
         let slow = fixture::slow();
         let steps = &slow.context.steps;
-        let seen = glances(&slow.criteria.targets, steps, &slow.evidence.measurements, 10, 20..30);
+        let seen = glances(
+            &slow.criteria.targets,
+            steps,
+            &slow.evidence.measurements,
+            10,
+            20..30,
+        );
         assert_eq!(seen.len(), slow.criteria.targets.len());
         assert!(seen.iter().any(|glance| glance.holds == Some(false)), "{seen:?}");
         for glance in &seen {
             assert_eq!(glance.recent.is_some(), glance.holds_recently.is_some());
         }
-        let before = glances(&slow.criteria.targets, steps, &slow.evidence.measurements, 10, 0..5);
-        assert!(before.iter().all(|glance| glance.recent.is_none() && glance.holds.is_none()));
+        let before = glances(
+            &slow.criteria.targets,
+            steps,
+            &slow.evidence.measurements,
+            10,
+            0..5,
+        );
+        assert!(
+            before
+                .iter()
+                .all(|glance| glance.recent.is_none() && glance.holds.is_none())
+        );
     }
 }

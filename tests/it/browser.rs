@@ -42,9 +42,18 @@ impl Page {
     pub(crate) async fn open(file: &std::path::Path, width: u32, height: u32) -> Self {
         let profile = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut browser = Command::new(program())
-            .args(["--headless=new", "--remote-debugging-port=0", "--no-first-run", "--disable-gpu"])
+            .args([
+                "--headless=new",
+                "--remote-debugging-port=0",
+                "--no-first-run",
+                "--disable-gpu",
+            ])
             // In a container the browser's own sandbox cannot be set up; it opens nothing but our own file.
-            .args(["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"])
+            .args([
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--disable-background-networking",
+            ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdin(Stdio::null())
@@ -55,10 +64,14 @@ impl Page {
             .unwrap();
         let mut lines = BufReader::new(browser.stderr.take().unwrap()).lines();
         let address = loop {
-            let line = within("the browser says where it listens", LONGEST_WAIT, lines.next_line())
-                .await
-                .unwrap()
-                .expect("the browser ended");
+            let line = within(
+                "the browser says where it listens",
+                LONGEST_WAIT,
+                lines.next_line(),
+            )
+            .await
+            .unwrap()
+            .expect("the browser ended");
             if let Some(address) = line.strip_prefix("DevTools listening on ws://") {
                 break address.to_owned();
             }
@@ -79,7 +92,9 @@ impl Page {
             _browser: browser,
             _profile: profile,
         };
-        let target = page.call("Target.createTarget", json!({ "url": "about:blank" })).await;
+        let target = page
+            .call("Target.createTarget", json!({ "url": "about:blank" }))
+            .await;
         let attached = page
             .call(
                 "Target.attachToTarget",
@@ -122,7 +137,8 @@ impl Page {
     /// Presses a key.
     pub(crate) async fn key(&mut self, key: &str) {
         for kind in ["keyDown", "keyUp"] {
-            self.call("Input.dispatchKeyEvent", json!({ "type": kind, "key": key })).await;
+            self.call("Input.dispatchKeyEvent", json!({ "type": kind, "key": key }))
+                .await;
         }
     }
 
@@ -133,7 +149,10 @@ impl Page {
         if !self.session.is_empty() {
             request["sessionId"] = json!(self.session);
         }
-        self.socket.send(Message::text(request.to_string())).await.unwrap();
+        self.socket
+            .send(Message::text(request.to_string()))
+            .await
+            .unwrap();
         loop {
             let message = self.message(method).await;
             if message["id"] == json!(id) {
@@ -163,7 +182,8 @@ impl Page {
                 }
                 Some("Log.entryAdded") => self.complaints.push(parameters["entry"].to_string()),
                 Some("Network.requestWillBeSent") => {
-                    self.requests.push(parameters["request"]["url"].as_str().unwrap().to_owned());
+                    self.requests
+                        .push(parameters["request"]["url"].as_str().unwrap().to_owned());
                 }
                 _ => {}
             }

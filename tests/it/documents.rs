@@ -36,7 +36,10 @@ fn commands() -> Vec<Command> {
             // What explains a command stands some columns after it.
             let command = rest.split("   ").next().unwrap().trim();
             // A line of the table of commands has words to be replaced.
-            if command.split_whitespace().any(|word| word.chars().all(|letter| letter.is_uppercase() || letter == '.' || letter == '…')) {
+            if command.split_whitespace().any(|word| {
+                word.chars()
+                    .all(|letter| letter.is_uppercase() || letter == '.' || letter == '…')
+            }) {
                 continue;
             }
             commands.push(Command {
@@ -82,12 +85,21 @@ async fn every_command_of_the_documents_is_understood() {
         let words_shown = words.join(" ");
         let said = match words[0].as_str() {
             "report" | "judge" | "history" | "check" | "schema" | "init" | "completions" | "man" => {
-                let more: &[&str] = if words[0] == "init" && !words.contains(&"--ci".to_owned()) { &["--yes"] } else { &[] };
+                let more: &[&str] = if words[0] == "init" && !words.contains(&"--ci".to_owned()) {
+                    &["--yes"]
+                } else {
+                    &[]
+                };
                 said(folder.path(), &words, more).await
             }
             // What sends load is run by tests of its own; here only its words are tried.
             _ => said(folder.path(), &words, &["--help"]).await,
         };
-        assert_eq!(said.code, Some(0), "{document}: loadtest {words_shown}\n{}", said.stderr);
+        assert_eq!(
+            said.code,
+            Some(0),
+            "{document}: loadtest {words_shown}\n{}",
+            said.stderr
+        );
     }
 }

@@ -38,7 +38,10 @@ fn one(text: &mut String, history: &History) {
     head.push("Change".to_owned());
     table.set_header(head);
     for (title, words) in [
-        ("Version", (|run| run.target.version.clone()) as fn(&RunDigest) -> String),
+        (
+            "Version",
+            (|run| run.target.version.clone()) as fn(&RunDigest) -> String,
+        ),
         ("Verdict", |run| run.verdict.clone()),
     ] {
         let mut row = vec![title.to_owned()];
@@ -48,7 +51,11 @@ fn one(text: &mut String, history: &History) {
     }
     for trend in &history.trends {
         let mut row = vec![trend.title.clone()];
-        row.extend(trend.points[first..].iter().map(|point| cell(trend, point.as_ref())));
+        row.extend(
+            trend.points[first..]
+                .iter()
+                .map(|point| cell(trend, point.as_ref())),
+        );
         row.push(change(trend.change));
         table.add_row(row);
     }
@@ -104,7 +111,11 @@ pub(in crate::report) fn conclusion(history: &History) -> String {
         );
     };
     let worse: Vec<&str> = history.regressions().map(|trend| trend.title.as_str()).collect();
-    let against = format!("the last one that passed ({}, version {})", day(before), before.target.version);
+    let against = format!(
+        "the last one that passed ({}, version {})",
+        day(before),
+        before.target.version
+    );
     if worse.is_empty() {
         return format!(
             "The newest run ended in {}; nothing is worse than in {against}.",

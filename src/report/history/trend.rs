@@ -134,7 +134,9 @@ impl<'a> Key<'a> {
     }
 
     fn title(&self) -> String {
-        let mut title = Metric::from_key(self.metric).map_or(self.metric, Metric::title).to_owned();
+        let mut title = Metric::from_key(self.metric)
+            .map_or(self.metric, |metric| metric.title())
+            .to_owned();
         if !matches!(self.statistic, "share" | "per_second") {
             title.push_str(&format!(" {}", self.statistic));
         }
@@ -148,7 +150,10 @@ impl<'a> Key<'a> {
 impl Trend {
     fn of(key: &Key<'_>, runs: &[RunDigest], compared_with: Option<usize>, newest: usize) -> Self {
         let record = |run: &RunDigest| -> Option<SlaRecord> {
-            run.sla.iter().find(|sla| Key::of(sla).as_ref() == Some(key)).cloned()
+            run.sla
+                .iter()
+                .find(|sla| Key::of(sla).as_ref() == Some(key))
+                .cloned()
         };
         let records: Vec<Option<SlaRecord>> = runs.iter().map(record).collect();
         let unit = records
@@ -187,7 +192,11 @@ impl Point {
         Some(Self {
             value,
             low: sla.ci_low.unwrap_or(value),
-            high: sla.ci_high.unwrap_or(if sla.ci_low.is_some() { f64::INFINITY } else { value }),
+            high: sla.ci_high.unwrap_or(if sla.ci_low.is_some() {
+                f64::INFINITY
+            } else {
+                value
+            }),
             limit: sla.limit,
             status: sla.status.clone(),
         })
@@ -236,13 +245,18 @@ mod tests {
             digest(fixture::healthy(), "2026-01-02T00:00:00Z"),
             digest(fixture::failing(), "2026-01-03T00:00:00Z"),
         ]);
-        let [history] = histories.as_slice() else { panic!("{histories:?}") };
+        let [history] = histories.as_slice() else {
+            panic!("{histories:?}")
+        };
         let days: Vec<&str> = history.runs.iter().map(|run| &run.started_at[..10]).collect();
         assert_eq!(days, ["2026-01-02", "2026-01-03", "2026-01-04"]);
         // The run between them failed, and is no measure of what is normal.
         assert_eq!(history.compared_with, Some(0));
         let worse: Vec<&str> = history.regressions().map(|trend| trend.title.as_str()).collect();
-        assert!(worse.iter().any(|title| title.starts_with("Response time p95")), "{worse:?}");
+        assert!(
+            worse.iter().any(|title| title.starts_with("Response time p95")),
+            "{worse:?}"
+        );
     }
 
     #[test]
@@ -255,7 +269,12 @@ mod tests {
         assert!(again[0].trends.iter().all(|trend| trend.change == Change::Same));
         let first = History::of(vec![digest(fixture::slow(), "2026-01-02T00:00:00Z")]);
         assert_eq!(first[0].compared_with, None);
-        assert!(first[0].trends.iter().all(|trend| trend.change == Change::Unknown));
+        assert!(
+            first[0]
+                .trends
+                .iter()
+                .all(|trend| trend.change == Change::Unknown)
+        );
     }
 
     fn point(value: f64, low: f64, high: f64) -> Point {

@@ -31,32 +31,27 @@ pub(super) fn heat_map(axis: &Axis, slices: &[Slice], limit_ms: Option<f64>) -> 
     let rows = Rows::of(lowest, highest);
     let merged = slices.len().div_ceil(COLUMNS_MAX).max(1);
     let columns: Vec<Vec<u64>> = slices.chunks(merged).map(|chunk| rows.counts(chunk)).collect();
-    let fullest = columns.iter().flatten().copied().max().filter(|count| *count > 0)?;
-    let width = WIDTH * merged as f64 / slices.len() as f64;
-    let height = HEIGHT / rows.number as f64;
-    let mut areas = vec![String::new(); SHADES.len()];
-    for (column, counts) in columns.iter().enumerate() {
-        for (row, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let share = *count as f64 / fullest as f64;
-            let shade = SHADES.iter().position(|(most, _)| share <= *most).unwrap_or(SHADES.len() - 1);
-            areas[shade].push_str(&format!(
-                "M{:.1} {:.1}h{width:.1}v{height:.1}h-{width:.1}z",
-                column as f64 * width,
-                HEIGHT - (row + 1) as f64 * height,
-            ));
-        }
-    }
-    let paths = SHADES.iter().zip(areas).map(|((most, class), area)| PathMark {
-        name: format!("up to {}", ((most * fullest as f64).ceil() as u64).max(1)).into(),
-        class,
-        line: String::new(),
-        area,
-    });
+    let fullest = columns
+        .iter()
+        .flatten()
+        .copied()
+        .max()
+        .filter(|count| *count > 0)?;
+    let paths = paths(
+        &columns,
+        &rows,
+        fullest,
+        WIDTH * merged as f64 / slices.len() as f64,
+    );
     let failed: u64 = slices.iter().map(|slice| slice.bad).sum();
     let mut caption = format!(
         "Each cell holds the requests of {} that took so long; the darker, the more, up to {fullest}. The scale is \
          logarithmic.",
-        if merged == 1 { "a point in time".to_owned() } else { format!("{merged} points in time") }
+        if merged == 1 {
+            "a point in time".to_owned()
+        } else {
+            format!("{merged} points in time")
+        }
     );
     if failed > 0 {
         caption.push_str(" Failed requests have no time and are not in it.");
@@ -91,9 +86,38 @@ pub(super) fn heat_map(axis: &Axis, slices: &[Slice], limit_ms: Option<f64>) -> 
                 class: "target",
             })
             .collect(),
-        paths: paths.collect(),
+        paths,
         data: data(axis, slices),
     })
+}
+
+/// One path per shade, of all cells that have it.
+fn paths(columns: &[Vec<u64>], rows: &Rows, fullest: u64, width: f64) -> Vec<PathMark> {
+    let height = HEIGHT / rows.number as f64;
+    let mut areas = vec![String::new(); SHADES.len()];
+    for (column, counts) in columns.iter().enumerate() {
+        for (row, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let share = *count as f64 / fullest as f64;
+            let shade = SHADES
+                .iter()
+                .position(|(most, _)| share <= *most)
+                .unwrap_or(SHADES.len() - 1);
+            areas[shade].push_str(&format!(
+                "M{:.1} {:.1}h{width:.1}v{height:.1}h-{width:.1}z",
+                column as f64 * width,
+                HEIGHT - (row + 1) as f64 * height,
+            ));
+        }
+    }
+    let shades = SHADES.iter().zip(areas);
+    shades
+        .map(|((most, class), area)| PathMark {
+            name: format!("up to {}", ((most * fullest as f64).ceil() as u64).max(1)).into(),
+            class,
+            line: String::new(),
+            area,
+        })
+        .collect()
 }
 
 /// Fastest and slowest answer, in microseconds.
@@ -165,7 +189,11 @@ impl Rows {
 }
 
 fn number(ms: f64) -> String {
-    if ms >= 1.0 { format!("{ms:.0}") } else { format!("{ms}") }
+    if ms >= 1.0 {
+        format!("{ms:.0}")
+    } else {
+        format!("{ms}")
+    }
 }
 
 fn milliseconds(us: f64) -> String {
@@ -221,7 +249,11 @@ mod tests {
     fn two_speeds_are_two_stripes() {
         let slices = vec![slice(&[5_000, 5_000, 5_000, 900_000]); 10];
         let chart = heat_map(&axis(10), &slices, Some(150.0)).unwrap();
-        let cells: usize = chart.paths.iter().map(|path| path.area.matches('M').count()).sum();
+        let cells: usize = chart
+            .paths
+            .iter()
+            .map(|path| path.area.matches('M').count())
+            .sum();
         assert_eq!(cells, 20, "two cells in each of ten seconds");
         // Three of four are the fullest cell; one of four is a third of it.
         assert_eq!(chart.paths[4].area.matches('M').count(), 10);

@@ -4,6 +4,7 @@ use askama::Template;
 
 use crate::report::ReportError;
 use crate::report::history::{Change, History, Point, Trend, change_words, conclusion};
+use crate::report::model::RunDigest;
 use crate::sla::wording::quantity;
 
 /// Width and height of a chart in its own units.
@@ -93,7 +94,7 @@ fn scenario(history: &History) -> Scenario {
     }
 }
 
-fn run_row(run: &crate::report::model::RunDigest) -> RunRow {
+fn run_row(run: &RunDigest) -> RunRow {
     RunRow {
         started: run.started().map_or_else(
             |_| run.started_at.clone(),
@@ -143,57 +144,77 @@ fn sparkline(history: &History, trend: &Trend) -> Sparkline {
     let smallest = finite.iter().copied().fold(f64::INFINITY, f64::min);
     let largest = finite.iter().copied().fold(0.0, f64::max);
     // Shares near 100 % would be a flat line on a scale from zero; a limit far above would be one as well.
-    let foot = if trend.higher_is_better { smallest.min(limit.unwrap_or(smallest)) } else { 0.0 };
+    let foot = if trend.higher_is_better {
+        smallest.min(limit.unwrap_or(smallest))
+    } else {
+        0.0
+    };
     let top = match limit {
         Some(limit) if limit <= 4.0 * largest => largest.max(limit),
         _ => largest,
     };
     let span = (top - foot).max(f64::MIN_POSITIVE);
     let y = |value: f64| {
-        let share = if value.is_finite() { ((value - foot) / span).clamp(0.0, 1.0) } else { 1.0 };
+        let share = if value.is_finite() {
+            ((value - foot) / span).clamp(0.0, 1.0)
+        } else {
+            1.0
+        };
         HEIGHT - MARGIN - share * (HEIGHT - 2.0 * MARGIN)
     };
     let last = trend.points.len().saturating_sub(1).max(1) as f64;
     let x = |index: usize| MARGIN + index as f64 / last * (WIDTH - 2.0 * MARGIN);
     let number = |value: f64| format!("{value:.1}");
-    let marks: Vec<Mark> = trend
-        .points
-        .iter()
-        .enumerate()
-        .filter_map(|(index, point)| {
-            let point = point.as_ref()?;
-            let run = &history.runs[index];
-            Some(Mark {
-                x: number(x(index)),
-                y: number(y(point.value)),
-                low: number(y(point.low)),
-                high: number(y(point.high)),
-                class: if point.status == "FAIL" { "bad" } else { "good" },
-                words: format!(
-                    "{}, version {}: {} ({} to {}), {}",
-                    run.started_at.get(..16).unwrap_or(&run.started_at).replace('T', " "),
-                    run.target.version,
-                    quantity(point.value, trend.unit),
-                    quantity(point.low, trend.unit),
-                    quantity(point.high, trend.unit),
-                    point.status
-                ),
-            })
-        })
+    let mark = |(index, point): (usize, &Point)| Mark {
+        x: number(x(index)),
+        y: number(y(point.value)),
+        low: number(y(point.low)),
+        high: number(y(point.high)),
+        class: if point.status == "FAIL" { "bad" } else { "good" },
+        words: words_of(&history.runs[index], point, trend),
+    };
+    let measured = trend.points.iter().enumerate();
+    let marks: Vec<Mark> = measured
+        .filter_map(|(index, point)| Some(mark((index, point.as_ref()?))))
         .collect();
-    let line: Vec<String> = marks.iter().map(|mark| format!("{} {}", mark.x, mark.y)).collect();
+    let line: Vec<String> = marks
+        .iter()
+        .map(|mark| format!("{} {}", mark.x, mark.y))
+        .collect();
     Sparkline {
         description: format!("{} over {} runs", trend.title, marks.len()),
-        line: if line.len() > 1 { format!("M{}", line.join("L")) } else { String::new() },
-        limit: limit.filter(|limit| *limit >= foot && *limit <= top).map(|limit| number(y(limit))),
+        line: if line.len() > 1 {
+            format!("M{}", line.join("L"))
+        } else {
+            String::new()
+        },
+        limit: limit
+            .filter(|limit| *limit >= foot && *limit <= top)
+            .map(|limit| number(y(limit))),
         marks,
     }
+}
+
+/// A run of a target in words, for the pointer.
+fn words_of(run: &RunDigest, point: &Point, trend: &Trend) -> String {
+    let quantity = |value| quantity(value, trend.unit);
+    format!(
+        "{}, version {}: {} ({} to {}), {}",
+        run.started_at
+            .get(..16)
+            .unwrap_or(&run.started_at)
+            .replace('T', " "),
+        run.target.version,
+        quantity(point.value),
+        quantity(point.low),
+        quantity(point.high),
+        point.status
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::model::RunDigest;
     use crate::report::tests::record;
     use crate::report::{Format, render};
     use crate::sla::fixture;
@@ -221,7 +242,10 @@ mod tests {
         let record = record(fixture::healthy());
         let digest = RunDigest::from_json(&render(Format::Json, &record).unwrap()).unwrap();
         let page = render_history(&History::of(vec![digest])).unwrap();
-        assert!(page.contains("nothing to compare it with") && !page.contains("NaN"), "{page}");
+        assert!(
+            page.contains("nothing to compare it with") && !page.contains("NaN"),
+            "{page}"
+        );
         assert!(render_history(&[]).unwrap().contains("There is no stored run."));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::heat::heat_map;
 use super::chart::{Axis, Band, Chart, Limit, Line, Tick, Words, chart, nice_step, percent};
+use super::heat::heat_map;
 use crate::metrics::{Evidence, Measurements, SeriesKey, SeriesKind, Slice, Timeline};
 use crate::plan::{Condition, Criteria, Limit as ConditionLimit, Metric, Statistic, StepId, StepInfo};
 use crate::sla::{lag_limit_ms, wording::quantity};
@@ -231,7 +231,10 @@ impl<'a> OverTime<'a> {
 
     /// Every response time, with the limit of the target that most of them are about.
     fn heat(&self) -> Option<Chart> {
-        let limit = self.limits(Metric::ResponseTime).into_iter().find(|limit| limit.wanted);
+        let limit = self
+            .limits(Metric::ResponseTime)
+            .into_iter()
+            .find(|limit| limit.wanted);
         heat_map(
             &self.axis,
             &self.of_kind(SeriesKind::Response),

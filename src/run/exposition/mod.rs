@@ -8,8 +8,8 @@ mod server;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
@@ -172,7 +172,10 @@ impl Exposition {
     }
 
     fn step(&self, index: usize) -> String {
-        self.steps.get(index).cloned().unwrap_or_else(|| "unknown".to_owned())
+        self.steps
+            .get(index)
+            .cloned()
+            .unwrap_or_else(|| "unknown".to_owned())
     }
 
     fn take_request(&self, request: &RequestSample) {
@@ -186,7 +189,9 @@ impl Exposition {
                 .observe(seconds(taken_ns));
         }
         let outcome = if is_good { "good" } else { "failed" };
-        self.requests.get_or_create(&RequestLabels { step, outcome }).inc();
+        self.requests
+            .get_or_create(&RequestLabels { step, outcome })
+            .inc();
     }
 
     /// Adds an event of the asynchronous half.
@@ -223,7 +228,8 @@ impl Exposition {
     pub(super) fn take_second(&self, users: u64, results_pending: Option<u64>) {
         self.users.set(i64::try_from(users).unwrap_or(i64::MAX));
         if let Some(pending) = results_pending {
-            self.results_pending.set(i64::try_from(pending).unwrap_or(i64::MAX));
+            self.results_pending
+                .set(i64::try_from(pending).unwrap_or(i64::MAX));
         }
     }
 

@@ -60,17 +60,35 @@ fn requests_are_counted_by_step_and_result_and_timed_when_they_were_answered() {
         Some(1.0)
     );
     assert_eq!(
-        labelled("loadtest_response_time_seconds_bucket", "le=\"0.15\",step=\"submit\""),
+        labelled(
+            "loadtest_response_time_seconds_bucket",
+            "le=\"0.15\",step=\"submit\""
+        ),
         Some(0.0)
     );
     assert_eq!(
-        labelled("loadtest_response_time_seconds_bucket", "le=\"0.2\",step=\"submit\""),
+        labelled(
+            "loadtest_response_time_seconds_bucket",
+            "le=\"0.2\",step=\"submit\""
+        ),
         Some(1.0)
     );
-    assert_eq!(labelled("loadtest_iterations_total", "outcome=\"started\""), Some(3.0));
-    assert_eq!(value(&text, "loadtest_virtual_users{scenario=\"peak\"}"), Some(2.0));
-    assert_eq!(value(&text, "loadtest_results_pending{scenario=\"peak\"}"), Some(7.0));
-    assert_eq!(labelled("loadtest_incidents_total", "policy=\"alert\""), Some(1.0));
+    assert_eq!(
+        labelled("loadtest_iterations_total", "outcome=\"started\""),
+        Some(3.0)
+    );
+    assert_eq!(
+        value(&text, "loadtest_virtual_users{scenario=\"peak\"}"),
+        Some(2.0)
+    );
+    assert_eq!(
+        value(&text, "loadtest_results_pending{scenario=\"peak\"}"),
+        Some(7.0)
+    );
+    assert_eq!(
+        labelled("loadtest_incidents_total", "policy=\"alert\""),
+        Some(1.0)
+    );
     assert!(text.ends_with("# EOF\n"));
 }
 
@@ -82,7 +100,9 @@ async fn a_scraper_gets_the_figures() {
 
     let bound = exposition().serve(([127, 0, 0, 1], 0).into()).await.unwrap();
     let stream = tokio::net::TcpStream::connect(bound).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
     tokio::spawn(connection);
     let request = hyper::Request::get("/metrics")
         .header("host", "metrics")
@@ -90,7 +110,10 @@ async fn a_scraper_gets_the_figures() {
         .unwrap();
     let answer = sender.send_request(request).await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_eq!(
+        answer.headers()["content-type"],
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     assert!(body.ends_with(b"# EOF\n"));
 }

@@ -51,11 +51,19 @@ struct Paint(bool);
 
 impl Paint {
     fn of(self, colour: Color) -> Style {
-        if self.0 { Style::new().fg(colour) } else { Style::new() }
+        if self.0 {
+            Style::new().fg(colour)
+        } else {
+            Style::new()
+        }
     }
 
     fn quiet(self) -> Style {
-        if self.0 { Style::new().add_modifier(Modifier::DIM) } else { Style::new() }
+        if self.0 {
+            Style::new().add_modifier(Modifier::DIM)
+        } else {
+            Style::new()
+        }
     }
 
     fn strong(self) -> Style {
@@ -66,7 +74,10 @@ impl Paint {
 fn headline(view: &View, paint: Paint) -> Paragraph<'static> {
     Paragraph::new(Line::from(vec![
         Span::styled(view.headline.scenario.clone(), paint.strong()),
-        Span::raw(format!(" · {} · seed {}", view.headline.target, view.headline.seed)),
+        Span::raw(format!(
+            " · {} · seed {}",
+            view.headline.target, view.headline.seed
+        )),
     ]))
 }
 
@@ -107,33 +118,44 @@ fn load_lines(now: &Reading) -> Vec<Line<'static>> {
     vec![Line::from(first), Line::from(second)]
 }
 
+/// A curve: its name, the value of a second, that value in words, and its colour.
+struct Curve {
+    name: &'static str,
+    value: fn(&Reading) -> Option<f64>,
+    words: fn(f64) -> String,
+    colour: Color,
+}
+
+const CURVES: [Curve; 3] = [
+    Curve {
+        name: "requests/s",
+        value: |reading| Some(reading.requests_per_s),
+        words: |value| format!("{value:.0}"),
+        colour: Color::Cyan,
+    },
+    Curve {
+        name: "p95",
+        value: |reading| reading.p95_ms,
+        words: |value| format!("{value:.1} ms"),
+        colour: Color::Yellow,
+    },
+    Curve {
+        name: "errors",
+        value: |reading| reading.failed_share.map(|share| share * 100.0),
+        words: |value| format!("{value:.2}%"),
+        colour: Color::Red,
+    },
+];
+
 /// Three curves side by side; each title says the largest value, which is the height of its curve.
 fn curves_of(frame: &mut Frame<'_>, view: &View, area: Rect, paint: Paint) {
-    let areas: [Rect; 3] = Layout::horizontal([Constraint::Ratio(1, 3); 3]).spacing(1).areas(area);
-    let curves: [(&str, fn(&Reading) -> Option<f64>, fn(f64) -> String, Color); 3] = [
-        (
-            "requests/s",
-            |reading| Some(reading.requests_per_s),
-            |value| format!("{value:.0}"),
-            Color::Cyan,
-        ),
-        (
-            "p95",
-            |reading| reading.p95_ms,
-            |value| format!("{value:.1} ms"),
-            Color::Yellow,
-        ),
-        (
-            "errors",
-            |reading| reading.failed_share.map(|share| share * 100.0),
-            |value| format!("{value:.2}%"),
-            Color::Red,
-        ),
-    ];
-    for ((name, value, words, colour), area) in curves.into_iter().zip(areas) {
+    let areas: [Rect; 3] = Layout::horizontal([Constraint::Ratio(1, 3); 3])
+        .spacing(1)
+        .areas(area);
+    for (curve, area) in CURVES.iter().zip(areas) {
         let columns = usize::from(area.width);
         let skipped = view.history.len().saturating_sub(columns);
-        let shown: Vec<Option<f64>> = view.history.iter().skip(skipped).map(value).collect();
+        let shown: Vec<Option<f64>> = view.history.iter().skip(skipped).map(curve.value).collect();
         let finite = shown.iter().flatten().copied().filter(|value| value.is_finite());
         let largest = finite.fold(0.0, f64::max);
         // A curve of whole numbers: a thousandth of the largest value is finer than any terminal draws. A second in
@@ -145,20 +167,28 @@ fn curves_of(frame: &mut Frame<'_>, view: &View, area: Rect, paint: Paint) {
             None => 0,
         };
         let heights: Vec<u64> = shown.iter().map(height).collect();
-        let [title, curve] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
+        let [title, drawing] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
         frame.render_widget(
-            Paragraph::new(format!("{name}, at most {}", words(largest))).style(paint.quiet()),
+            Paragraph::new(format!("{}, at most {}", curve.name, (curve.words)(largest)))
+                .style(paint.quiet()),
             title,
         );
         frame.render_widget(
-            Sparkline::default().data(&heights).max(1_000).style(paint.of(colour)),
-            curve,
+            Sparkline::default()
+                .data(&heights)
+                .max(1_000)
+                .style(paint.of(curve.colour)),
+            drawing,
         );
     }
 }
 
 fn targets_table(view: &View, paint: Paint) -> Table<'static> {
-    let rows: Vec<Row<'static>> = view.glances.iter().map(|glance| target_row(glance, paint)).collect();
+    let rows: Vec<Row<'static>> = view
+        .glances
+        .iter()
+        .map(|glance| target_row(glance, paint))
+        .collect();
     Table::new(
         rows,
         [
@@ -209,7 +239,9 @@ fn notes_list(view: &View, area: Rect, paint: Paint) -> Paragraph<'static> {
     let skipped = view.notes.len().saturating_sub(lines);
     let shown: Vec<Line<'static>> = view.notes.iter().skip(skipped).cloned().map(Line::from).collect();
     let shown = if shown.is_empty() {
-        vec![Line::from("No alert, no rollback threshold, nothing else happened.")]
+        vec![Line::from(
+            "No alert, no rollback threshold, nothing else happened.",
+        )]
     } else {
         shown
     };

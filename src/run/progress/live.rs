@@ -114,7 +114,10 @@ impl Live {
     pub(super) fn end(self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.view.notes_forgotten > 0 {
-            lines.push(format!("({} earlier lines are not shown)", self.view.notes_forgotten));
+            lines.push(format!(
+                "({} earlier lines are not shown)",
+                self.view.notes_forgotten
+            ));
         }
         lines.extend(self.view.notes.iter().cloned());
         lines

@@ -53,6 +53,18 @@ pub(super) struct Headline {
     pub(super) planned: Duration,
 }
 
+impl Headline {
+    /// Of a run of `plan` against `target`.
+    pub(super) fn of(plan: &Plan, target: &str) -> Self {
+        Self {
+            scenario: plan.name.clone(),
+            target: target.to_owned(),
+            seed: plan.seed,
+            planned: plan.load.executor.duration(),
+        }
+    }
+}
+
 /// Shows progress on standard error.
 #[derive(Debug)]
 pub(super) struct Progress {
