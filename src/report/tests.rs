@@ -685,7 +685,7 @@ fn an_incident_is_shown_with_its_moments_in_every_format() {
     for part in [
         "<span class=\"at\">11 s</span> <span class=\"label\">first bad second</span>",
         "<dt>Time to detect</dt><dd>1.6 s</dd>",
-        "after the first bad second by the formula",
+        "By the formula, a full window finds shares like these",
     ] {
         assert!(page.contains(part), "{part}");
     }
