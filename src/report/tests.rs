@@ -198,11 +198,11 @@ fn a_stored_run_can_be_judged_by_other_criteria() {
 fn instrumented() -> Run {
     use crate::metrics::{Calibration, ClockOffset, Delivery, HostUse, Lateness, Level, MemoryUse};
     let mut run = fixture::healthy();
-    let level = Some(Level {
+    let level = Level {
         seconds: 41,
         mean: 0.375,
         worst: 0.75,
-    });
+    };
     let lateness = Some(Lateness {
         p50: Duration::from_micros(120),
         p99: Duration::from_micros(2_400),
@@ -211,13 +211,10 @@ fn instrumented() -> Run {
     let generator = &mut run.evidence.generator;
     generator.host_use = Some(HostUse {
         seconds: 41,
-        busy: level,
+        busy: Some(level),
         busy_seconds: 0,
-        stolen: Some(Level {
-            mean: 0.001,
-            ..level.unwrap()
-        }),
-        waiting: level,
+        stolen: Some(Level { mean: 0.001, ..level }),
+        waiting: Some(level),
         throttled: None,
         memory: Some(MemoryUse {
             first: 30 << 20,

@@ -24,6 +24,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use crate::clock::{Moment, RunClock, day_of, wall_clock_now};
 use crate::executor::StopSwitch;
 use crate::metrics::{Audit, Evidence, GeneratorHealth, Hop, Interruption, Iterations, NeverBegun, Timeline};
@@ -134,21 +136,7 @@ pub async fn run(
     let started_at = wall_clock_now();
     let today = day_of(started_at);
     let mut progress = Progress::new(options.progress);
-    for waiver in plan
-        .criteria
-        .waivers
-        .iter()
-        .filter(|waiver| !waiver.holds_on(today))
-    {
-        progress.note(&format!("WARNING: {}", waiver.void_sentence()));
-    }
-    // Before the children start: they take over the limit.
-    let limits = SocketLimits::raise();
-    limits.check(&plan)?;
-    let peak_rate = sla::Context::of(&plan, None).peak_rate;
-    if let Some(warning) = limits.warning(&plan, peak_rate) {
-        progress.note(&warning);
-    }
+    let limits = look_ahead(&plan, today, &mut progress)?;
     let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
 
     progress.note(&format!("{}: starting the target", plan.name));
@@ -159,11 +147,10 @@ pub async fn run(
     };
 
     let clock = RunClock::start();
-    let preparing = Instrument::prepare(&plan, limits, &started, clock, &mut progress);
     let prepared = tokio::select! {
         biased;
         _ = interrupts.next() => None,
-        prepared = preparing => Some(prepared),
+        prepared = Instrument::prepare(&plan, limits, &started, clock, &mut progress) => Some(prepared),
     };
     let Some(instrument) = prepared else {
         bring_down(started, CHILD_PATIENCE).await;
@@ -171,18 +158,11 @@ pub async fn run(
     };
     let epoch = clock.now().plus(LEAD);
     progress.note(&format!("load on {}", started.endpoints.description));
-    if plan.target.is_unverified() {
-        progress.note("WARNING: the target's certificate is not verified (insecure = true in [target.tls])");
-    }
     let target = started.endpoints.description.clone();
     let target_notes = started.endpoints.notes.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
-        let context = sla::Context {
-            judged_on: Some(today),
-            realtime_is_upper_bound: instrument.clock.commit_clock == CommitClock::Unknown,
-            ..sla::Context::of(&plan, supervision.arrivals_planned)
-        };
+        let context = instrument.context(&plan, supervision.arrivals_planned, today);
         let judgement = sla::judge(&plan.criteria, &evidence, &context);
         RunResult {
             evidence,
@@ -220,12 +200,34 @@ pub async fn run(
     supervision.interruption = interrupts.so_far();
     let result = result(&collector, &supervision, audited);
 
-    let patience = match interrupts.so_far() {
+    bring_down(started, patience(interrupts.so_far())).await;
+    Ok(result)
+}
+
+/// What can be said before anything is started. The limit of open files is raised now, because children take it over.
+fn look_ahead(plan: &Plan, today: Date, progress: &mut Progress) -> Result<SocketLimits, SocketShortage> {
+    let waivers = plan.criteria.waivers.iter();
+    for waiver in waivers.filter(|waiver| !waiver.holds_on(today)) {
+        progress.note(&format!("WARNING: {}", waiver.void_sentence()));
+    }
+    if plan.target.is_unverified() {
+        progress.note("WARNING: the target's certificate is not verified (insecure = true in [target.tls])");
+    }
+    let limits = SocketLimits::raise();
+    limits.check(plan)?;
+    let peak_rate = sla::Context::of(plan, None).peak_rate;
+    if let Some(warning) = limits.warning(plan, peak_rate) {
+        progress.note(&warning);
+    }
+    Ok(limits)
+}
+
+/// How long a child may take to end in order.
+fn patience(interruption: Option<Interruption>) -> Duration {
+    match interruption {
         Some(Interruption::Cut | Interruption::Killed) => CHILD_PATIENCE_CUT,
         Some(Interruption::Drained) | None => CHILD_PATIENCE,
-    };
-    bring_down(started, patience).await;
-    Ok(result)
+    }
 }
 
 /// Ends what the run has started: the database last, because the server works with it to its end.

@@ -6,7 +6,7 @@ use super::super::diagnostic::{Diagnostics, Span, list_names, nearest};
 use super::super::raw::{JudgeFile, JudgeModeFile, LimitFile, Limits, SlaFile, StepLimitsFile, WindowKeys};
 use super::at::At;
 use super::limit::parse_limit;
-use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, Statistic, Unit, WindowPolicy};
+use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, Statistic, Unit, Waiver, WindowPolicy};
 use crate::units::Quantile;
 
 /// A condition, and where it was written.
@@ -40,14 +40,13 @@ impl WrittenCriteria {
         self.targets.iter().chain(alerts).chain(rollback)
     }
 
-    /// The criteria without their places.
-    pub(super) fn into_criteria(self) -> Criteria {
+    /// The criteria without their places, and what was waived of them.
+    pub(super) fn into_criteria(self, waivers: Vec<Waiver>) -> Criteria {
         Criteria {
             mode: self.mode,
             targets: without_places(self.targets),
             not_measured: self.not_measured,
-            // Read last of all, because they name the targets.
-            waivers: Vec::new(),
+            waivers,
             alerts: self.alerts.map(WrittenPolicy::into_policy),
             rollback: self.rollback.map(|rollback| Rollback {
                 policy: rollback.policy.into_policy(),

@@ -35,9 +35,7 @@ use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{
-    Comparison, Condition, Criteria, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables,
-};
+use crate::plan::{Comparison, Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -154,8 +152,7 @@ pub(super) fn lower(
         };
         measurable::check(&criteria, &target.kind, has, journeys, &steps, diagnostics);
     }
-    let targets = (!criteria.targets_are_incomplete).then_some(criteria.targets.as_slice());
-    let waivers = waiver::lower(file.waiver.as_deref(), targets, at.key("waiver"), diagnostics);
+    let waivers = waiver::lower(file.waiver.as_deref(), &criteria, at.key("waiver"), diagnostics);
     if !diagnostics.is_empty() {
         return None;
     }
@@ -175,10 +172,7 @@ pub(super) fn lower(
             None => None,
         },
         variables,
-        criteria: Criteria {
-            waivers,
-            ..criteria.into_criteria()
-        },
+        criteria: criteria.into_criteria(waivers),
         capacity: None,
     };
     // The last of all: its defaults follow from the rest of the plan.
