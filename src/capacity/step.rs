@@ -124,6 +124,7 @@ fn plan_of_step(plan: &Plan, capacity: &CapacityPlan, rate: Rate, number: u32) -
     };
     // What happens to the target at given times belongs to the scenario's own load.
     step.actions.clear();
+    step.rollback_action = None;
     step.load.warm_up = capacity.step_warm_up;
     step.load.drain = capacity.step_drain;
     if let Some(rollback) = &mut step.criteria.rollback {

@@ -27,6 +27,8 @@ pub struct Evidence {
     pub incidents: Vec<Incident>,
     /// What the scenario did to its target, in the order of the plan.
     pub actions: Vec<ActionRun>,
+    /// What was done when the first rollback threshold tripped; `None` when none tripped, or nothing was to be done.
+    pub rollback_action: Option<ActionRun>,
     /// Users with patience; `None` when the scenario has none.
     pub users: Option<Users>,
     pub interruption: Option<Interruption>,

@@ -81,6 +81,19 @@ pub struct Rollback {
     pub policy: WindowPolicy,
     /// Whether the load ends when a threshold trips.
     pub stop_load: bool,
+    /// How long the three parts of a rollback may take.
+    pub limits: RollbackLimits,
+}
+
+/// How long a rollback may take; `None` = no limit is set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RollbackLimits {
+    /// From the injected fault, or else the first bad second, to the threshold's tripping.
+    pub detect: Option<Duration>,
+    /// From the threshold's tripping to the end of the rollback action.
+    pub act: Option<Duration>,
+    /// From the threshold's tripping to the first second after which all is well.
+    pub recover: Option<Duration>,
 }
 
 impl Comparator {

@@ -15,6 +15,7 @@ mod limits;
 mod observe;
 mod progress;
 mod read_back;
+mod rollback;
 mod supervise;
 mod tally;
 mod target_clock;
@@ -46,6 +47,7 @@ pub use limits::SocketShortage;
 use progress::Progress;
 pub use progress::ProgressMode;
 use read_back::{ReadBack, awaited};
+use rollback::Rollback;
 use supervise::{Supervision, Supervisor};
 use workers::WorkerPlan;
 
@@ -252,6 +254,9 @@ async fn bring_up(plan: &Plan, options: &RunOptions, folder: &RunFolder) -> Resu
     }
     let endpoints = &started.endpoints;
     try_connection(&endpoints.http).await?;
+    if let Some(standby) = &endpoints.standby {
+        try_connection(&standby.http).await?;
+    }
     if plan.steps.iter().any(|step| step.kind == StepKind::Subscribe) {
         try_connection(&endpoints.realtime).await?;
     }
@@ -318,14 +323,22 @@ impl Course<'_> {
             epoch,
             commit_clock: instrument.clock.commit_clock,
         };
-        let means = Means {
-            probe: started.probe.apart(),
+        let means = || Means {
+            operator: started.operator.apart(),
             database: started.database.clone(),
         };
         let actions =
-            Actions::start(&plan.actions, clock, epoch, signal.clone(), means).map_err(cannot_start)?;
+            Actions::start(&plan.actions, clock, epoch, signal.clone(), means()).map_err(cannot_start)?;
+        let rollback = Rollback::start(
+            plan.rollback_action.as_ref(),
+            clock,
+            epoch,
+            signal.clone(),
+            means(),
+        )
+        .map_err(cannot_start)?;
         let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
-        let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
+        let mut observations = observe::start(started.mock.clone(), started.probes(), signal);
         let stop = switch.clone();
         let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)
             .run(
@@ -333,6 +346,7 @@ impl Course<'_> {
                 batches,
                 &mut observations,
                 actions,
+                rollback,
                 &mut started.children,
             )
             .await;
@@ -394,7 +408,7 @@ impl Course<'_> {
             awaited: awaited(plan),
             plan,
             clock,
-            probe: &started.probe,
+            probe: started.serving(),
             ledger,
             commits_are_unknown: instrument.clock.commit_clock == CommitClock::Unknown,
             deadline,
@@ -444,6 +458,7 @@ fn evidence(
             &timeline,
         ),
         actions: supervision.actions.clone(),
+        rollback_action: supervision.rollback_action.clone(),
         users: collector.users.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),

@@ -11,8 +11,8 @@ use crate::metrics::{
     Thresholds, Timeline, Users, Violation, ViolationKind, WorkerHealth,
 };
 use crate::plan::{
-    self, Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Patience, Rollback, Satisfaction,
-    Statistic, StepId, StepInfo, StepKind, WindowPolicy,
+    self, Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Patience, Rollback, RollbackLimits,
+    Satisfaction, Statistic, StepId, StepInfo, StepKind, WindowPolicy,
 };
 use crate::units::{Quantile, Rate, Ratio};
 
@@ -157,6 +157,7 @@ pub(crate) fn criteria() -> Criteria {
                 ],
             ),
             stop_load: true,
+            limits: RollbackLimits::default(),
         }),
     }
 }
@@ -243,6 +244,7 @@ pub(crate) fn run(trouble: Trouble) -> Run {
         hops: hops(tickets),
         incidents: Vec::new(),
         actions: Vec::new(),
+        rollback_action: None,
         users: None,
         interruption: None,
     };

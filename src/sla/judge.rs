@@ -3,6 +3,7 @@
 use super::blame::Blame;
 use super::context::Context;
 use super::finding::{Finding, Status, Subject};
+use super::rolled_back;
 use super::target::Bench;
 use super::validity::{self, Check, CheckName, Severity, Validity};
 use super::verdict::Verdict;
@@ -148,8 +149,14 @@ impl Case<'_> {
             .filter(|incident| incident.kind == IncidentKind::Rollback)
     }
 
+    /// Everything that makes the run a rollback. A loss does not change that verdict, but is said with it.
     fn rolled_back(&self) -> Vec<String> {
-        self.rollbacks().map(incident_sentence).collect()
+        let mut reasons: Vec<String> = self.rollbacks().map(incident_sentence).collect();
+        if !reasons.is_empty() {
+            reasons.extend(rolled_back::sentences(self.criteria, self.evidence, self.context));
+            reasons.extend(self.evidence.audit.iter().flat_map(violations));
+        }
+        reasons
     }
 
     /// Everything that makes the run a NO-GO.

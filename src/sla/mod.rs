@@ -15,6 +15,7 @@ mod incident;
 mod interval;
 mod judge;
 mod measure;
+mod rolled_back;
 mod sockets;
 mod target;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use finding::{Finding, Status, Subject};
 pub use incident::{IncidentTimeline, Timing, all_dated, dated, detection_time_s};
 pub(crate) use interval::{Second, correlation_length, share_range};
 pub use judge::{Judgement, judge};
+pub use rolled_back::{Paced, RollbackTimes};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
 pub use verdict::{ExitCode, Verdict};
 pub use waiver::{WaiverState, WaiverUse};

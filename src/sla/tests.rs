@@ -2,6 +2,7 @@
 
 mod actions;
 mod instrument;
+mod rollback;
 mod sockets;
 mod users;
 mod waivers;

@@ -13,6 +13,7 @@ mod health;
 mod incident;
 mod instrument;
 mod plan;
+mod rollback;
 mod series;
 mod summary;
 mod users;
@@ -29,7 +30,9 @@ pub use capacity::{
     CAPACITY_KIND, CAPACITY_SCHEMA_VERSION, CapacityRecord, CapacityResultRecord, CapacitySearchRecord,
     CapacityStepRecord,
 };
-pub use criteria::{BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
+pub use criteria::{
+    BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackLimitsRecord, RollbackRecord, WindowPolicyRecord,
+};
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
@@ -42,6 +45,7 @@ pub use instrument::{
     MemoryRecord, ShortSecondRecord, TakenRecord,
 };
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
+pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
 pub use users::{
@@ -53,7 +57,7 @@ pub use waiver::{WaiverRecord, WaiverUseRecord};
 use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
 use crate::plan::{Criteria, StepId};
-use crate::sla::{Context, Judgement, all_dated, judge, replay};
+use crate::sla::{Context, Judgement, RollbackTimes, all_dated, judge, replay};
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -143,6 +147,12 @@ pub struct RunRecord {
     /// What the scenario did to its target; absent in files of versions that knew no actions.
     #[serde(default)]
     pub actions: Vec<ActionRecord>,
+    /// What was done when a rollback threshold tripped; absent when nothing was, and in files of versions that could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_action: Option<ActionRecord>,
+    /// How long the rollback took; absent when no threshold tripped, and in files of versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_times: Option<RollbackTimesRecord>,
     /// Users with patience; absent when the scenario had none, and in files of versions that knew none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<UsersRecord>,
@@ -207,6 +217,8 @@ impl RunRecord {
             alerts: incidents(IncidentKind::Alert),
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
+            rollback_action: evidence.rollback_action.as_ref().map(ActionRecord::from),
+            rollback_times: RollbackTimes::of(criteria, evidence, context).map(RollbackTimesRecord::from),
             users: evidence
                 .users
                 .as_ref()
@@ -330,6 +342,11 @@ impl RunRecord {
                 .iter()
                 .map(ActionRecord::read)
                 .collect::<Result<_, _>>()?,
+            rollback_action: self
+                .rollback_action
+                .as_ref()
+                .map(ActionRecord::read)
+                .transpose()?,
             users: self.users.as_ref().map(UsersRecord::read).transpose()?,
             interruption: match self.interruption.as_deref() {
                 None => None,

@@ -6,7 +6,9 @@ use super::super::diagnostic::{Diagnostics, Span, list_names, nearest};
 use super::super::raw::{JudgeFile, JudgeModeFile, LimitFile, Limits, SlaFile, StepLimitsFile, WindowKeys};
 use super::at::At;
 use super::limit::parse_limit;
-use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, Statistic, Unit, Waiver, WindowPolicy};
+use crate::plan::{
+    Condition, Criteria, JudgeMode, Metric, Rollback, RollbackLimits, Statistic, Unit, Waiver, WindowPolicy,
+};
 use crate::units::Quantile;
 
 /// A condition, and where it was written.
@@ -51,6 +53,7 @@ impl WrittenCriteria {
             rollback: self.rollback.map(|rollback| Rollback {
                 policy: rollback.policy.into_policy(),
                 stop_load: rollback.stop_load,
+                limits: rollback.limits,
             }),
         }
     }
@@ -64,6 +67,7 @@ fn without_places(written: Vec<Written>) -> Vec<Condition> {
 pub(super) struct WrittenRollback {
     pub(super) policy: WrittenPolicy,
     pub(super) stop_load: bool,
+    pub(super) limits: RollbackLimits,
 }
 
 /// A window policy, and where its conditions were written.

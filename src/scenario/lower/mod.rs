@@ -7,6 +7,7 @@ mod capacity;
 mod classconnect;
 mod compare;
 mod criteria;
+mod deed;
 mod distribution;
 mod journey;
 mod limit;
@@ -16,6 +17,7 @@ mod postgres;
 mod realtime;
 mod request;
 mod request_line;
+mod rollback;
 mod target;
 mod transport;
 mod users;
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use self::classconnect::Mock;
 use self::criteria::WrittenCriteria;
+use self::deed::DeedContext;
 use self::journey::{NAME_RULE, Shared, is_name};
 use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
@@ -51,6 +54,8 @@ pub(super) struct Files {
     pub(super) journeys: HashMap<usize, Option<Read<JourneyFile>>>,
     /// The targets that `[sla] file` names.
     pub(super) sla: Option<Read<SlaFile>>,
+    /// The text of each `sql_file`, by the name it is written with; `None` when it could not be read.
+    pub(super) sql_files: HashMap<String, Option<String>>,
 }
 
 /// What comes from outside the files.
@@ -113,13 +118,24 @@ pub(super) fn lower(
         transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
     }
 
+    target::check_standby(target.as_ref(), load.as_ref(), at, diagnostics);
+    let deeds = DeedContext {
+        target: target.as_ref(),
+        folder: surroundings.folder,
+        sql_files: &files.sql_files,
+    };
     let actions = actions::lower(
         file.actions.as_deref(),
-        target.as_ref(),
+        deeds,
         load.as_ref(),
         at.key("actions"),
         diagnostics,
     );
+    let rollback_action = file
+        .rollback
+        .as_ref()
+        .and_then(|rollback| rollback.action.as_ref())
+        .and_then(|action| rollback::action(action, deeds, at.key("rollback").key("action"), diagnostics));
     let mut shared = Shared {
         given_names: given_names(files),
         diagnostics,
@@ -165,6 +181,7 @@ pub(super) fn lower(
         classconnect: mock.map(|mock| mock.plan),
         load: load?,
         actions: actions?,
+        rollback_action,
         journeys: journeys?,
         steps,
         users: match users {
@@ -183,6 +200,13 @@ pub(super) fn lower(
 /// Checks a plan that is to be an arm of a comparison: both arms must be measured over the same load.
 pub(super) fn check_arm(files: &Files, plan: &Plan, diagnostics: &mut Diagnostics) {
     let at = At::root(&files.scenario.root).key("rollback");
+    if plan.rollback_action.is_some() {
+        diagnostics.push(
+            at.key("action").key_span(),
+            "a rollback action would make another arm of the one that it is carried out in, and the two could not be compared: \
+             leave it out",
+        );
+    }
     if plan
         .criteria
         .rollback

@@ -9,6 +9,7 @@ mod outside;
 mod parallel;
 mod postgres;
 mod properties;
+mod rollback;
 mod shipped;
 mod users;
 mod waivers;

@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 14] = [
+const SCENARIOS: [&str; 17] = [
     "smoke",
     "peak",
     "spike",
@@ -18,6 +18,9 @@ const SCENARIOS: [&str; 14] = [
     "legacy-vs-direct",
     "legacy-vs-direct-users",
     "rollout",
+    "rollback-drill",
+    "rollback-full",
+    "blue-green",
     "concurrent-sessions",
     "pool-exhaustion",
     "database-outage",
