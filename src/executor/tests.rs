@@ -74,6 +74,10 @@ async fn answer(State(behaviour): State<Behaviour>) -> StatusCode {
     behaviour.status
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a plan has many parts, and each is named here"
+)]
 fn plan(executor: Executor, max_vus: u32) -> Plan {
     let step = RequestStep {
         id: StepId(0),

@@ -205,7 +205,6 @@ pub async fn run(
     let (mut collector, mut supervision) = course
         .load(&mut started, &mut interrupts, &mut progress, &mut checkpoint)
         .await?;
-    progress.end_live();
 
     let audited = course
         .conclude(
@@ -375,17 +374,24 @@ impl Course<'_> {
         .map_err(cannot_start)?;
         let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
         let mut observations = observe::start(started.mock.clone(), started.probes(), signal);
-        let stop = switch.clone();
-        let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)
-            .run(
-                &mut collector,
-                batches,
-                &mut observations,
-                actions,
-                rollback,
-                &mut started.children,
-            )
-            .await;
+        let supervision = Supervisor::new(
+            plan,
+            clock,
+            epoch,
+            switch.clone(),
+            interrupts,
+            progress,
+            checkpoint,
+        )
+        .run(
+            &mut collector,
+            batches,
+            &mut observations,
+            actions,
+            rollback,
+            &mut started.children,
+        )
+        .await;
         collector.host.stop();
         // What the observer had under way when it was stopped is still to come.
         let last_observations = async {
@@ -411,6 +417,7 @@ impl Course<'_> {
         interrupts: &mut Interrupts,
         progress: &mut Progress,
     ) -> Option<(Audit, Vec<Hop>)> {
+        progress.end_live();
         let Course {
             plan,
             clock,
