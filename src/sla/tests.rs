@@ -2,6 +2,7 @@
 
 mod actions;
 mod sockets;
+mod verdict_rows;
 
 use std::time::Duration;
 
