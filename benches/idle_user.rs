@@ -22,7 +22,7 @@ use loadtest::pacing::Pacer;
 use loadtest::plan::HttpVersion;
 use loadtest::protocol::{Connector, Dialing, Origin};
 use loadtest::scenario::{LoadOptions, load};
-use loadtest::step::{Context, Surroundings};
+use loadtest::step::{CommitClock, Context, Surroundings};
 use loadtest::vu::{Iteration, VirtualUser};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
@@ -191,6 +191,7 @@ async fn context(authority: &str, steps: &str) -> Rc<Context> {
         base_path: String::new(),
         realtime: connector,
         realtime_path: "/realtime?vsn=2.0.0".to_owned(),
+        commit_clock: CommitClock::ThisHost,
     };
     Rc::new(Context::new(surroundings).expect("headers that can be sent"))
 }

@@ -19,7 +19,7 @@ use loadtest::pacing::Pacer;
 use loadtest::plan::{Encoding, Piece, Plan, StepId, Template, Variables};
 use loadtest::protocol::{Connector, Frame, decode};
 use loadtest::scenario::{LoadOptions, load};
-use loadtest::step::{Context, Surroundings, VariableValue, render};
+use loadtest::step::{CommitClock, Context, Surroundings, VariableValue, render};
 use loadtest::vu::{Iteration, VirtualUser};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
@@ -255,6 +255,7 @@ fn context() -> Rc<Context> {
         base_path: String::new(),
         realtime: connector,
         realtime_path: String::new(),
+        commit_clock: CommitClock::ThisHost,
     };
     Rc::new(Context::new(surroundings).expect("headers that can be sent"))
 }

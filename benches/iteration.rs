@@ -20,7 +20,7 @@ use loadtest::pacing::Pacer;
 use loadtest::plan::{Connections, Plan};
 use loadtest::protocol::Connector;
 use loadtest::scenario::{LoadOptions, load};
-use loadtest::step::{Context, Surroundings};
+use loadtest::step::{CommitClock, Context, Surroundings};
 use loadtest::vu::{Iteration, VirtualUser};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
@@ -172,6 +172,7 @@ fn context(plan: Plan) -> Rc<Context> {
         base_path: String::new(),
         realtime: Connector::in_memory(connections, CONNECT_TIMEOUT),
         realtime_path: "/realtime?vsn=2.0.0".to_owned(),
+        commit_clock: CommitClock::ThisHost,
     };
     Rc::new(Context::new(surroundings).expect("headers that can be sent"))
 }

@@ -19,6 +19,7 @@ fn thresholds() -> Thresholds {
         mode: JudgeMode::Observed,
         targets: Vec::new(),
         not_measured: Vec::new(),
+        waivers: Vec::new(),
         alerts: None,
         rollback: None,
     })

@@ -25,6 +25,10 @@ pub enum Purpose {
     Heartbeat = 7,
     /// Which seconds of a run the bootstrap draws.
     Resample = 8,
+    /// How long a user waits at a step.
+    Patience = 9,
+    /// Whether a user tries again after an error.
+    Retry = 10,
 }
 
 /// The seed of a run, from which everything that looks random follows.

@@ -89,6 +89,11 @@ pub fn wall_clock_now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
+/// The day of a moment, UTC: what dates in a scenario are compared with.
+pub fn day_of(moment: jiff::Timestamp) -> jiff::civil::Date {
+    moment.to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 //! the shell. Imports point downwards only; `tests/it/tidy.rs` checks it.
 
 pub mod audit;
+pub mod calibration;
 pub mod capacity;
 pub mod chance;
 pub mod cli;

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use crate::chance::Purpose;
 use crate::clock::Moment;
-use crate::metrics::{Outcome, RequestSample, Sample};
+use crate::metrics::{Outcome, RequestSample, Sample, SessionEnd};
 use crate::plan::{Connections, Journey};
 use crate::protocol::HttpConnection;
-use crate::step::{Context, Session, run_steps};
+use crate::step::{Context, Experience, Session, SharedExperience, StepFailure, run_steps};
 
 /// A virtual user between iterations: what they keep is their connection, and only if the plan says so.
 #[derive(Debug, Default)]
@@ -29,13 +29,17 @@ impl VirtualUser {
             iteration.intended,
             self.http.take(),
             Rc::clone(&iteration.has_requested),
+            iteration.experience.clone(),
         );
         let result = run_steps(&mut session, &journey.steps).await;
+        if let Some(experience) = &iteration.experience {
+            experience.borrow_mut().steps_are_over();
+        }
         let http = session.finish().await;
         if context.plan.load.connections == Connections::PerVirtualUser {
             self.http = http;
         }
-        iteration.end(result.is_ok());
+        iteration.end(result);
     }
 }
 
@@ -62,15 +66,20 @@ fn charge_first_request(context: &Context, ticket: u64, intended: Moment, outcom
     }
 }
 
-/// The journey of a ticket, drawn by weight.
+/// The journey of a ticket.
 fn journey_of(context: &Context, ticket: u64) -> Option<&Journey> {
+    context.plan.journeys.get(journey_place(context, ticket)?)
+}
+
+/// The place of a ticket's journey in the plan, drawn by weight.
+fn journey_place(context: &Context, ticket: u64) -> Option<usize> {
     let journeys = &context.plan.journeys;
     let total: u64 = journeys.iter().map(|journey| u64::from(journey.weight)).sum();
     let mut drawn = context
         .chance
         .bits(ticket, Purpose::Journey, 0)
         .checked_rem(total)?;
-    journeys.iter().find(|journey| {
+    journeys.iter().position(|journey| {
         let weight = u64::from(journey.weight);
         let chosen = drawn < weight;
         drawn = drawn.saturating_sub(weight);
@@ -87,6 +96,8 @@ pub struct Iteration {
     intended: Moment,
     /// Whether a request was begun: its own sample then says how it ended.
     has_requested: Rc<Cell<bool>>,
+    /// What its user goes through; `None` without users with patience.
+    experience: Option<SharedExperience>,
     has_ended: bool,
 }
 
@@ -94,7 +105,13 @@ impl Iteration {
     /// Begins the iteration of a ticket that was due at `intended`.
     pub fn begin(context: Rc<Context>, ticket: u64, intended: Moment) -> Self {
         context.recorder.iterations(|iterations| iterations.started += 1);
+        let experience = match &context.plan.users {
+            Some(_) => journey_place(&context, ticket)
+                .map(|journey| Experience::begin(&context, ticket, journey, intended)),
+            None => None,
+        };
         Self {
+            experience,
             context,
             ticket,
             intended,
@@ -103,14 +120,30 @@ impl Iteration {
         }
     }
 
-    fn end(&mut self, succeeded: bool) {
+    fn end(&mut self, result: Result<(), StepFailure>) {
         self.has_ended = true;
+        self.conclude(match result {
+            Ok(()) => SessionEnd::Reached,
+            Err(StepFailure::Failed) => SessionEnd::Failed,
+            // The user knows why they left.
+            Err(StepFailure::Left) => SessionEnd::LeftAfterError,
+        });
+    }
+
+    /// Counts the iteration as ended, and says so to its user.
+    fn conclude(&self, end: SessionEnd) {
+        let end = match &self.experience {
+            Some(experience) => experience.borrow_mut().conclude(end),
+            None => end,
+        };
         self.context.recorder.iterations(|iterations| {
-            if succeeded {
-                iterations.succeeded += 1;
-            } else {
-                iterations.failed += 1;
-            }
+            let counter = match end {
+                SessionEnd::Reached => &mut iterations.succeeded,
+                SessionEnd::LeftWaiting | SessionEnd::LeftAfterError => &mut iterations.abandoned,
+                SessionEnd::Failed => &mut iterations.failed,
+                SessionEnd::Unfinished => &mut iterations.unfinished,
+            };
+            *counter += 1;
         });
     }
 }
@@ -120,9 +153,7 @@ impl Drop for Iteration {
         if self.has_ended {
             return;
         }
-        self.context
-            .recorder
-            .iterations(|iterations| iterations.unfinished += 1);
+        self.conclude(SessionEnd::Unfinished);
         if !self.has_requested.get() {
             // A ticket that was due never just vanishes.
             charge_first_request(&self.context, self.ticket, self.intended, Outcome::Unfinished);

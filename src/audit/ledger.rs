@@ -37,6 +37,8 @@ pub struct Job {
 /// What a record means for the measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LedgerNews {
+    /// A webhook is meant to be sent for the first time at this moment.
+    Due { at: Moment },
     /// A delivery attempt got its answer (`true` = 2xx).
     Attempt { at: Moment, acknowledged: bool },
     /// A webhook was acknowledged for the first time, this long after its first attempt was sent.
@@ -150,7 +152,8 @@ impl Ledger {
                 job.planned = job
                     .accepted
                     .map(|accepted| accepted.plus(std::time::Duration::from_micros(delay_us)));
-                Vec::new()
+                let due = job.planned.filter(|_| !job.dropped);
+                due.map(|at| LedgerNews::Due { at }).into_iter().collect()
             }
             "sent" => {
                 job.attempts += 1;

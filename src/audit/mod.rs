@@ -6,9 +6,11 @@
 mod ledger;
 mod reconcile;
 mod result;
+mod sessions;
 mod waterfall;
 
 pub use ledger::{Job, JobKey, Ledger, LedgerNews};
 pub use reconcile::{Reconciler, RowState, RowVerdict, judge_row};
 pub use result::{Compared, JobResult};
+pub use sessions::{AuditedSession, Sessions, completion};
 pub use waterfall::Waterfall;

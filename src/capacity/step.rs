@@ -196,10 +196,13 @@ fn failed_by_seconds_alone(run: &RunRecord) -> bool {
     let failed: Vec<&SlaRecord> = run
         .sla
         .iter()
-        .filter(|sla| sla.status == Status::Fail.name())
+        .filter(|sla| sla.status == Status::Fail.name() && !sla.waived)
         .collect();
-    // Each failure is one reason; a further one is a loss, or users that were turned away.
-    failed.len() == run.reasons.len() && failed.iter().all(|sla| sla.metric == Metric::Availability.key())
+    let waived = run.sla.iter().filter(|sla| sla.waived).count();
+    // Each failure is one reason, and so is each that was waived; a further one is a loss, or users that were turned
+    // away.
+    failed.len() + waived == run.reasons.len()
+        && failed.iter().all(|sla| sla.metric == Metric::Availability.key())
 }
 
 fn achieved_share(run: &RunRecord, planned: u64) -> f64 {
@@ -264,7 +267,11 @@ fn why(run: &RunRecord, planned: u64) -> String {
             .iter()
             .any(|count| count.is_some_and(|count| count > 0))
     });
-    let of_status = |status: Status| run.sla.iter().find(|sla| sla.status == status.name());
+    let of_status = |status: Status| {
+        run.sla
+            .iter()
+            .find(|sla| sla.status == status.name() && !sla.waived)
+    };
     let missed = [Status::Fail, Status::Inconclusive, Status::NoData]
         .into_iter()
         .find_map(of_status);

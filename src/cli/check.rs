@@ -3,7 +3,9 @@
 use clap::Args;
 
 use super::{ScenarioArgs, print, say};
+use crate::clock::{day_of, wall_clock_now};
 use crate::compare::Outline;
+use crate::plan::Waiver;
 use crate::scenario::{self, Diagnostics, LoadOptions, Loaded};
 use crate::sla::ExitCode;
 
@@ -17,6 +19,7 @@ pub(super) fn execute(args: &CheckArgs) -> ExitCode {
     match load(&args.scenario) {
         Ok(loaded) => {
             print(scenario::check(&loaded.plan).to_string().trim_end());
+            say_what_is_waived(&loaded.plan.criteria.waivers);
             match &loaded.comparison {
                 Some(_) => comparison(&args.scenario),
                 None => ExitCode::Go,
@@ -25,6 +28,22 @@ pub(super) fn execute(args: &CheckArgs) -> ExitCode {
         Err(diagnostics) => {
             say(diagnostics.to_string().trim_end());
             ExitCode::Usage
+        }
+    }
+}
+
+/// Which targets may be missed, and which waivers are void today.
+fn say_what_is_waived(waivers: &[Waiver]) {
+    let today = day_of(wall_clock_now());
+    for waiver in waivers {
+        print("");
+        if waiver.holds_on(today) {
+            print(&format!(
+                "{} may be missed until {}: {} ({})",
+                waiver.target, waiver.expires, waiver.reason, waiver.owner
+            ));
+        } else {
+            print(&format!("WARNING: {}.", waiver.void_sentence()));
         }
     }
 }

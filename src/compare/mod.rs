@@ -18,7 +18,7 @@ pub use stored::{StoredError, StoredRun, compare_stored, read_stored};
 use crate::capacity::{self, CapacityError, CapacityResult, Ended, SearchEnd};
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock, wall_clock_now};
-use crate::comparison::{Capacity, Case, Pair, REPLICATES, Resampling, Trial};
+use crate::comparison::{Capacity, Case, OpenEnd, Pair, REPLICATES, Resampling, Trial};
 use crate::plan::{ClaimTest, Side, Sides};
 use crate::recording::{Recorded, RecordingError, run_recorded};
 use crate::report::model::comparison::{ArmRecord, ComparisonRecord};
@@ -381,6 +381,14 @@ fn of_search(found: &CapacityResult) -> Option<Capacity> {
     (held.is_some() || nothing_held).then(|| Capacity {
         held,
         not_held,
+        open_end: match found.ended {
+            Ended::Searched(SearchEnd::GeneratorLimit) => OpenEnd::Generator,
+            Ended::Searched(SearchEnd::AtLeast | SearchEnd::Found | SearchEnd::NotEvenLowest) => {
+                OpenEnd::HighestHeld
+            }
+            Ended::TimeBox => OpenEnd::TimeBox,
+            Ended::Interrupted | Ended::Broken | Ended::UnderWay => OpenEnd::CutShort,
+        },
         lowest_tried: found.plan.from.as_per_second(),
     })
 }

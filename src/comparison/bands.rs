@@ -15,7 +15,7 @@ use crate::metrics::{Measurements, SeriesKind, Slice};
 use crate::plan::{Band, Claim, Metric, Side, Sides, Statistic, Subject, Unit};
 use crate::sla::Status;
 use crate::sla::wording::quantity;
-use crate::units::Quantile;
+use crate::units::{Quantile, format_duration};
 
 /// How the requests of one arm lie to a band.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +44,15 @@ pub fn shares(slice: &Slice, thresholds_us: &[u32], band: Band) -> Option<BandSh
     })
 }
 
+/// What one half of the claim requires, in few words.
+fn required(side: Side, band: Band) -> String {
+    let (from, to) = (format_duration(band.from), format_duration(band.to));
+    match side {
+        Side::Baseline => format!("response time p50 and p95 within {from} to {to}"),
+        Side::Candidate => format!("response time p95 at most {to}, p50 within {from} to {to} or faster"),
+    }
+}
+
 /// Where an arm lies to its band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -59,7 +68,13 @@ enum Place {
 impl Court<'_> {
     /// Judges both bands, each for itself.
     pub(super) fn bands(&self, claim: &Claim, bands: &Sides<Band>) -> [ClaimFinding; 2] {
-        Side::BOTH.map(|side| self.band(claim, side, *bands.get(side)))
+        Side::BOTH.map(|side| {
+            let band = *bands.get(side);
+            ClaimFinding {
+                required: required(side, band),
+                ..self.band(claim, side, band)
+            }
+        })
     }
 
     fn band(&self, claim: &Claim, side: Side, band: Band) -> ClaimFinding {

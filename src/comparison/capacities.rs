@@ -7,7 +7,7 @@
 use super::claim::{ClaimFinding, Court, decide, undecided};
 use super::interval::{Interval, of_geometric_mean, pairs_needed};
 use super::measure::{Basis, Measured, geometric_mean};
-use super::trial::{Capacity, Pair};
+use super::trial::{Capacity, OpenEnd, Pair};
 use super::wording::{range, times};
 use crate::plan::{Claim, RatioLimit, Side, Sides, Unit};
 use crate::sla::Status;
@@ -119,7 +119,15 @@ impl Court<'_> {
         let brackets: Vec<String> = capacities
             .map(|capacity| match (capacity.held, capacity.not_held) {
                 (Some(held), Some(not_held)) => format!("{} to {}", rate(held), rate(not_held)),
-                (Some(held), None) => format!("{} or more: the highest rate tried held", rate(held)),
+                (Some(held), None) => {
+                    let why = match capacity.open_end {
+                        OpenEnd::HighestHeld => "the highest rate that was to be tried held",
+                        OpenEnd::Generator => "the generator could not bring a higher rate",
+                        OpenEnd::TimeBox => "the time was up before a higher rate was tried",
+                        OpenEnd::CutShort => "the search ended before a higher rate was tried",
+                    };
+                    format!("{} or more: {why}", rate(held))
+                }
                 (None, _) => format!("below {}", rate(capacity.lowest_tried)),
             })
             .collect();

@@ -129,6 +129,9 @@ impl Case {
     fn judge_claim(&self, claim: &Claim, court: &Court<'_>) -> Vec<ClaimFinding> {
         match &claim.test {
             ClaimTest::Capacity(limit) => vec![court.capacity(claim, *limit, &self.pairs)],
+            ClaimTest::Ratio(subject, limit) if subject.metric.needs_users() => {
+                vec![court.of_users(claim, *subject, *limit)]
+            }
             ClaimTest::Ratio(subject, limit) if subject.metric.unit() == Unit::Ratio => {
                 vec![court.share(claim, *subject, *limit, None)]
             }

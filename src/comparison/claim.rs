@@ -271,7 +271,7 @@ impl Court<'_> {
 }
 
 /// A claim about a metric that has no figure of this kind; scenario files cannot ask for it.
-fn unreadable(claim: &Claim, subject: Subject) -> ClaimFinding {
+pub(super) fn unreadable(claim: &Claim, subject: Subject) -> ClaimFinding {
     ClaimFinding::new(
         claim,
         Status::NoData,

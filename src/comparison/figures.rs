@@ -19,7 +19,7 @@ pub struct FigureRow {
     pub basis: Option<Basis>,
 }
 
-const ROWS: [(&str, Unit, Quantity); 14] = [
+const ROWS: [(&str, Unit, Quantity); 18] = [
     (
         "Response time p50",
         Unit::Time,
@@ -89,6 +89,26 @@ const ROWS: [(&str, Unit, Quantity); 14] = [
         "Database time per completed journey",
         Unit::Time,
         Quantity::QueryTimePerJourney,
+    ),
+    (
+        "Completion rate",
+        Unit::Ratio,
+        Quantity::Series(SeriesKind::Completion, Figure::GoodShare),
+    ),
+    (
+        "Abandonment rate",
+        Unit::Ratio,
+        Quantity::Series(SeriesKind::Abandonment, Figure::BadShare),
+    ),
+    (
+        "Complaint rate",
+        Unit::Ratio,
+        Quantity::Series(SeriesKind::Complaint, Figure::BadShare),
+    ),
+    (
+        "Apdex",
+        Unit::Ratio,
+        Quantity::Series(SeriesKind::Apdex, Figure::Apdex),
     ),
 ];
 

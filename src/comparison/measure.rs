@@ -5,7 +5,7 @@ use super::interval::{Interval, of_geometric_mean, of_single_pair, unpaired};
 use super::tape::{Axis, Figure, Tape};
 use super::trial::Trial;
 use crate::metrics::SeriesKind;
-use crate::plan::{Side, Sides, Statistic, Subject};
+use crate::plan::{Metric, Side, Sides, Statistic, Subject};
 
 /// By how much runs of one system are taken to differ when nobody knows (standard deviation of the logarithm). A single
 /// pair can only show a claim to be false when even runs that differ by so much would.
@@ -98,7 +98,11 @@ impl Quantity {
         let figure = match subject.statistic {
             Statistic::Quantile(quantile) => Figure::Quantile(quantile.get()),
             Statistic::Mean => Figure::Mean,
-            Statistic::Share => Figure::BadShare,
+            Statistic::Share => match subject.metric {
+                Metric::CompletionRate => Figure::GoodShare,
+                Metric::Apdex => Figure::Apdex,
+                _ => Figure::BadShare,
+            },
             Statistic::Max | Statistic::PerSecond => return None,
         };
         Some(Quantity::Series(kind, figure))
@@ -114,6 +118,8 @@ impl Quantity {
                     Figure::Quantile(quantile) => slice.quantile_ms(quantile).map(|ms| ms.max(TIME_MIN_MS)),
                     Figure::Mean => slice.mean_ms().map(|ms| ms.max(TIME_MIN_MS)),
                     Figure::BadShare => slice.bad_share(),
+                    Figure::GoodShare => slice.bad_share().map(|share| 1.0 - share),
+                    Figure::Apdex => slice.apdex(),
                 }
             }
         }

@@ -33,6 +33,9 @@ pub(super) enum Figure {
     Quantile(f64),
     Mean,
     BadShare,
+    GoodShare,
+    /// The score of rated steps.
+    Apdex,
 }
 
 /// Seconds added up.
@@ -100,7 +103,7 @@ impl Tape {
             }
             sum.total += tick.total;
             sum.bad += tick.bad;
-            sum.sum_us += tick.sum_us;
+            sum.sum_us = sum.sum_us.saturating_add(tick.sum_us);
         }
     }
 
@@ -152,9 +155,16 @@ impl Sum {
             }
             Figure::Mean => {
                 let good = self.total - self.bad;
-                (good > 0).then(|| self.sum_us as f64 / good as f64 / 1e3)
+                (good > 0 && self.sum_us != Slice::SUM_UNKNOWN)
+                    .then(|| self.sum_us as f64 / good as f64 / 1e3)
             }
             Figure::BadShare => Some(self.bad as f64 / self.total as f64),
+            Figure::GoodShare => Some((self.total - self.bad) as f64 / self.total as f64),
+            // One microsecond for each that is tolerated.
+            Figure::Apdex => {
+                let lost = self.bad as f64 + self.sum_us as f64 / 2.0;
+                Some((self.total as f64 - lost) / self.total as f64)
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Comparisons of made-up runs, and how often the intervals are right.
 
+mod users;
+
 use std::time::Duration;
 
 use super::fixture::{case, pairs, trial};
@@ -379,6 +381,7 @@ fn with_capacities(rates: &[(Option<f64>, Option<f64>)]) -> Vec<Pair> {
     let capacity = |held: Option<f64>| Capacity {
         held,
         not_held: held.map(|held| held * 1.1),
+        open_end: OpenEnd::HighestHeld,
         lowest_tried: 0.5,
     };
     let mut all = pairs(&vec![(10, 10); rates.len()]);
@@ -424,6 +427,23 @@ fn three_times_the_throughput_must_hold_at_the_resolution_of_the_searches() {
     );
     let (_, none) = judged(pairs(&[(10, 10)]), three_times());
     assert_eq!(none.status, Status::NoData);
+}
+
+#[test]
+fn a_capacity_without_an_upper_end_says_why_it_has_none() {
+    for (open_end, why) in [
+        (OpenEnd::HighestHeld, "the highest rate that was to be tried held"),
+        (OpenEnd::Generator, "the generator could not bring a higher rate"),
+        (OpenEnd::TimeBox, "the time was up"),
+        (OpenEnd::CutShort, "the search ended before"),
+    ] {
+        let mut open = with_capacities(&[(Some(20.0), Some(80.0))]);
+        let capacity = open[0].capacities.candidate.as_mut().unwrap();
+        (capacity.not_held, capacity.open_end) = (None, open_end);
+        let (_, finding) = judged(open, three_times());
+        let told = finding.beside.join(" ");
+        assert!(told.contains(&format!("80 /s or more: {why}")), "{told}");
+    }
 }
 
 #[test]

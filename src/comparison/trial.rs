@@ -27,10 +27,25 @@ pub struct Trial {
 pub struct Capacity {
     /// The highest rate that held; `None` when none did.
     pub held: Option<f64>,
-    /// The lowest rate above it that did not hold; `None` when the highest rate tried held.
+    /// The lowest rate above it that did not hold; `None` when none is known.
     pub not_held: Option<f64>,
+    /// Why no rate is known that did not hold; it says nothing where one is.
+    pub open_end: OpenEnd,
     /// The lowest rate that was tried.
     pub lowest_tried: f64,
+}
+
+/// Why a search knows no rate that did not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenEnd {
+    /// The highest rate that was to be tried held.
+    HighestHeld,
+    /// The generator could not bring a higher rate.
+    Generator,
+    /// The time was up.
+    TimeBox,
+    /// It was stopped, or a step could not be run.
+    CutShort,
 }
 
 /// What was run together. Of an unpaired comparison, each holds one run of one arm, or of each.
@@ -84,10 +99,11 @@ impl Trial {
             .iter()
             .filter(|(key, _)| key.kind == SeriesKind::DbQuery)
             .flat_map(|(_, series)| series.warm_up.values().chain(series.measured.values()));
-        let (queries, sum_us) = slices.fold((0, 0), |(queries, sum_us), slice| {
-            (queries + slice.total, sum_us + slice.sum_us)
+        let (queries, sum_us) = slices.fold((0, 0_u64), |(queries, sum_us), slice| {
+            (queries + slice.total, sum_us.saturating_add(slice.sum_us))
         });
-        (queries > 0 && journeys > 0).then(|| sum_us as f64 / 1e3 / journeys as f64)
+        (queries > 0 && journeys > 0 && sum_us != Slice::SUM_UNKNOWN)
+            .then(|| sum_us as f64 / 1e3 / journeys as f64)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::metrics::{
 use crate::pacing::Pacer;
 use crate::plan::*;
 use crate::protocol::Connector;
-use crate::step::Surroundings;
+use crate::step::{CommitClock, Surroundings};
 use crate::units::Rate;
 
 /// How the server in memory behaves.
@@ -122,6 +122,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             drain: Duration::from_secs(5),
             workers: 1,
             partition: Partition::WHOLE,
+            calibrate: false,
         },
         actions: Vec::new(),
         journeys: vec![Journey {
@@ -131,11 +132,13 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             first_request: StepId(0),
         }],
         steps: vec![info],
+        users: None,
         variables: Variables::new(),
         criteria: Criteria {
             mode: JudgeMode::Observed,
             targets: Vec::new(),
             not_measured: Vec::new(),
+            waivers: Vec::new(),
             alerts: None,
             rollback: None,
         },
@@ -233,6 +236,7 @@ async fn run_after<F: Future<Output = ()> + 'static>(
                 base_path: String::new(),
                 realtime: Connector::in_memory(connections, Duration::from_secs(1)),
                 realtime_path: "/realtime/v1/websocket?vsn=2.0.0".into(),
+                commit_clock: CommitClock::ThisHost,
             };
             let context = Rc::new(Context::new(surroundings).unwrap());
             let (switch, signal) = StopSwitch::new();

@@ -12,6 +12,8 @@ pub struct ActionRun {
     /// `None` while it is under way.
     pub ended_s: Option<f64>,
     pub outcome: ActionOutcome,
+    /// Whether it is the fault of a drill, whose detection is timed from `begun_s`.
+    pub injects: bool,
 }
 
 /// How an action ended.

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::action::ActionRun;
-use super::health::{HostStalls, NeverBegun, ProcessHealth, Punctuality};
+use super::health::{Delivery, HostStalls, Lateness, NeverBegun, ProcessHealth, Punctuality};
+use super::host_use::HostUse;
+use super::instrument::{Calibration, ClockOffset};
 use super::measurements::Measurements;
-use crate::plan::Condition;
+use super::users::Users;
+use crate::plan::{BurnRate, Condition};
 
 /// Everything a run leaves for its judge. It can be stored in `run.json` and judged again.
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub struct Evidence {
     pub incidents: Vec<Incident>,
     /// What the scenario did to its target, in the order of the plan.
     pub actions: Vec<ActionRun>,
+    /// Users with patience; `None` when the scenario has none.
+    pub users: Option<Users>,
     pub interruption: Option<Interruption>,
 }
 
@@ -41,6 +46,7 @@ impl Evidence {
             hops: Vec::new(),
             incidents: Vec::new(),
             actions: Vec::new(),
+            users: None,
             interruption: None,
         }
     }
@@ -61,7 +67,7 @@ pub struct Timeline {
 }
 
 /// What became of the tickets, warm-up included. `due = started + dropped` and
-/// `started = succeeded + failed + unfinished`, in every run.
+/// `started = succeeded + failed + abandoned + unfinished`, in every run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Iterations {
     pub due: u64,
@@ -69,14 +75,20 @@ pub struct Iterations {
     pub dropped: u64,
     pub succeeded: u64,
     pub failed: u64,
+    /// Their user lost patience, or left because of an error. Zero without users with patience.
+    pub abandoned: u64,
     pub unfinished: u64,
 }
 
 impl Iterations {
     /// Whether the two identities hold.
     pub fn conserved(&self) -> bool {
-        self.due == self.started + self.dropped
-            && self.started == self.succeeded + self.failed + self.unfinished
+        self.due == self.started + self.dropped && self.started == self.ended()
+    }
+
+    /// Those that are no longer under way.
+    pub fn ended(&self) -> u64 {
+        self.succeeded + self.failed + self.abandoned + self.unfinished
     }
 
     /// Adds the counts of another worker.
@@ -86,6 +98,7 @@ impl Iterations {
         self.dropped += other.dropped;
         self.succeeded += other.succeeded;
         self.failed += other.failed;
+        self.abandoned += other.abandoned;
         self.unfinished += other.unfinished;
     }
 }
@@ -99,6 +112,14 @@ pub struct GeneratorHealth {
     /// `None` in files of versions that did not measure it.
     pub host_stalls: Option<HostStalls>,
     pub never_begun: NeverBegun,
+    /// `None` without a schedule, and in files of versions that did not look.
+    pub delivery: Option<Delivery>,
+    /// `None` in files of versions that did not measure it.
+    pub host_use: Option<HostUse>,
+    /// `None` when the generator was not tried out before the run.
+    pub calibration: Option<Calibration>,
+    /// The target's clock against ours; `None` when nobody had to know.
+    pub clock_offset: Option<ClockOffset>,
     /// Most virtual users that were busy at once, over all workers.
     pub vus_peak: u32,
     /// The pool's size.
@@ -115,6 +136,8 @@ pub struct GeneratorHealth {
     pub frames_malformed: u64,
     /// Realtime sockets that closed before their user was done with them.
     pub sockets_lost: u64,
+    /// Row changes whose moment of commit is not known: they have no realtime latency.
+    pub events_without_commit: u64,
     /// Channels that the server had lost and that their users joined again.
     pub channels_rejoined: u64,
     /// Open files that this process was seen with at most; `None` where the system does not say.
@@ -146,6 +169,8 @@ pub struct WorkerHealth {
     pub wall: Duration,
     /// Longest gap between two beats of the event loop beyond the beat's own period: how long it was blocked.
     pub longest_hiccup: Duration,
+    /// The same as percentiles; `None` in files of versions that kept the longest only.
+    pub lateness: Option<Lateness>,
     /// Iterations that it began, and that it dropped, warm-up included.
     pub started: u64,
     pub dropped: u64,
@@ -226,17 +251,35 @@ pub struct Hop {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incident {
     pub kind: IncidentKind,
+    /// What was breached; of a burn rate, what the rate comes to in terms of the target's metric.
     pub condition: Condition,
-    /// First second of the window that was judged a breach.
+    /// The burn rate that was watched, when that is what the policy says.
+    pub burn_rate: Option<BurnRate>,
+    /// First second of the first window that was in breach.
     pub window_from_s: f64,
-    /// When it was detected, seconds from the run's start.
+    /// First bad second, from the run's start: where the stretch begins that is more than the level over all, up to
+    /// the detection. `None` when the seconds do not tell, and while the run goes on.
+    pub onset_s: Option<f64>,
+    /// When it was detected (raised), seconds from the run's start.
     pub detected_at_s: f64,
+    /// First clean second that begins a stretch, as long as the policy's window, below the level at which an incident is
+    /// over. `None` when there was none before the load ended, and while the run goes on.
+    pub recovered_at_s: Option<f64>,
     /// When the window was clean again; `None` while it lasts.
     pub cleared_at_s: Option<f64>,
     /// The value the window was judged on: milliseconds, ratio or per second. Infinite when the quantile fell on a
     /// failed request.
     pub value: f64,
     pub samples: u64,
+}
+
+impl Incident {
+    /// What was breached, as the policy says it.
+    pub fn breach(&self) -> String {
+        self.burn_rate
+            .as_ref()
+            .map_or_else(|| self.condition.to_string(), BurnRate::to_string)
+    }
 }
 
 /// Which policy the condition belongs to.

@@ -1,6 +1,7 @@
 //! How the load generator did: was it punctual, was it kept from running, and what never began.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 /// An arrival that is dispatched within this time of its due moment went out timely. A shared machine wakes sleepers
@@ -38,6 +39,15 @@ pub struct ProcessHealth {
     pub wall: Duration,
 }
 
+/// How late something came that was due at regular times, beats of a watch for instance. A stall hides the beats that
+/// were due within it; they count as well, each with what was left of the stall when it was due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lateness {
+    pub p50: Duration,
+    pub p99: Duration,
+    pub p999: Duration,
+}
+
 /// How late a plain thread woke up that does nothing but sleep: so long the host let nothing of this process run. An
 /// event loop that is blocked while this thread is punctual was blocked by its own work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +56,8 @@ pub struct HostStalls {
     /// Beats that came later than [`TIMELY_WITHIN`].
     pub late: u64,
     pub longest: Duration,
+    /// `None` in files of versions that kept the longest only.
+    pub lateness: Option<Lateness>,
     /// The longest stall that touched each second of the run, when it was at least [`HostStalls::KEPT_FROM`].
     pub by_second: BTreeMap<u32, Duration>,
 }
@@ -65,6 +77,44 @@ impl HostStalls {
                 *longest = late.max(*longest);
             }
         }
+    }
+}
+
+/// How much of the schedule each second brought: of its planned arrivals, those that began, whenever that was. An
+/// arrival that began late is late; one that never began is not delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whole seconds after the warm-up for which arrivals were planned.
+    pub seconds: u32,
+    /// Those of them that brought less than [`Delivery::SHORT_BELOW`].
+    pub short: u32,
+    /// The second that fell short the most, its planned arrivals, and those that began.
+    pub worst: Option<(u32, u64, u64)>,
+}
+
+impl Delivery {
+    /// A second that brings less than this of its arrivals fell short.
+    pub const SHORT_BELOW: f64 = 0.95;
+
+    /// Compares the seconds of `judged`: what was `planned` for each, and how many of them `began`.
+    pub fn of(judged: Range<u32>, planned: &[u32], began: impl Fn(u32) -> u64) -> Self {
+        let mut delivery = Self::default();
+        let mut worst_share = 1.0;
+        for second in judged {
+            let planned = planned.get(second as usize).copied().unwrap_or(0);
+            if planned == 0 {
+                continue;
+            }
+            let began = began(second);
+            let share = began as f64 / f64::from(planned);
+            delivery.seconds += 1;
+            delivery.short += u32::from(share < Self::SHORT_BELOW);
+            if share < worst_share {
+                worst_share = share;
+                delivery.worst = Some((second, u64::from(planned), began));
+            }
+        }
+        delivery
     }
 }
 
@@ -97,6 +147,19 @@ mod tests {
             stalls.by_second,
             BTreeMap::from([(2, long), (3, long), (4, long)])
         );
+    }
+
+    #[test]
+    fn a_second_falls_short_by_what_never_began() {
+        let began = |second: u32| [0, 20, 18, 10, 0, 30][second as usize];
+        let delivery = Delivery::of(1..6, &[20, 20, 20, 11, 0, 30], began);
+        assert_eq!(
+            (delivery.seconds, delivery.short),
+            (4, 2),
+            "nothing was planned for one"
+        );
+        assert_eq!(delivery.worst, Some((2, 20, 18)));
+        assert_eq!(Delivery::of(0..3, &[], began), Delivery::default());
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub enum HistoryRecord {
     Submission(SubmissionRecord),
     Result(ResultRecord),
     Sighting(SightingRecord),
+    /// Only of users with patience.
+    Session(SessionRecord),
 }
 
 /// A user handed in work whose result comes later.
@@ -79,4 +81,44 @@ pub struct SightingRecord {
 pub enum Sighting {
     Duplicated,
     Misdelivered,
+}
+
+/// A session of a user with patience is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    pub ticket: u64,
+    pub warm_up: bool,
+    /// When the user arrived.
+    pub began_ns: u64,
+    /// When they reached the end, left, or were cut off.
+    pub ended_ns: u64,
+    pub end: SessionEnd,
+    /// The step at which they left, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<String>,
+    /// Whether the user had reason to complain, as far as they could see.
+    pub complained: bool,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEnd {
+    /// The user came to the end of their journey.
+    Reached,
+    /// They left, because a step took too long.
+    LeftWaiting,
+    /// They left, because of an error.
+    LeftAfterError,
+    /// The generator itself could not go on.
+    Failed,
+    /// Cut off at the end of the drain.
+    Unfinished,
+}
+
+impl SessionEnd {
+    /// Whether the user left of their own accord.
+    pub fn is_left(self) -> bool {
+        matches!(self, SessionEnd::LeftWaiting | SessionEnd::LeftAfterError)
+    }
 }

@@ -44,11 +44,25 @@ pub enum SeriesKind {
     ServerTime,
     /// Database query time from the target's own metrics, at its buckets' upper edges; the sum is exact.
     DbQuery,
+    /// Sessions of users with patience, by the second in which they ended; bad = not completed, or not confirmed by the
+    /// audit, which alone can tell.
+    Completion,
+    /// The same sessions; bad = the user left.
+    Abandonment,
+    /// The same sessions; bad = their user would have left had every step taken its T of Apdex: the floor.
+    AbandonmentAtTarget,
+    /// The same sessions; bad = their user had reason to complain.
+    Complaint,
+    /// Rated steps. A value of 0 = satisfied, of 1 µs = tolerating, bad = frustrated, so that the sum of the values counts
+    /// those who tolerate.
+    Apdex,
+    /// What users wait for, from the moment they act to what they wait for being there; bad = they left.
+    StepWait,
 }
 
 impl SeriesKind {
     /// All kinds.
-    pub const ALL: [SeriesKind; 13] = [
+    pub const ALL: [SeriesKind; 19] = [
         SeriesKind::Response,
         SeriesKind::Service,
         SeriesKind::SchedulingLag,
@@ -62,6 +76,12 @@ impl SeriesKind {
         SeriesKind::Turnaround,
         SeriesKind::ServerTime,
         SeriesKind::DbQuery,
+        SeriesKind::Completion,
+        SeriesKind::Abandonment,
+        SeriesKind::AbandonmentAtTarget,
+        SeriesKind::Complaint,
+        SeriesKind::Apdex,
+        SeriesKind::StepWait,
     ];
 
     /// The key in `run.json`.
@@ -80,6 +100,12 @@ impl SeriesKind {
             SeriesKind::Turnaround => "result_turnaround",
             SeriesKind::ServerTime => "server_time",
             SeriesKind::DbQuery => "db_query_time",
+            SeriesKind::Completion => "completion",
+            SeriesKind::Abandonment => "abandonment",
+            SeriesKind::AbandonmentAtTarget => "abandonment_at_target",
+            SeriesKind::Complaint => "complaint",
+            SeriesKind::Apdex => "apdex",
+            SeriesKind::StepWait => "step_wait",
         }
     }
 
@@ -101,7 +127,23 @@ impl SeriesKind {
             Metric::ResultTurnaround => Some(SeriesKind::Turnaround),
             Metric::ServerTime => Some(SeriesKind::ServerTime),
             Metric::DbQueryTime => Some(SeriesKind::DbQuery),
+            Metric::CompletionRate => Some(SeriesKind::Completion),
+            Metric::AbandonmentRate => Some(SeriesKind::Abandonment),
+            Metric::ComplaintRate => Some(SeriesKind::Complaint),
+            Metric::Apdex => Some(SeriesKind::Apdex),
         }
+    }
+
+    /// Whether its values are times, and not mere counts of good events.
+    pub fn is_time(self) -> bool {
+        !matches!(
+            self,
+            SeriesKind::Completion
+                | SeriesKind::Abandonment
+                | SeriesKind::AbandonmentAtTarget
+                | SeriesKind::Complaint
+                | SeriesKind::Apdex
+        )
     }
 }
 
@@ -137,6 +179,7 @@ impl Thresholds {
         let conditions = criteria
             .targets
             .iter()
+            // The limit of a burn rate is that of its target.
             .chain(windows.flat_map(|policy| &policy.conditions));
         for Condition { metric, limit, .. } in conditions {
             if let (Some(kind), Limit::Time(duration)) = (SeriesKind::of_metric(*metric), limit) {
@@ -308,16 +351,23 @@ impl Measurements {
         }
     }
 
+    /// Turns one good event of value zero into a bad one, when that came out only later. Nothing happens when there is
+    /// none.
+    pub fn turn_bad(&mut self, kind: SeriesKind, warm_up: bool, second: u32) {
+        let key = SeriesKey { kind, step: None };
+        slice_at(&mut self.series, key, warm_up, second).turn_bad(0);
+    }
+
     /// Adds events of which a foreign histogram tells between which edges they lie, and the sum of all their values:
     /// quantiles are then those of the upper edges, in microseconds, but the mean is exact. Events of the open bucket
-    /// (`None`) are bad ones. A sum of zero was not told.
+    /// (`None`) are bad ones. A sum of zero is too small to be counted; without a sum there is no mean.
     pub fn add_bucketed(
         &mut self,
         kind: SeriesKind,
         warm_up: bool,
         second: u32,
         buckets: &[(Option<u64>, u64)],
-        sum_us: u64,
+        sum_us: Option<u64>,
     ) {
         let key = SeriesKey { kind, step: None };
         let before = slice_at(&mut self.series, key, warm_up, second).sum_us;
@@ -325,8 +375,10 @@ impl Measurements {
             let value_ns = edge_us.map(|edge| i64::try_from(edge.saturating_mul(1_000)).unwrap_or(i64::MAX));
             self.add_many(kind, None, warm_up, second, value_ns, *count);
         }
-        if sum_us > 0 {
-            slice_at(&mut self.series, key, warm_up, second).sum_us = before + sum_us;
+        // Where the sum is too small to be counted, the edges are the better estimate.
+        if sum_us != Some(0) {
+            let sum_us = sum_us.unwrap_or(Slice::SUM_UNKNOWN);
+            slice_at(&mut self.series, key, warm_up, second).sum_us = before.saturating_add(sum_us);
         }
     }
 
@@ -404,79 +456,4 @@ fn slice_at(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(intended_ms: u64, response_ms: u64, outcome: Outcome, warm_up: bool) -> Sample {
-        let at = |ms: u64| Moment::from_nanos(ms * 1_000_000);
-        Sample::Request(RequestSample {
-            step: StepId(0),
-            ticket: 7,
-            warm_up,
-            intended: at(intended_ms),
-            dispatched: at(intended_ms),
-            sent: at(intended_ms + 1),
-            done: at(intended_ms + response_ms),
-            outcome,
-        })
-    }
-
-    #[test]
-    fn samples_belong_to_the_second_they_were_intended_for() {
-        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::default());
-        measurements.record(&request(900, 2_000, Outcome::Ok, false));
-        measurements.record(&request(1_100, 10, Outcome::Status(500), false));
-        measurements.record(&request(100, 10, Outcome::Ok, true));
-        let first = measurements.sum(SeriesKind::Response, None, 0..1);
-        assert_eq!((first.total, first.bad), (1, 0), "warm-up is kept apart");
-        assert_eq!(first.quantile_ms(0.5), Some(2_000.0));
-        let second = measurements.sum(SeriesKind::Response, Some(StepId(0)), 1..2);
-        assert_eq!((second.total, second.bad), (1, 1));
-        let tally = &measurements.errors[&(StepId(0), Outcome::Status(500))];
-        assert_eq!(
-            (tally.count, tally.example_tickets.as_slice()),
-            (1, [7].as_slice())
-        );
-    }
-
-    #[test]
-    fn out_of_range_values_are_cut_and_counted() {
-        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::default());
-        measurements.add_many(SeriesKind::Realtime, None, false, 0, Some(-5), 2);
-        measurements.add_many(SeriesKind::Realtime, None, false, 0, Some(i64::MAX), 1);
-        assert_eq!((measurements.negative, measurements.clamped), (2, 1));
-        assert_eq!(measurements.total(SeriesKind::Realtime, None).total, 3);
-    }
-
-    #[test]
-    fn a_foreign_histogram_keeps_its_exact_mean() {
-        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::default());
-        let mut add = |buckets: &[(Option<u64>, u64)], sum_us| {
-            measurements.add_bucketed(SeriesKind::DbQuery, false, 3, buckets, sum_us);
-        };
-        add(&[(Some(1_000), 9), (Some(5_000), 1)], 4_000);
-        add(&[(Some(1_000), 10)], 2_000);
-        let all = measurements.total(SeriesKind::DbQuery, None);
-        assert_eq!((all.total, all.mean_ms()), (20, Some(0.3)));
-        assert_eq!(all.quantile_ms(0.9), Some(1.0));
-        // Without a sum, the edges have to do.
-        measurements.add_bucketed(SeriesKind::DbQuery, false, 4, &[(Some(1_000), 20)], 0);
-        let all = measurements.total(SeriesKind::DbQuery, None);
-        assert_eq!(all.mean_ms(), Some(0.65));
-    }
-
-    #[test]
-    fn values_keep_three_significant_digits() {
-        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::default());
-        for micros in [1_234, 56_789, 123_456, 98_765_432] {
-            measurements.add_many(SeriesKind::Service, None, false, 0, Some(micros * 1_000), 1);
-        }
-        for (value, bucket) in [1_234_u32, 56_789, 123_456, 98_765_432]
-            .iter()
-            .zip(measurements.total(SeriesKind::Service, None).values.keys())
-        {
-            let error = f64::from(value - bucket) / f64::from(*value);
-            assert!((0.0..0.001).contains(&error), "{value} in bucket {bucket}");
-        }
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::evidence::Iterations;
 use super::history::HistoryRecord;
 use super::sample::Sample;
+use super::users::UserTally;
 
 /// Samples collected since the last hand-over.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Batch {
     /// Counts since the last hand-over.
     pub iterations: Iterations,
     pub counters: Counters,
+    /// Users with patience; empty without them.
+    pub users: UserTally,
 }
 
 /// Things that are counted and never judged.
@@ -33,6 +36,8 @@ pub struct Counters {
     pub channels_rejoined: u64,
     /// Frames that were not of the protocol.
     pub frames_malformed: u64,
+    /// Row changes whose moment of commit is not known.
+    pub events_without_commit: u64,
 }
 
 impl Counters {
@@ -42,7 +47,9 @@ impl Counters {
         self.initial_reads += other.initial_reads;
         self.events_discarded += other.events_discarded;
         self.sockets_lost += other.sockets_lost;
+        self.channels_rejoined += other.channels_rejoined;
         self.frames_malformed += other.frames_malformed;
+        self.events_without_commit += other.events_without_commit;
     }
 }
 
@@ -85,6 +92,11 @@ impl Recorder {
     /// Changes the counters.
     pub fn count(&self, change: impl FnOnce(&mut Counters)) {
         change(&mut self.batch.borrow_mut().counters);
+    }
+
+    /// Changes the counts of users with patience.
+    pub fn users(&self, change: impl FnOnce(&mut UserTally)) {
+        change(&mut self.batch.borrow_mut().users);
     }
 
     /// Takes what was collected. The next batch starts with room for as many samples.

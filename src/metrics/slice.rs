@@ -19,7 +19,7 @@ pub struct Slice {
     pub above: Vec<u64>,
     /// Count per bucket; the key is the bucket's lowest value in microseconds.
     pub values: BTreeMap<u32, u64>,
-    /// Sum of the values in microseconds, for the mean.
+    /// Sum of the values in microseconds, for the mean; [`Slice::SUM_UNKNOWN`] when nobody knows it.
     pub sum_us: u64,
     /// Largest value in microseconds, exact; 0 without values.
     pub max_us: u32,
@@ -28,6 +28,10 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// Stands for a sum that is not known: a foreign histogram may come without one. Whatever is added to it, it stays
+    /// unknown, so that no mean is made of a part of the values.
+    pub const SUM_UNKNOWN: u64 = u64::MAX;
+
     /// Adds `count` events of `value_us`, whose bucket begins at `bucket_us`.
     pub fn add_value(&mut self, value_us: u32, bucket_us: u32, count: u64, thresholds_us: &[u32]) {
         self.reserve(thresholds_us.len());
@@ -43,7 +47,7 @@ impl Slice {
         };
         self.max_us = self.max_us.max(value_us);
         self.total += count;
-        self.sum_us += u64::from(value_us) * count;
+        self.sum_us = self.sum_us.saturating_add(u64::from(value_us) * count);
         *self.values.entry(bucket_us).or_default() += count;
     }
 
@@ -70,7 +74,7 @@ impl Slice {
             }
             self.min_us = self.min_us.min(value_us);
             self.max_us = self.max_us.max(value_us);
-            self.sum_us += u64::from(value_us);
+            self.sum_us = self.sum_us.saturating_add(u64::from(value_us));
             self.total += 1;
             in_bucket += 1;
             for (above, threshold) in self.above.iter_mut().zip(thresholds_us) {
@@ -92,6 +96,20 @@ impl Slice {
         self.bad += count;
     }
 
+    /// Turns one event of the bucket at `bucket_us` into a bad one; nothing happens when it is empty. Only for series
+    /// whose values are all alike: the extremes stay.
+    pub fn turn_bad(&mut self, bucket_us: u32) {
+        let Some(count) = self.values.get_mut(&bucket_us) else {
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.values.remove(&bucket_us);
+        }
+        self.sum_us = self.sum_us.saturating_sub(u64::from(bucket_us));
+        self.bad += 1;
+    }
+
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Slice) {
         self.reserve(other.above.len());
@@ -108,7 +126,7 @@ impl Slice {
         }
         self.total += other.total;
         self.bad += other.bad;
-        self.sum_us += other.sum_us;
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
         for (bucket, count) in &other.values {
             *self.values.entry(*bucket).or_default() += count;
         }
@@ -125,6 +143,18 @@ impl Slice {
     /// Events with a value.
     pub fn good(&self) -> u64 {
         self.total - self.bad
+    }
+
+    /// The score of Apdex, of a series of rated steps: satisfied and half of the tolerating over all; `None` without
+    /// events.
+    pub fn apdex(&self) -> Option<f64> {
+        (self.total > 0).then(|| (self.total as f64 - self.points_lost()) / self.total as f64)
+    }
+
+    /// What a series of rated steps lost of the score of Apdex: one point for each that frustrates, half for each that is
+    /// tolerated.
+    pub fn points_lost(&self) -> f64 {
+        self.bad as f64 + self.sum_us as f64 / 2.0
     }
 
     /// Share of bad events; `None` without events.
@@ -165,9 +195,10 @@ impl Slice {
         Some(f64::INFINITY)
     }
 
-    /// Mean of the values in milliseconds; `None` without values.
+    /// Mean of the values in milliseconds; `None` without values, and when their sum is not known.
     pub fn mean_ms(&self) -> Option<f64> {
-        (self.good() > 0).then(|| self.sum_us as f64 / self.good() as f64 / 1e3)
+        (self.good() > 0 && self.sum_us != Self::SUM_UNKNOWN)
+            .then(|| self.sum_us as f64 / self.good() as f64 / 1e3)
     }
 
     /// Largest value in milliseconds; infinity when an event was bad, `None` without events.
@@ -229,6 +260,26 @@ mod tests {
         let slice = slice_of(&[100, 200, 300], 0);
         assert_eq!(slice.bad_or_above(150, &[150_000]), 2);
         assert_eq!(slice.bad_or_above(200, &[150_000]), 1);
+    }
+
+    #[test]
+    fn a_good_event_can_turn_out_to_be_bad() {
+        let mut slice = slice_of(&[0, 0], 1);
+        slice.turn_bad(0);
+        assert_eq!((slice.total, slice.bad, slice.good()), (3, 2, 1));
+        slice.turn_bad(0);
+        slice.turn_bad(0);
+        assert_eq!((slice.total, slice.bad), (3, 3), "no more than there are");
+        assert!(slice.values.is_empty());
+    }
+
+    #[test]
+    fn apdex_counts_those_who_tolerate_half() {
+        // 60 satisfied, 30 tolerating, 10 frustrated.
+        let slice = slice_of(&[vec![0; 60], vec![1; 30]].concat(), 10);
+        assert_eq!(slice.apdex(), Some(0.75));
+        assert_eq!(slice.points_lost(), 25.0);
+        assert_eq!(Slice::default().apdex(), None);
     }
 
     proptest! {

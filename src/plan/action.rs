@@ -14,6 +14,8 @@ pub struct Action {
     /// What it is called in reports.
     pub name: String,
     pub deed: Deed,
+    /// Whether it is the fault of a drill: how long it takes to be noticed is counted from its beginning.
+    pub injects: bool,
 }
 
 /// What is done.

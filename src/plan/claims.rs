@@ -15,18 +15,39 @@ const NEGLIGIBLE_TIME: Duration = Duration::from_millis(1);
 const NEGLIGIBLE_QUERY_TIME: Duration = Duration::from_micros(100);
 const NEGLIGIBLE_SHARE: f64 = 0.001;
 
-/// What the migration plan promises for users, and needs users to be shown.
-const OF_USERS: [&str; 4] = [
-    "Practice completion rate +20 %",
-    "Session abandonment −30 %",
-    "User satisfaction +25 %",
-    "Support tickets −50 %",
+/// What the migration plan promises for users: its words, and what the ratio of a metric must be. Satisfaction is the score
+/// of Apdex; tickets are as many times fewer as sessions with reason to complain are, whichever part of them becomes one.
+const OF_USERS: [(&str, Metric, Comparator, f64); 4] = [
+    (
+        "Practice completion rate +20 %",
+        Metric::CompletionRate,
+        Comparator::GreaterOrEqual,
+        1.2,
+    ),
+    (
+        "Session abandonment −30 %",
+        Metric::AbandonmentRate,
+        Comparator::LessOrEqual,
+        0.7,
+    ),
+    (
+        "User satisfaction +25 %",
+        Metric::Apdex,
+        Comparator::GreaterOrEqual,
+        1.25,
+    ),
+    (
+        "Support tickets −50 %",
+        Metric::ComplaintRate,
+        Comparator::LessOrEqual,
+        0.5,
+    ),
 ];
 
 impl Claim {
     /// What the practice migration plan promises of direct calls beside triggers (its "Success Metrics"), and that nothing
     /// else gets worse. "+200 %" is three times as much, not twice; "−60 %" leaves 0.4 of it.
-    pub fn of_the_migration_plan(has_capacity: bool) -> Vec<Claim> {
+    pub fn of_the_migration_plan(has_capacity: bool, has_users: bool) -> Vec<Claim> {
         let band = |from, to| Band {
             from: Duration::from_millis(from),
             to: Duration::from_millis(to),
@@ -68,10 +89,14 @@ impl Claim {
             Metric::WebhookProcessing,
         ];
         claims.extend(others.into_iter().map(Claim::not_worse));
-        claims.extend(OF_USERS.into_iter().map(|says| Claim {
+        claims.extend(OF_USERS.map(|(says, metric, comparator, limit)| Claim {
             says: says.to_owned(),
-            test: ClaimTest::NotMeasured {
-                reason: "needs virtual users with patience".to_owned(),
+            test: if has_users {
+                ClaimTest::Ratio(Subject::usual(metric), ratio(comparator, limit))
+            } else {
+                ClaimTest::NotMeasured {
+                    reason: "needs virtual users with patience".to_owned(),
+                }
             },
         }));
         claims
@@ -137,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_migration_plan_promises_three_times_the_throughput() {
-        let claims = Claim::of_the_migration_plan(true);
+        let claims = Claim::of_the_migration_plan(true, false);
         let throughput = claims
             .iter()
             .find(|claim| claim.says.contains("throughput"))
@@ -153,7 +178,26 @@ mod tests {
             claims.iter().filter(not_measured).count()
         };
         assert_eq!(unmeasured(&claims), 4);
-        assert_eq!(unmeasured(&Claim::of_the_migration_plan(false)), 5);
+        assert_eq!(unmeasured(&Claim::of_the_migration_plan(false, false)), 5);
+        let with_users = Claim::of_the_migration_plan(true, true);
+        assert_eq!(unmeasured(&with_users), 0);
+        let required = |says: &str| {
+            let claim = with_users.iter().find(|claim| claim.says.contains(says));
+            claim.map(|claim| claim.test.required())
+        };
+        assert_eq!(
+            required("completion").as_deref(),
+            Some("completion_rate: ratio ≥ 1.2×")
+        );
+        assert_eq!(
+            required("abandonment").as_deref(),
+            Some("abandonment_rate: ratio ≤ 0.7×")
+        );
+        assert_eq!(required("satisfaction").as_deref(), Some("apdex: ratio ≥ 1.25×"));
+        assert_eq!(
+            required("tickets").as_deref(),
+            Some("complaint_rate: ratio ≤ 0.5×")
+        );
     }
 
     #[test]

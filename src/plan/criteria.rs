@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::metric::{Metric, Unit};
+use super::waiver::Waiver;
+use super::window::WindowPolicy;
 use crate::units::{Quantile, Rate, Ratio, format_duration};
 
 /// All that a run is judged by.
@@ -14,6 +16,9 @@ pub struct Criteria {
     pub targets: Vec<Condition>,
     /// Metrics that the user declares as not measurable on this target: shown, never silently passed.
     pub not_measured: Vec<Metric>,
+    /// Targets that may be missed for now, because somebody has accepted that. Losses and tripped rollback thresholds
+    /// cannot be waived.
+    pub waivers: Vec<Waiver>,
     /// Conditions whose breach is reported.
     pub alerts: Option<WindowPolicy>,
     /// Conditions whose breach means "roll back".
@@ -68,17 +73,6 @@ pub enum Limit {
     Time(Duration),
     Ratio(Ratio),
     PerSecond(Rate),
-}
-
-/// Conditions that are looked at in a sliding window, each second, from the end of the warm-up on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WindowPolicy {
-    /// Length of the window; whole seconds, at least one.
-    pub window: Duration,
-    /// Fewer samples than this in the window decide nothing.
-    pub samples_min: u64,
-    /// Breaches: `response_time p95 > 200ms`.
-    pub conditions: Vec<Condition>,
 }
 
 /// The rollback thresholds and what follows when one trips.
@@ -159,17 +153,25 @@ impl fmt::Display for Limit {
     }
 }
 
+impl Condition {
+    /// What it is about, without the limit: `response_time{submit_recording} p99`, `error_rate`. No two targets of a
+    /// run have the same name.
+    pub fn name(&self) -> String {
+        let mut name = self.metric.to_string();
+        if let Some(step) = &self.step {
+            name.push_str(&format!("{{{step}}}"));
+        }
+        if !matches!(self.statistic, Statistic::Share | Statistic::PerSecond) {
+            name.push_str(&format!(" {}", self.statistic));
+        }
+        name
+    }
+}
+
 impl fmt::Display for Condition {
     /// `response_time{submit_recording} p99 <= 150ms`, `error_rate < 1%`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.metric)?;
-        if let Some(step) = &self.step {
-            write!(f, "{{{step}}}")?;
-        }
-        if !matches!(self.statistic, Statistic::Share | Statistic::PerSecond) {
-            write!(f, " {}", self.statistic)?;
-        }
-        write!(f, " {} {}", self.comparator, self.limit)
+        write!(f, "{} {} {}", self.name(), self.comparator, self.limit)
     }
 }
 
@@ -190,6 +192,7 @@ mod tests {
             condition.to_string(),
             "response_time{submit_recording} p99 <= 150ms"
         );
+        assert_eq!(condition.name(), "response_time{submit_recording} p99");
         assert!(condition.comparator.holds(150.0, condition.limit.as_number()));
         assert!(!Comparator::Less.holds(150.0, 150.0));
     }

@@ -20,6 +20,8 @@ pub struct Load {
     pub workers: u16,
     /// The part of the whole load that this run drives; its workers share it.
     pub partition: Partition,
+    /// Whether the generator is tried out against a server of its own before the load.
+    pub calibrate: bool,
 }
 
 /// Whether a connection lasts for one iteration or for the life of a virtual user.

@@ -31,6 +31,14 @@ pub enum Metric {
     DbQueryTime,
     /// Requests completed per second.
     Throughput,
+    /// Sessions that came to their end and whose results were read back, over sessions begun.
+    CompletionRate,
+    /// Sessions whose user left, over sessions begun.
+    AbandonmentRate,
+    /// Sessions whose user had reason to complain, over sessions begun: a simulated proxy.
+    ComplaintRate,
+    /// Satisfied and half of the tolerating over all rated steps: the score of Apdex as a share.
+    Apdex,
 }
 
 /// The unit that a metric's limit is written in.
@@ -43,7 +51,7 @@ pub enum Unit {
 
 impl Metric {
     /// All metrics, in the order in which reports list them.
-    pub const ALL: [Metric; 13] = [
+    pub const ALL: [Metric; 17] = [
         Metric::ResponseTime,
         Metric::ErrorRate,
         Metric::Availability,
@@ -57,6 +65,10 @@ impl Metric {
         Metric::ServerTime,
         Metric::DbQueryTime,
         Metric::Throughput,
+        Metric::CompletionRate,
+        Metric::AbandonmentRate,
+        Metric::ComplaintRate,
+        Metric::Apdex,
     ];
 
     /// The metric's key in scenario files and `run.json`.
@@ -75,6 +87,10 @@ impl Metric {
             Metric::ServerTime => "server_time",
             Metric::DbQueryTime => "db_query_time",
             Metric::Throughput => "throughput",
+            Metric::CompletionRate => "completion_rate",
+            Metric::AbandonmentRate => "abandonment_rate",
+            Metric::ComplaintRate => "complaint_rate",
+            Metric::Apdex => "apdex",
         }
     }
 
@@ -99,6 +115,10 @@ impl Metric {
             Metric::ServerTime => "Server time",
             Metric::DbQueryTime => "Database query time",
             Metric::Throughput => "Throughput",
+            Metric::CompletionRate => "Completion rate",
+            Metric::AbandonmentRate => "Abandonment rate",
+            Metric::ComplaintRate => "Complaint rate",
+            Metric::Apdex => "Apdex",
         }
     }
 
@@ -116,7 +136,11 @@ impl Metric {
             | Metric::Availability
             | Metric::RealtimeFailures
             | Metric::WebhookSuccess
-            | Metric::WebhookFailures => Unit::Ratio,
+            | Metric::WebhookFailures
+            | Metric::CompletionRate
+            | Metric::AbandonmentRate
+            | Metric::ComplaintRate
+            | Metric::Apdex => Unit::Ratio,
             Metric::Throughput => Unit::PerSecond,
         }
     }
@@ -125,7 +149,11 @@ impl Metric {
     pub fn higher_is_better(self) -> bool {
         matches!(
             self,
-            Metric::Availability | Metric::WebhookSuccess | Metric::Throughput
+            Metric::Availability
+                | Metric::WebhookSuccess
+                | Metric::Throughput
+                | Metric::CompletionRate
+                | Metric::Apdex
         )
     }
 
@@ -138,6 +166,15 @@ impl Metric {
                 | Metric::FeedbackLatency
                 | Metric::ResultTurnaround
                 | Metric::ServerTime
+                | Metric::Apdex
+        )
+    }
+
+    /// Whether only users with patience bring it about.
+    pub fn needs_users(self) -> bool {
+        matches!(
+            self,
+            Metric::CompletionRate | Metric::AbandonmentRate | Metric::ComplaintRate | Metric::Apdex
         )
     }
 }

@@ -9,6 +9,7 @@ mod capacity;
 mod claims;
 mod comparison;
 mod criteria;
+mod faults;
 mod journey;
 mod load;
 mod metric;
@@ -17,13 +18,16 @@ mod postgres;
 mod target;
 mod template;
 mod transport;
+mod users;
+mod waiver;
+mod window;
 
 pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use comparison::{
     Arm, Band, Claim, ClaimTest, Comparison, Negligible, Override, RatioLimit, Side, Sides, Subject,
 };
-pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic, WindowPolicy};
+pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,
     Method, RequestStep, Step, StepId, StepInfo, StepKind, Submission, SubscribeStep, ThinkStep,
@@ -39,6 +43,9 @@ pub use target::{
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
+pub use users::{Anchor, Patience, Rating, Satisfaction, Users};
+pub use waiver::Waiver;
+pub use window::{BurnRate, WindowPolicy};
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]
@@ -57,6 +64,8 @@ pub struct Plan {
     pub journeys: Vec<Journey>,
     /// Every step that is measured, over all journeys, indexed by [`StepId`].
     pub steps: Vec<StepInfo>,
+    /// What the users are like; `None` = they wait for as long as the steps' time-outs.
+    pub users: Option<Users>,
     /// The names behind [`VariableId`]s.
     pub variables: Variables,
     /// Targets, alerts and rollback thresholds.

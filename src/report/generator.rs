@@ -1,9 +1,9 @@
 //! How the generator did, in words: what every format shows alike.
 
-use super::model::{MetricSummary, RunRecord, WorkerRecord};
+use super::model::{LatenessRecord, LevelRecord, MetricSummary, RunRecord, WorkerRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
-use crate::sla::wording::{count, counted, quantity};
+use crate::sla::wording::{beside_ours, count, counted, quantity};
 
 /// What the columns of [`workers`] hold.
 pub(super) const WORKER_COLUMNS: [&str; 9] = [
@@ -21,7 +21,12 @@ pub(super) fn health(record: &RunRecord) -> Vec<(&'static str, String)> {
     lines.push(("Event loops", event_loops(record)));
     lines.extend(host(record).map(|text| ("Host", text)));
     lines.push(("CPU", cpu(record)));
+    lines.extend(host_cpu(record).map(|text| ("Host CPU", text)));
+    lines.extend(memory_and_sockets(record).map(|text| ("Memory", text)));
+    lines.extend(calibration(record).map(|text| ("By itself", text)));
+    lines.extend(clock(record).map(|text| ("Target's clock", text)));
     lines.push(("Never begun", never_begun(record)));
+    lines.extend(delivery(record).map(|text| ("Each second", text)));
     lines.push((
         "Hand-over",
         format!(
@@ -70,17 +75,116 @@ fn timely_sends(record: &RunRecord) -> Option<String> {
 fn event_loops(record: &RunRecord) -> String {
     let workers = record.generator.workers.iter();
     let longest = workers.map(|worker| worker.longest_hiccup_ms).fold(0.0, f64::max);
-    format!("blocked for {} at most", time(longest))
+    let workers = record.generator.workers.iter();
+    let lateness = workers
+        .filter_map(|worker| worker.lateness.as_ref())
+        .max_by(|left, right| left.p99_ms.total_cmp(&right.p99_ms));
+    format!("blocked for {} at most{}", time(longest), percentiles(lateness))
+}
+
+/// What stands behind the longest, when more than that was kept.
+fn percentiles(lateness: Option<&LatenessRecord>) -> String {
+    lateness.map_or_else(String::new, |lateness| {
+        format!(
+            " (late beats: p50 {}, p99 {}, p99.9 {})",
+            time(lateness.p50_ms),
+            time(lateness.p99_ms),
+            time(lateness.p999_ms)
+        )
+    })
 }
 
 fn host(record: &RunRecord) -> Option<String> {
     let stalls = record.generator.host_stalls.as_ref()?;
     Some(format!(
-        "a thread that only sleeps woke up {} late at most, and more than 10 ms late {} of {} times",
+        "a thread that only sleeps woke up {} late at most, and more than 10 ms late {} of {} times{}",
         time(stalls.longest_ms),
         count(stalls.late),
-        count(stalls.beats)
+        count(stalls.beats),
+        percentiles(stalls.lateness.as_ref())
     ))
+}
+
+/// Who used the machine's cores, and who took them away.
+fn host_cpu(record: &RunRecord) -> Option<String> {
+    let host = record.generator.host_use.as_ref()?;
+    let level = |level: &LevelRecord| {
+        format!(
+            "{} (worst second {})",
+            quantity(level.mean, Unit::Ratio),
+            quantity(level.worst, Unit::Ratio)
+        )
+    };
+    let parts: Vec<String> = [
+        ("in use", &host.busy),
+        ("stolen by a hypervisor", &host.stolen),
+        ("some task waiting for a core", &host.waiting),
+        ("throttled by the control group", &host.throttled),
+    ]
+    .into_iter()
+    .filter_map(|(what, share)| Some(format!("{what} {}", level(share.as_ref()?))))
+    .collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn memory_and_sockets(record: &RunRecord) -> Option<String> {
+    let host = record.generator.host_use.as_ref()?;
+    let mib = |bytes: u64| format!("{:.0} MiB", bytes as f64 / 1_048_576.0);
+    let memory = host.memory.as_ref().map(|memory| {
+        format!(
+            "{} when the load began, {} at most, {} at its end",
+            mib(memory.first_bytes),
+            mib(memory.peak_bytes),
+            mib(memory.last_bytes)
+        )
+    });
+    let sockets = host.sockets_peak.map(|sockets| {
+        format!(
+            "TCP sockets of the machine: {} in use at most, {} resting",
+            count(sockets),
+            count(host.sockets_resting_peak.unwrap_or_default())
+        )
+    });
+    let parts: Vec<String> = memory.into_iter().chain(sockets).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn calibration(record: &RunRecord) -> Option<String> {
+    let found = record.generator.calibration.as_ref()?;
+    Some(format!(
+        "p50 {}, p99 {} against a server that answers at once, at {} of {} planned",
+        time(found.p50_ms),
+        time(found.p99_ms),
+        quantity(found.achieved_per_s.round(), Unit::PerSecond),
+        quantity(found.planned_per_s.round(), Unit::PerSecond)
+    ))
+}
+
+fn clock(record: &RunRecord) -> Option<String> {
+    let offset = record.generator.clock_offset.as_ref()?;
+    let known = match offset.uncertainty_ms {
+        Some(uncertainty) => format!("± {}", time(uncertainty)),
+        None => "but not known any more after the run".to_owned(),
+    };
+    Some(format!("{}, {known}", beside_ours(offset.offset_ms)))
+}
+
+fn delivery(record: &RunRecord) -> Option<String> {
+    let delivery = record.generator.delivery.as_ref()?;
+    let short = format!(
+        "{} of {} brought less than 95 % of their arrivals",
+        count(u64::from(delivery.short)),
+        counted(u64::from(delivery.seconds), "second")
+    );
+    Some(match delivery.worst.as_ref().filter(|_| delivery.short > 0) {
+        Some(worst) => format!(
+            "{short}; second {} brought {} of {}",
+            worst.second,
+            count(worst.began),
+            count(worst.planned)
+        ),
+        None => short,
+    })
 }
 
 /// The part of a core that was used; `None` when nothing was measured yet.
@@ -172,10 +276,14 @@ pub(super) fn counts(record: &RunRecord) -> Vec<(&'static str, String)> {
         (
             "Iterations",
             format!(
-                "{} due: {} succeeded, {} failed, {} unfinished, {} dropped",
+                "{} due: {} succeeded, {} failed{}, {} unfinished, {} dropped",
                 count(all.due),
                 count(all.succeeded),
                 count(all.failed),
+                match all.abandoned {
+                    0 => String::new(),
+                    number => format!(", {} abandoned", count(number)),
+                },
                 count(all.unfinished),
                 count(all.dropped)
             ),
@@ -185,6 +293,10 @@ pub(super) fn counts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("Sockets lost", count(generator.sockets_lost)),
         ("Channels joined again", count(generator.channels_rejoined)),
         ("Malformed frames", count(generator.frames_malformed)),
+        (
+            "Changes without a time of commit",
+            count(generator.events_without_commit),
+        ),
     ];
     if let Some(mock) = &record.mock {
         let late = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), time);

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::generator;
-use super::model::{IncidentRecord, RunRecord};
-use super::view;
+use super::incident::{IncidentView, MomentName, incidents};
+use super::model::RunRecord;
+use super::{users, view};
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
 
@@ -15,6 +16,7 @@ pub(super) fn render(record: &RunRecord) -> String {
     targets(&mut text, record);
     windows(&mut text, record);
     actions(&mut text, record);
+    of_users(&mut text, record);
     audit(&mut text, record);
     hops(&mut text, record);
     steps(&mut text, record);
@@ -84,6 +86,7 @@ fn head(text: &mut String, record: &RunRecord) {
         line(text, &format!("- {}", escape(reason)));
     }
     text.push('\n');
+    waivers(text, record);
     if !record.scenario.description.is_empty() {
         line(text, &escape(&record.scenario.description));
         text.push('\n');
@@ -109,6 +112,25 @@ fn head(text: &mut String, record: &RunRecord) {
     if let Some(note) = view::built_in_note(record) {
         line(text, &format!("> {note}"));
         text.push('\n');
+    }
+}
+
+/// Who has accepted what, directly under the verdict.
+fn waivers(text: &mut String, record: &RunRecord) {
+    let rows: Vec<Vec<String>> = view::waivers(record)
+        .into_iter()
+        .map(|row| {
+            vec![
+                row.target,
+                row.state.to_owned(),
+                row.reason,
+                row.owner,
+                row.expires,
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        table(text, &["Waiver of", "Effect", "Why", "Who", "Until"], &rows);
     }
 }
 
@@ -148,28 +170,26 @@ fn targets(text: &mut String, record: &RunRecord) {
 
 fn windows(text: &mut String, record: &RunRecord) {
     line(text, "#### Alerts and rollback\n");
-    let mut list = |label: &str, none: &str, watched: bool, incidents: &[IncidentRecord]| {
-        if watched && incidents.is_empty() {
-            line(text, &format!("- {none}"));
-        }
-        for incident in incidents {
-            line(
-                text,
-                &format!("- **{label}** {}", escape(&view::incident(incident))),
-            );
-        }
-    };
+    let incidents = incidents(record);
     let (alerts, rollback) = (
         record.criteria.alerts.is_some(),
         record.criteria.rollback.is_some(),
     );
-    list("Alert", "No alert fired.", alerts, &record.alerts);
-    list(
-        "Rollback",
-        "No rollback threshold tripped.",
-        rollback,
-        &record.rollback,
-    );
+    for (kind, label, none, watched) in [
+        ("alert", "Alert", "No alert fired.", alerts),
+        ("rollback", "Rollback", "No rollback threshold tripped.", rollback),
+    ] {
+        let found: Vec<&IncidentView> = incidents
+            .iter()
+            .filter(|incident| incident.kind == kind)
+            .collect();
+        if watched && found.is_empty() {
+            line(text, &format!("- {none}"));
+        }
+        for incident in found {
+            line(text, &format!("- **{label}** {}", escape(&incident.headline())));
+        }
+    }
     for condition in view::unwatched(record) {
         line(text, &format!("- **No data** for {}", escape(condition)));
     }
@@ -177,6 +197,41 @@ fn windows(text: &mut String, record: &RunRecord) {
         line(text, "- The scenario sets no alerts and no rollback thresholds.");
     }
     text.push('\n');
+    timelines(text, &incidents);
+}
+
+/// When what happened in each incident; a column that no incident has anything for is left out.
+fn timelines(text: &mut String, incidents: &[IncidentView]) {
+    if incidents.is_empty() {
+        return;
+    }
+    let moments: Vec<MomentName> = MomentName::ALL
+        .into_iter()
+        .filter(|name| incidents.iter().any(|incident| !incident.at(*name).is_empty()))
+        .collect();
+    let times: Vec<&str> = ["Time to detect", "Time to act", "Time to recover"]
+        .into_iter()
+        .filter(|name| incidents.iter().any(|incident| !incident.time(name).is_empty()))
+        .collect();
+    let head: Vec<&str> = ["Incident"]
+        .into_iter()
+        .chain(moments.iter().map(|name| name.heading()))
+        .chain(times.iter().copied())
+        .collect();
+    let or_dash = |cell: &str| {
+        let shown = if cell.is_empty() { "–" } else { cell };
+        shown.to_owned()
+    };
+    let rows: Vec<Vec<String>> = incidents
+        .iter()
+        .map(|incident| {
+            let mut row = vec![format!("{} {}", incident.kind, incident.breach)];
+            row.extend(moments.iter().map(|name| or_dash(incident.at(*name))));
+            row.extend(times.iter().map(|name| or_dash(incident.time(name))));
+            row
+        })
+        .collect();
+    table(text, &head, &rows);
 }
 
 fn actions(text: &mut String, record: &RunRecord) {
@@ -188,6 +243,19 @@ fn actions(text: &mut String, record: &RunRecord) {
         line(text, &format!("- {}", escape(&view::action(action))));
     }
     text.push('\n');
+}
+
+fn of_users(text: &mut String, record: &RunRecord) {
+    let Some(found) = &record.users else { return };
+    line(text, "#### Users\n");
+    line(text, &format!("_{}_\n", users::SIMULATED));
+    let rows: Vec<Vec<String>> = users::lines(found)
+        .into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value])
+        .collect();
+    table(text, &["", "Finding"], &rows);
+    let steps: Vec<Vec<String>> = users::steps(found).into_iter().map(Vec::from).collect();
+    table(text, &users::STEP_COLUMNS, &steps);
 }
 
 fn audit(text: &mut String, record: &RunRecord) {

@@ -6,9 +6,11 @@ mod capacity;
 mod comparison;
 mod generator;
 mod html;
+mod incident;
 mod markdown;
 pub mod model;
 mod terminal;
+mod users;
 mod view;
 
 use std::fmt;

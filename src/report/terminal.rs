@@ -5,16 +5,23 @@ use std::fmt::Write;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::generator;
-use super::model::{IncidentRecord, RunRecord};
-use super::view;
+use super::incident::{IncidentView, incidents};
+use super::model::RunRecord;
+use super::{users, view};
 
 /// Renders the summary.
 pub(super) fn render(record: &RunRecord) -> String {
     let mut text = String::new();
     head(&mut text, record);
     targets(&mut text, record);
+    section(&mut text, "Waivers", &waivers(record));
     section(&mut text, "Alerts and rollback", &windows(record));
     section(&mut text, "Actions", &actions(record));
+    section(
+        &mut text,
+        "Users",
+        &users::line(record).into_iter().collect::<Vec<_>>(),
+    );
     section(&mut text, "Audit", &audit(record));
     section(&mut text, "Failures", &failures(record));
     section(&mut text, "Health of the generator", &health(record));
@@ -81,24 +88,47 @@ fn section(text: &mut String, title: &str, lines: &[String]) {
 }
 
 fn windows(record: &RunRecord) -> Vec<String> {
-    let of = |label: &str, none: &str, incidents: &[IncidentRecord]| -> Vec<String> {
-        if incidents.is_empty() {
-            return vec![none.to_owned()];
-        }
-        incidents
-            .iter()
-            .map(|incident| format!("{label}  {}", view::incident(incident)))
-            .collect()
-    };
+    let incidents = incidents(record);
     let mut lines = Vec::new();
-    if record.criteria.alerts.is_some() {
-        lines.extend(of("ALERT   ", "No alert fired.", &record.alerts));
-    }
-    if record.criteria.rollback.is_some() {
-        lines.extend(of("ROLLBACK", "No rollback threshold tripped.", &record.rollback));
+    for (kind, label, none, watched) in [
+        (
+            "alert",
+            "ALERT   ",
+            "No alert fired.",
+            record.criteria.alerts.is_some(),
+        ),
+        (
+            "rollback",
+            "ROLLBACK",
+            "No rollback threshold tripped.",
+            record.criteria.rollback.is_some(),
+        ),
+    ] {
+        let found: Vec<&IncidentView> = incidents
+            .iter()
+            .filter(|incident| incident.kind == kind)
+            .collect();
+        if watched && found.is_empty() {
+            lines.push(none.to_owned());
+        }
+        for incident in found {
+            lines.push(format!("{label}  {}", incident.headline()));
+            lines.push(format!("          {}", incident.course()));
+        }
     }
     lines.extend(view::unwatched(record).map(|condition| format!("NO DATA   {condition}")));
     lines
+}
+
+fn waivers(record: &RunRecord) -> Vec<String> {
+    let rows = view::waivers(record).into_iter();
+    rows.map(|row| {
+        format!(
+            "{}, until {}, by {}: {} ({})",
+            row.target, row.expires, row.owner, row.reason, row.state
+        )
+    })
+    .collect()
 }
 
 fn actions(record: &RunRecord) -> Vec<String> {

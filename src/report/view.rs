@@ -1,10 +1,10 @@
 //! A stored run in words: what every format shows alike.
 
-use super::model::{ActionRecord, CheckRecord, HopRecord, IncidentRecord, RunRecord, SlaRecord};
+use super::model::{ActionRecord, CheckRecord, HopRecord, RunRecord, SlaRecord, WindowPolicyRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
-use crate::sla::Verdict;
 use crate::sla::wording::{count, counted, quantity};
+use crate::sla::{Verdict, WaiverState};
 
 /// One target as a line of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +29,59 @@ pub(super) struct TargetRow {
     pub(super) reason: String,
 }
 
-/// The verdict with the mode of evidence: `GO (observed)`.
+/// The verdict with the mode of evidence, and how many misses it does not count: `GO (observed, 1 waiver)`.
 pub(super) fn banner(record: &RunRecord) -> String {
-    format!("{} ({})", record.verdict, record.evidence)
+    format!("{} ({})", record.verdict, evidence(record))
+}
+
+/// The mode of evidence, and how many misses were waived.
+pub(super) fn evidence(record: &RunRecord) -> String {
+    let applied = WaiverState::Applied.key();
+    match record
+        .waivers
+        .iter()
+        .filter(|waiver| waiver.state == applied)
+        .count()
+    {
+        0 => record.evidence.clone(),
+        number => format!("{}, {}", record.evidence, counted(number as u64, "waiver")),
+    }
+}
+
+/// A waiver as a line of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WaiverRow {
+    pub(super) target: String,
+    pub(super) reason: String,
+    pub(super) owner: String,
+    pub(super) expires: String,
+    /// What became of it, in words.
+    pub(super) state: &'static str,
+    /// `warn` when it decides something or is void, else `neutral`.
+    pub(super) class: &'static str,
+}
+
+/// All waivers, whatever became of them.
+pub(super) fn waivers(record: &RunRecord) -> Vec<WaiverRow> {
+    let rows = record.waivers.iter().map(|waiver_use| {
+        let (class, state) = match WaiverState::from_key(&waiver_use.state) {
+            Some(WaiverState::Applied) => ("warn", "applied: not met, and not counted"),
+            Some(WaiverState::NotNeeded) => ("neutral", "not needed: met"),
+            Some(WaiverState::Expired) => ("warn", "void: expired"),
+            Some(WaiverState::NoTarget) => ("warn", "void: there is no such target"),
+            None => ("warn", "unknown"),
+        };
+        let waiver = &waiver_use.waiver;
+        WaiverRow {
+            target: waiver.target.clone(),
+            reason: waiver.reason.clone(),
+            owner: waiver.owner.clone(),
+            expires: waiver.expires.clone(),
+            state,
+            class,
+        }
+    });
+    rows.collect()
 }
 
 /// The verdict, when its name is known.
@@ -98,7 +148,9 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
         .as_deref()
         .filter(|stat| !matches!(*stat, "share" | "per_second"));
     let measured = sla.samples > 0;
+    let waived = if sla.waived { ", waived" } else { "" };
     let (class, icon) = match sla.status.as_str() {
+        _ if sla.waived => ("warn", "!"),
         "PASS" => ("good", "✓"),
         "FAIL" => ("bad", "✕"),
         "NOT_MEASURED" => ("neutral", "–"),
@@ -107,7 +159,7 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
     TargetRow {
         class,
         icon,
-        status_words: sla.status.replace('_', " "),
+        status_words: format!("{}{waived}", sla.status.replace('_', " ")),
         used: match margin(sla) {
             Some(margin) => format!("{:.1}%", ((1.0 - margin) * 100.0).clamp(0.0, 100.0)),
             // An infinite value is beyond every limit.
@@ -142,7 +194,7 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
         } else {
             "–".to_owned()
         },
-        status: sla.status.clone(),
+        status: format!("{}{waived}", sla.status),
         reason: sla.reason.clone(),
     }
 }
@@ -181,33 +233,6 @@ fn signed_percent(ratio: f64) -> String {
     }
 }
 
-/// An incident with its condition, as a sentence.
-pub(super) fn incident(incident: &IncidentRecord) -> String {
-    format!("{}: {}", incident.condition.text, incident_course(incident))
-}
-
-/// What the window showed, when that was noticed, and when it was over.
-pub(super) fn incident_course(incident: &IncidentRecord) -> String {
-    let samples = counted(incident.samples, "sample");
-    let what = match incident.value {
-        _ if incident.samples == 0 => "no answer came, although requests were due".to_owned(),
-        Some(value) => format!(
-            "{} over {samples}",
-            quantity(value, unit(&incident.condition.unit))
-        ),
-        None => format!("the percentile fell on failed requests, over {samples}"),
-    };
-    let end = match incident.cleared_at_s {
-        Some(cleared) => format!("over at {cleared:.0} s"),
-        None => "lasted to the end".to_owned(),
-    };
-    let after = incident
-        .detected_after_s
-        .map(|after| format!(", {after:.0} s after the first bad second"))
-        .unwrap_or_default();
-    format!("{what}; detected at {:.0} s{after}; {end}", incident.tripped_at_s)
-}
-
 /// An action with its name, and what became of it, as a sentence.
 pub(super) fn action(action: &ActionRecord) -> String {
     format!("{}: {}", action.name, action_course(action))
@@ -234,9 +259,9 @@ pub(super) fn unwatched(record: &RunRecord) -> impl Iterator<Item = &str> {
     let alerts = record.criteria.alerts.iter();
     let policies = alerts.chain(record.criteria.rollback.iter().map(|rollback| &rollback.policy));
     policies
-        .flat_map(|policy| &policy.conditions)
-        .filter(|condition| !has_samples(record, &condition.metric, condition.step.as_deref()))
-        .map(|condition| condition.text.as_str())
+        .flat_map(WindowPolicyRecord::watched)
+        .filter(|(condition, _)| !has_samples(record, &condition.metric, condition.step.as_deref()))
+        .map(|(_, text)| text)
 }
 
 /// Whether anything was measured for a metric after the warm-up.

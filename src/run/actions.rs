@@ -1,6 +1,6 @@
 //! What the scenario does to its target at given times: carried out beside the load, and written down.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -11,6 +11,9 @@ use crate::executor::{Stop, StopSignal};
 use crate::metrics::{ActionOutcome, ActionRun};
 use crate::plan::{Action, Deed, Outage};
 use crate::target::{TargetProbe, ThrowAwayDatabase};
+
+/// How long an action that is under way is waited for when the user has cut the run off.
+const CUT_GRACE: Duration = Duration::from_secs(1);
 
 /// A deed under way: what was seen, or why it could not be done.
 type Doing = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
@@ -71,10 +74,22 @@ impl Actions {
         self.news.recv().await
     }
 
-    /// Waits until whatever was begun has ended: a database that is away is back then.
-    pub(super) async fn finish(mut self, book: &mut ActionBook) {
-        while let Some(news) = self.next().await {
-            book.take(news);
+    /// Waits until whatever was begun has ended: a database that is away is back then. Once the user has cut the run off,
+    /// it waits a moment more, for a database on its way back, and says with `false` that something is still under way.
+    pub(super) async fn finish(mut self, book: &mut ActionBook, cut: impl Future<Output = ()>) -> bool {
+        let mut cut = pin!(async {
+            cut.await;
+            tokio::time::sleep(CUT_GRACE).await;
+        });
+        loop {
+            tokio::select! {
+                biased;
+                news = self.next() => match news {
+                    Some(news) => drop(book.take(news)),
+                    None => return true,
+                },
+                () = &mut cut => return false,
+            }
         }
     }
 }
@@ -183,6 +198,7 @@ impl ActionBook {
             begun_s: None,
             ended_s: None,
             outcome: ActionOutcome::NotBegun,
+            injects: action.injects,
         });
         Self {
             epoch,
@@ -228,6 +244,11 @@ mod tests {
     use crate::executor::StopSwitch;
     use crate::plan::StopMode;
 
+    /// Nobody cuts the run off.
+    fn pending() -> impl Future<Output = ()> {
+        std::future::pending()
+    }
+
     /// Stands for an outage that lasts as long as it says, or is never carried out.
     fn outage(at_s: u64, lasts_s: u64) -> Action {
         Action {
@@ -237,6 +258,7 @@ mod tests {
                 downtime: Duration::from_secs(lasts_s),
                 mode: StopMode::Fast,
             }),
+            injects: false,
         }
     }
 
@@ -278,7 +300,7 @@ mod tests {
         let (_switch, signal) = StopSwitch::new();
         let actions = start(&plan, clock, epoch, signal);
         let mut book = ActionBook::new(&plan, epoch);
-        actions.finish(&mut book).await;
+        assert!(actions.finish(&mut book, pending()).await);
         assert_eq!(
             times(&book),
             [
@@ -302,13 +324,33 @@ mod tests {
         assert_eq!(book.take(begun).unwrap(), "action: at 5");
         assert_eq!(times(&book)[0], (Some(5), None, ActionOutcome::UnderWay));
         switch.stop(Stop::Load);
-        actions.finish(&mut book).await;
+        assert!(actions.finish(&mut book, pending()).await);
         assert_eq!(clock.now().since(epoch).as_secs(), 25);
         assert_eq!(
             times(&book),
             [
                 (Some(5), Some(25), ActionOutcome::Done("seen".into())),
                 (None, None, ActionOutcome::NotBegun),
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_cuts_the_run_off_does_not_wait_for_an_action_that_hangs() {
+        let clock = RunClock::start();
+        let epoch = clock.now();
+        let plan = [outage(5, 10_000), outage(6, 4)];
+        let (_switch, signal) = StopSwitch::new();
+        let actions = start(&plan, clock, epoch, signal);
+        let mut book = ActionBook::new(&plan, epoch);
+        let cut = clock.sleep(epoch.plus(Duration::from_millis(9_500)));
+        assert!(!actions.finish(&mut book, cut).await);
+        assert_eq!(clock.now().since(epoch).as_millis(), 10_500);
+        assert_eq!(
+            times(&book),
+            [
+                (Some(5), None, ActionOutcome::UnderWay),
+                (Some(6), Some(10), ActionOutcome::Done("seen".into())),
             ]
         );
     }

@@ -1,6 +1,8 @@
 //! Everything that comes in during a run, put together: samples, history, ledger, counters.
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -13,7 +15,8 @@ use super::workers::{WorkerEnd, WorkerMessage};
 use crate::audit::{Compared, Ledger, LedgerNews};
 use crate::clock::{Moment, RunClock};
 use crate::metrics::{
-    Batch, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth, Sample, SeriesKind, Thresholds,
+    Batch, Calibration, ClockOffset, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth,
+    Sample, SeriesKind, Thresholds, Users,
 };
 use crate::plan::Plan;
 
@@ -23,6 +26,10 @@ pub(super) struct Collector {
     pub(super) measurements: Measurements,
     pub(super) iterations: Iterations,
     pub(super) ledger: Ledger,
+    /// Users with patience; `None` when the plan has none.
+    pub(super) users: Option<Users>,
+    /// First sends that the mock has planned, by second of the run.
+    webhooks_due: BTreeMap<u32, u64>,
     health: GeneratorHealth,
     workers: Vec<WorkerTally>,
     pub(super) host: HostWatch,
@@ -55,6 +62,8 @@ impl Collector {
             measurements: Measurements::new(epoch, Thresholds::of(&plan.criteria)),
             iterations: Iterations::default(),
             ledger: Ledger::new(Compared::of(plan)),
+            users: plan.users.clone().map(Users::new),
+            webhooks_due: BTreeMap::new(),
             health: GeneratorHealth {
                 vus_max: plan.load.partition.share(plan.load.max_vus),
                 ..GeneratorHealth::default()
@@ -77,6 +86,16 @@ impl Collector {
         self.health.ports_max = limits.ports;
     }
 
+    /// How fast the generator is by itself.
+    pub(super) fn take_calibration(&mut self, calibration: Option<Calibration>) {
+        self.health.calibration = calibration;
+    }
+
+    /// How well the target's clock was known.
+    pub(super) fn take_clock_offset(&mut self, offset: Option<ClockOffset>) {
+        self.health.clock_offset = offset;
+    }
+
     /// How many descriptors are in use now.
     pub(super) fn take_descriptors(&mut self, open: Option<u64>) {
         self.health.descriptors_peak = self.health.descriptors_peak.max(open);
@@ -97,11 +116,15 @@ impl Collector {
     fn take_batch(&mut self, batch: &Batch) {
         self.measurements.record_all(&batch.samples);
         self.iterations.add(&batch.iterations);
+        if let Some(users) = &mut self.users {
+            users.tally.add(&batch.users);
+        }
         self.health.polls += batch.counters.polls;
         self.health.initial_reads += batch.counters.initial_reads;
         self.health.events_discarded += batch.counters.events_discarded;
         self.health.sockets_lost += batch.counters.sockets_lost;
         self.health.channels_rejoined += batch.counters.channels_rejoined;
+        self.health.events_without_commit += batch.counters.events_without_commit;
         self.health.frames_malformed += batch.counters.frames_malformed;
         for record in &batch.history {
             let written = serde_json::to_writer(&mut self.history, record)
@@ -128,6 +151,7 @@ impl Collector {
             workers: self.workers.iter().map(WorkerTally::health).collect(),
             process: Some(self.host.process()),
             host_stalls: Some(self.host.stalls()),
+            host_use: Some(self.host.host()),
             ..self.health.clone()
         }
     }
@@ -171,6 +195,12 @@ impl Collector {
 
     fn take_news(&mut self, news: LedgerNews) {
         match news {
+            LedgerNews::Due { at } => {
+                *self
+                    .webhooks_due
+                    .entry(self.measurements.second_of(at))
+                    .or_default() += 1;
+            }
             LedgerNews::Attempt { at, acknowledged } => {
                 self.webhook(SeriesKind::WebhookAttempt, at, acknowledged.then_some(0));
             }
@@ -191,6 +221,11 @@ impl Collector {
             at,
             value_ns,
         }));
+    }
+
+    /// Webhooks that the mock meant to send for the first time in these seconds.
+    pub(super) fn webhooks_due(&self, seconds: Range<u32>) -> u64 {
+        self.webhooks_due.range(seconds).map(|(_, count)| count).sum()
     }
 
     /// After the drain: webhooks whose retries are not finished were due and did not make it.

@@ -1,14 +1,14 @@
-//! Watches what the host leaves to this process: a plain thread that only sleeps, and the CPU time of all threads.
+//! Watches what the host leaves to this process: a plain thread that only sleeps and, once a second, reads what the
+//! kernel says about the machine; and the CPU time of all threads.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::hiccups::{BEAT, HiccupMeter};
+use super::host_meter::HostMeter;
 use crate::clock::{Moment, RunClock};
-use crate::metrics::{HostStalls, ProcessHealth};
-
-/// How long the thread sleeps at a time.
-const BEAT: Duration = Duration::from_millis(25);
+use crate::metrics::{HostStalls, HostUse, ProcessHealth};
 
 /// A watch that goes on until it is stopped or dropped.
 #[derive(Debug)]
@@ -16,11 +16,19 @@ pub(super) struct HostWatch {
     clock: RunClock,
     started: Moment,
     cpu_before: Duration,
-    stalls: Arc<Mutex<HostStalls>>,
+    seen: Arc<Mutex<Seen>>,
     /// The thread ends when this is gone.
     running: Option<SyncSender<()>>,
     /// What the process had used when the watch was stopped.
     at_stop: Option<ProcessHealth>,
+}
+
+/// What the thread has seen so far.
+#[derive(Debug)]
+struct Seen {
+    stalls: HostStalls,
+    hiccups: HiccupMeter,
+    host: HostUse,
 }
 
 impl HostWatch {
@@ -29,9 +37,13 @@ impl HostWatch {
     /// # Errors
     /// When the thread cannot be started.
     pub(super) fn start(clock: RunClock, epoch: Moment) -> std::io::Result<Self> {
-        let stalls = Arc::new(Mutex::new(HostStalls::default()));
+        let seen = Arc::new(Mutex::new(Seen {
+            stalls: HostStalls::default(),
+            hiccups: HiccupMeter::new(),
+            host: HostUse::default(),
+        }));
         let (running, ended) = sync_channel(0);
-        let shared = Arc::clone(&stalls);
+        let shared = Arc::clone(&seen);
         std::thread::Builder::new()
             .name("host-watch".to_owned())
             .spawn(move || keep_beating(clock, epoch, &ended, &shared))?;
@@ -39,7 +51,7 @@ impl HostWatch {
             clock,
             started: clock.now(),
             cpu_before: process_cpu_time(),
-            stalls,
+            seen,
             running: Some(running),
             at_stop: None,
         })
@@ -53,7 +65,17 @@ impl HostWatch {
 
     /// How late the thread woke up so far.
     pub(super) fn stalls(&self) -> HostStalls {
-        self.stalls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        HostStalls {
+            lateness: seen.hiccups.lateness(),
+            ..seen.stalls.clone()
+        }
+    }
+
+    /// What the kernel said about the machine so far.
+    pub(super) fn host(&self) -> HostUse {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.host.clone()
     }
 
     /// What the process has used since the start of the watch.
@@ -65,8 +87,10 @@ impl HostWatch {
     }
 }
 
-fn keep_beating(clock: RunClock, epoch: Moment, ended: &Receiver<()>, stalls: &Mutex<HostStalls>) {
+fn keep_beating(clock: RunClock, epoch: Moment, ended: &Receiver<()>, seen: &Mutex<Seen>) {
     let second_of = |moment: Moment| u32::try_from(moment.since(epoch).as_secs()).unwrap_or(u32::MAX);
+    let mut meter = HostMeter::start(clock.now());
+    let mut reading_second = second_of(clock.now());
     loop {
         let due = clock.now().plus(BEAT);
         // Nothing is ever sent: this is a sleep that ends early when the watch is gone.
@@ -74,11 +98,20 @@ fn keep_beating(clock: RunClock, epoch: Moment, ended: &Receiver<()>, stalls: &M
             return;
         }
         let came = clock.now();
-        stalls.lock().unwrap_or_else(PoisonError::into_inner).note(
-            second_of(due),
-            second_of(came),
-            came.since(due),
-        );
+        let late = came.since(due);
+        {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.stalls.note(second_of(due), second_of(came), late);
+            seen.hiccups.note(late);
+        }
+        // After the beat was noted: what reading takes is no stall.
+        let second = second_of(came);
+        if second > reading_second {
+            let passed = meter.read(came);
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.host.note(reading_second, &passed);
+            reading_second = second;
+        }
     }
 }
 
@@ -99,13 +132,14 @@ mod tests {
         while watch.stalls().beats < 3 {
             std::thread::yield_now();
         }
+        assert!(watch.stalls().lateness.is_some());
         watch.stop();
         let used = watch.process();
         assert!(used.wall >= 3 * BEAT, "{used:?}");
         assert!(used.cpu > Duration::ZERO, "waiting for the beats took CPU time");
         assert_eq!(watch.process(), used, "what comes after the stop does not count");
         // The thread's hold on the shared counts goes with it.
-        while Arc::strong_count(&watch.stalls) > 1 {
+        while Arc::strong_count(&watch.seen) > 1 {
             std::thread::yield_now();
         }
     }

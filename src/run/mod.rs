@@ -2,9 +2,14 @@
 
 mod actions;
 mod apart;
+mod calibrate;
 mod collect;
+mod delivered;
 mod folder;
+mod hiccups;
+mod host_meter;
 mod host_watch;
+mod instrument;
 mod interrupts;
 mod limits;
 mod observe;
@@ -12,24 +17,27 @@ mod progress;
 mod read_back;
 mod supervise;
 mod tally;
+mod target_clock;
 mod workers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Moment, RunClock, wall_clock_now};
+use crate::clock::{Moment, RunClock, day_of, wall_clock_now};
 use crate::executor::StopSwitch;
 use crate::metrics::{Audit, Evidence, GeneratorHealth, Hop, Interruption, Iterations, NeverBegun, Timeline};
 use crate::plan::{Plan, StepKind};
 use crate::protocol::{ConnectError, Connector, Dialing};
 use crate::sla::{self, ExitCode, Judgement};
+use crate::step::CommitClock;
 use crate::target::{self, ControlError, StartError, Started};
 use actions::{Actions, Means};
 pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
 pub use folder::{FolderError, RunFolder};
 use host_watch::HostWatch;
+use instrument::Instrument;
 use interrupts::Interrupts;
 use limits::SocketLimits;
 pub use limits::SocketShortage;
@@ -124,7 +132,16 @@ pub async fn run(
 ) -> Result<RunResult, RunError> {
     let plan = Arc::new(plan);
     let started_at = wall_clock_now();
+    let today = day_of(started_at);
     let mut progress = Progress::new(options.progress);
+    for waiver in plan
+        .criteria
+        .waivers
+        .iter()
+        .filter(|waiver| !waiver.holds_on(today))
+    {
+        progress.note(&format!("WARNING: {}", waiver.void_sentence()));
+    }
     // Before the children start: they take over the limit.
     let limits = SocketLimits::raise();
     limits.check(&plan)?;
@@ -142,6 +159,16 @@ pub async fn run(
     };
 
     let clock = RunClock::start();
+    let preparing = Instrument::prepare(&plan, limits, &started, clock, &mut progress);
+    let prepared = tokio::select! {
+        biased;
+        _ = interrupts.next() => None,
+        prepared = preparing => Some(prepared),
+    };
+    let Some(instrument) = prepared else {
+        bring_down(started, CHILD_PATIENCE).await;
+        return Err(RunError::Interrupted);
+    };
     let epoch = clock.now().plus(LEAD);
     progress.note(&format!("load on {}", started.endpoints.description));
     if plan.target.is_unverified() {
@@ -151,7 +178,11 @@ pub async fn run(
     let target_notes = started.endpoints.notes.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
-        let context = sla::Context::of(&plan, supervision.arrivals_planned);
+        let context = sla::Context {
+            judged_on: Some(today),
+            realtime_is_upper_bound: instrument.clock.commit_clock == CommitClock::Unknown,
+            ..sla::Context::of(&plan, supervision.arrivals_planned)
+        };
         let judgement = sla::judge(&plan.criteria, &evidence, &context);
         RunResult {
             evidence,
@@ -170,6 +201,7 @@ pub async fn run(
         clock,
         epoch,
         folder,
+        instrument: &instrument,
     };
     let (mut collector, mut supervision) = course
         .load(&mut started, &mut interrupts, &mut progress, &mut checkpoint)
@@ -243,6 +275,7 @@ struct Course<'a> {
     clock: RunClock,
     epoch: Moment,
     folder: &'a RunFolder,
+    instrument: &'a Instrument,
 }
 
 impl Course<'_> {
@@ -260,6 +293,7 @@ impl Course<'_> {
             epoch,
             folder,
             limits,
+            instrument,
         } = *self;
         let history = folder.file("history.jsonl");
         let cannot_start = |error: std::io::Error| RunError::Generator(error.to_string());
@@ -273,12 +307,14 @@ impl Course<'_> {
                 }
             })?;
         collector.take_limits(limits);
+        collector.take_calibration(instrument.calibration);
         let (switch, signal) = StopSwitch::new();
         let shared = WorkerPlan {
             plan: Arc::clone(plan),
             endpoints: started.endpoints.clone(),
             clock,
             epoch,
+            commit_clock: instrument.clock.commit_clock,
         };
         let means = Means {
             probe: started.probe.apart(),
@@ -323,7 +359,16 @@ impl Course<'_> {
         interrupts: &mut Interrupts,
         progress: &mut Progress,
     ) -> Option<(Audit, Vec<Hop>)> {
-        let Course { plan, clock, .. } = *self;
+        let Course {
+            plan,
+            clock,
+            instrument,
+            ..
+        } = *self;
+        let offset = instrument.clock.over_run(&started.probe, clock);
+        // Without a second comparison nobody knows where the clock has gone meanwhile.
+        let offset = interrupts.unless_cut(progress, offset).await.flatten();
+        collector.take_clock_offset(offset);
         progress.note("auditing what was accepted");
         let deadline = supervision
             .load_ended
@@ -349,9 +394,10 @@ impl Course<'_> {
             clock,
             probe: &started.probe,
             ledger,
+            commits_are_unknown: instrument.clock.commit_clock == CommitClock::Unknown,
             deadline,
         };
-        let audit = read_back.run(&history, &mut collector.measurements);
+        let audit = read_back.run(&history, &mut collector.measurements, collector.users.as_mut());
         let audited = interrupts.unless_cut(progress, audit).await?;
         audited
             .inspect_err(
@@ -371,23 +417,32 @@ fn evidence(
 ) -> Evidence {
     let (audit, hops) = audited.unzip();
     let seconds = |moment: Moment| moment.since(epoch).as_secs_f64();
+    let timeline = Timeline {
+        measured_from_s: plan.load.warm_up.as_secs_f64(),
+        load_ended_s: seconds(supervision.load_ended),
+        load_planned_s: plan.load.executor.duration().as_secs_f64(),
+        drained_s: seconds(supervision.drained),
+    };
     Evidence {
-        timeline: Timeline {
-            measured_from_s: plan.load.warm_up.as_secs_f64(),
-            load_ended_s: seconds(supervision.load_ended),
-            load_planned_s: plan.load.executor.duration().as_secs_f64(),
-            drained_s: seconds(supervision.drained),
-        },
+        timeline,
         iterations: collector.iterations,
         generator: GeneratorHealth {
             never_begun: never_begun(plan, &collector.iterations, supervision.arrivals_called_off),
+            delivery: delivered::delivered(plan, epoch, &collector.measurements, supervision),
             ..collector.generator()
         },
         mock: collector.mock_health(),
         audit,
         hops: hops.unwrap_or_default(),
-        incidents: supervision.incidents.clone(),
+        incidents: sla::all_dated(
+            supervision.incidents.clone(),
+            &plan.criteria,
+            &plan.steps,
+            &collector.measurements,
+            &timeline,
+        ),
         actions: supervision.actions.clone(),
+        users: collector.users.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),
     }

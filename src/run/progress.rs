@@ -74,9 +74,7 @@ impl Reading {
             requests_per_s: slice.total as f64 / f64::from(ended + 1 - from),
             p95_ms: slice.quantile_ms(0.95),
             failed_share: slice.bad_share(),
-            users: iterations
-                .started
-                .saturating_sub(iterations.succeeded + iterations.failed + iterations.unfinished),
+            users: iterations.started.saturating_sub(iterations.ended()),
             dropped: iterations.dropped,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The history is streamed from disk and rows are read some at a time, so that a long run is audited in little memory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use crate::audit::{JobKey, Ledger, Reconciler, RowVerdict, Waterfall, judge_row};
+use crate::audit::{JobKey, Ledger, Reconciler, RowVerdict, Sessions, Waterfall, completion, judge_row};
 use crate::clock::{Moment, RunClock};
 use crate::metrics::{
-    Acceptance, Audit, EventSample, HistoryRecord, Hop, Measurements, Sample, SeriesKind, SubmissionRecord,
+    Acceptance, Audit, EventSample, HistoryRecord, Hop, Measurements, ResultChannel, Sample, SeriesKind,
+    SubmissionRecord, Users,
 };
 use crate::plan::{Plan, Step, StepId, Submission};
 use crate::target::TargetProbe;
@@ -34,6 +35,9 @@ pub(super) struct ReadBack<'a> {
     pub(super) probe: &'a TargetProbe,
     /// `None` when no mock was part of the run.
     pub(super) ledger: Option<&'a Ledger>,
+    /// Whether commits are dated by a clock that says nothing to us: then the way of a result is an upper bound of the
+    /// realtime latency.
+    pub(super) commits_are_unknown: bool,
     /// Until when unfinished rows are read again; what is open then is lost.
     pub(super) deadline: Moment,
 }
@@ -47,11 +51,13 @@ impl ReadBack<'_> {
         &self,
         history: &Path,
         measurements: &mut Measurements,
+        users: Option<&mut Users>,
     ) -> std::io::Result<(Audit, Vec<Hop>)> {
         let submissions = submissions_of(self.plan);
         let mut reconciler = Reconciler::default();
         let mut waterfall = Waterfall::default();
-        let mut results: HashMap<JobKey, Moment> = HashMap::new();
+        let mut results: HashMap<JobKey, (ResultChannel, Moment)> = HashMap::new();
+        let mut sessions = Sessions::default();
         for record in read_history(history)? {
             match record? {
                 HistoryRecord::Result(result) => {
@@ -59,26 +65,44 @@ impl ReadBack<'_> {
                         kind: result.kind,
                         reference: result.reference,
                     };
-                    results.insert(key, Moment::from_nanos(result.received_ns));
+                    results.insert(key, (result.channel, Moment::from_nanos(result.received_ns)));
                 }
-                HistoryRecord::Sighting(sighting) => reconciler.take_sighting(&sighting),
+                HistoryRecord::Sighting(sighting) => {
+                    sessions.violated(sighting.ticket);
+                    reconciler.take_sighting(&sighting);
+                }
+                HistoryRecord::Session(session) => sessions.take(session),
                 HistoryRecord::Submission(_) => {}
             }
         }
+        let twice: HashSet<JobKey> = self
+            .ledger
+            .into_iter()
+            .flat_map(Ledger::submitted_twice)
+            .map(|(key, _)| key.clone())
+            .collect();
         let mut chunk = Vec::with_capacity(CHUNK);
         for record in read_history(history)? {
             if let HistoryRecord::Submission(record) = record?
                 && record.acceptance == Acceptance::Accepted
             {
-                self.join(&record, &results, &mut waterfall, measurements);
+                if is_among(&twice, &record) {
+                    sessions.violated(record.ticket);
+                }
+                self.join(&record, &results, &sessions, &mut waterfall, measurements);
                 chunk.push(record);
             }
             if chunk.len() >= CHUNK {
-                self.read_chunk(&submissions, std::mem::take(&mut chunk), &mut reconciler)
+                let full = std::mem::take(&mut chunk);
+                self.read_chunk(&submissions, full, &mut reconciler, &mut sessions)
                     .await;
             }
         }
-        self.read_chunk(&submissions, chunk, &mut reconciler).await;
+        self.read_chunk(&submissions, chunk, &mut reconciler, &mut sessions)
+            .await;
+        if let Some(users) = users {
+            conclude_sessions(sessions, measurements, users);
+        }
         let watched = self
             .plan
             .steps
@@ -91,7 +115,8 @@ impl ReadBack<'_> {
     fn join(
         &self,
         record: &SubmissionRecord,
-        results: &HashMap<JobKey, Moment>,
+        results: &HashMap<JobKey, (ResultChannel, Moment)>,
+        sessions: &Sessions,
         waterfall: &mut Waterfall,
         measurements: &mut Measurements,
     ) {
@@ -103,13 +128,29 @@ impl ReadBack<'_> {
             reference: reference.clone(),
         };
         let job = self.ledger.and_then(|ledger| ledger.jobs_of(&key).next());
-        let received = results.get(&key).copied();
+        let result = results.get(&key).copied();
+        let received = result.map(|(_, received)| received);
+        if let (true, Some(sent), Some((ResultChannel::Event, received))) = (
+            self.commits_are_unknown,
+            job.and_then(|job| job.first_sent),
+            result,
+        ) {
+            measurements.record(&Sample::Event(EventSample {
+                kind: SeriesKind::Realtime,
+                step: None,
+                warm_up: record.warm_up,
+                at: sent,
+                value_ns: Some(received.signed_nanos_since(sent)),
+            }));
+        }
         let own = waterfall.take(record, job, received);
         let step = self.plan.steps.iter().position(|step| step.name == record.step);
         let step = step.and_then(|index| u16::try_from(index).ok()).map(StepId);
         // Without the webhook ever sent there is no delay to take out: the result's absence is counted elsewhere. And
         // nobody notices a result that no user waits for.
-        let is_awaited = step.is_some_and(|step| self.awaited.contains(&step));
+        let is_awaited = step.is_some_and(|step| self.awaited.contains(&step))
+            // Who has left does not wait: that nobody received the result is not the target's doing.
+            && (received.is_some() || !sessions.has_left(record.ticket));
         if is_awaited && job.is_some_and(|job| job.first_sent.is_some()) {
             measurements.record(&Sample::Event(EventSample {
                 kind: SeriesKind::ServerTime,
@@ -126,6 +167,7 @@ impl ReadBack<'_> {
         submissions: &HashMap<String, &Submission>,
         mut open: Vec<SubmissionRecord>,
         reconciler: &mut Reconciler,
+        sessions: &mut Sessions,
     ) {
         loop {
             let last_read = self.clock.now() >= self.deadline;
@@ -141,6 +183,7 @@ impl ReadBack<'_> {
                 if may_change && !last_read {
                     still_open.push(record);
                 } else {
+                    note(sessions, record.ticket, &verdict);
                     reconciler.take(&record, &verdict);
                 }
             }
@@ -175,6 +218,54 @@ impl ReadBack<'_> {
             None => judge_row(submission, &state, std::iter::empty()),
         }
     }
+}
+
+/// Whether ClassConnect was asked more than once for what was handed in here.
+fn is_among(twice: &HashSet<JobKey>, record: &SubmissionRecord) -> bool {
+    record.reference.as_ref().is_some_and(|reference| {
+        let key = JobKey {
+            kind: record.kind.clone(),
+            reference: reference.clone(),
+        };
+        twice.contains(&key)
+    })
+}
+
+/// What a row says about the session of whoever handed it in.
+fn note(sessions: &mut Sessions, ticket: u64, verdict: &RowVerdict) {
+    match verdict {
+        RowVerdict::Completed => {}
+        RowVerdict::Failed | RowVerdict::Unknown(_) => sessions.not_confirmed(ticket),
+        RowVerdict::Open(_) | RowVerdict::Missing(_) | RowVerdict::Wrong(_) => sessions.violated(ticket),
+    }
+}
+
+/// Which sessions were completed, now that all is known; and who has reason to complain about their work.
+fn conclude_sessions(sessions: Sessions, measurements: &mut Measurements, users: &mut Users) {
+    let sessions = sessions.audited();
+    for session in &sessions {
+        let record = &session.record;
+        let at = Moment::from_nanos(record.ended_ns);
+        measurements.record(&Sample::Event(EventSample {
+            kind: SeriesKind::Completion,
+            step: None,
+            warm_up: record.warm_up,
+            at,
+            value_ns: session.completed.then_some(0),
+        }));
+        if !session.violated {
+            continue;
+        }
+        if !record.complained {
+            let second = measurements.second_of(at);
+            measurements.turn_bad(SeriesKind::Complaint, record.warm_up, second);
+        }
+        if !record.warm_up {
+            users.tally.complaints.work += 1;
+            users.tally.complaints.sessions += u64::from(!record.complained);
+        }
+    }
+    users.completion = Some(completion(&sessions));
 }
 
 /// The requests whose results users wait for. Of several that are sent at once no single one is waited for.

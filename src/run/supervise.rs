@@ -1,5 +1,6 @@
 //! The second hand of a run: takes in what workers and observers send, watches the windows, listens for signals.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::executor::{Stop, StopSwitch};
 use crate::metrics::{ActionRun, Incident, IncidentKind, Interruption};
 use crate::plan::{Executor, Partition, Plan, WindowPolicy};
 use crate::schedule::Arrivals;
-use crate::sla::{Change, WindowWatch};
+use crate::sla::{Change, Due, WindowWatch};
 use crate::target::Child;
 
 /// A second is looked at this long after it has passed, so that its samples have been handed over.
@@ -41,6 +42,8 @@ pub(super) struct Supervision {
     pub(super) arrivals_planned: Option<u64>,
     /// Arrivals of the schedule after that; 0 for closed models.
     pub(super) arrivals_called_off: u64,
+    /// Arrivals of the whole schedule, second by second; `None` for closed models.
+    pub(super) planned_by_second: Option<Vec<u32>>,
 }
 
 /// Watches one run.
@@ -134,7 +137,17 @@ impl<'a> Supervisor<'a> {
         // No user is left, so no action has anybody to be noticed by; one under way ends in order.
         let drained = self.clock.now();
         self.stop.stop(Stop::Now);
-        actions.finish(&mut self.actions).await;
+        // A database that does not come back must not hold whoever wants the report now.
+        let interrupts = &mut *self.interrupts;
+        let cut = async {
+            while interrupts.so_far() != Some(Interruption::Cut) {
+                interrupts.next().await;
+            }
+        };
+        if !actions.finish(&mut self.actions, cut).await {
+            self.progress
+                .note("not waiting any longer for the action that is under way");
+        }
         Supervision {
             drained,
             ..self.supervision(self.interrupts.so_far())
@@ -164,6 +177,7 @@ impl<'a> Supervisor<'a> {
             incidents,
             actions: self.actions.written(),
             arrivals_planned,
+            planned_by_second: self.due.by_second.clone(),
             arrivals_called_off: self
                 .due
                 .in_all()
@@ -231,9 +245,13 @@ impl<'a> Supervisor<'a> {
 
     fn watch_windows(&mut self, collector: &Collector, ended: u32) {
         let mut changes = Vec::new();
+        let arrivals = &self.due;
+        let due = |seconds: Range<u32>| Due {
+            arrivals: arrivals.between(seconds.clone()),
+            webhooks: collector.webhooks_due(seconds),
+        };
         for watch in self.alerts.iter_mut().chain(&mut self.rollback) {
-            let due = self.due.in_window(ended, watch.window_s());
-            changes.extend(watch.tick(&collector.measurements, ended, due));
+            changes.extend(watch.tick(&collector.measurements, ended, &due));
         }
         for change in changes {
             let (verb, incident) = match &change {
@@ -245,7 +263,7 @@ impl<'a> Supervisor<'a> {
                 IncidentKind::Rollback => "rollback threshold",
             };
             self.progress
-                .note(&format!("{policy} {verb}: {}", incident.condition));
+                .note(&format!("{policy} {verb}: {}", incident.breach()));
             let tripped = matches!(change, Change::Opened(_)) && incident.kind == IncidentKind::Rollback;
             if tripped
                 && self
@@ -293,11 +311,11 @@ impl DueArrivals {
         }
     }
 
-    /// Arrivals due in the window of `window_s` seconds that ends with second `ended`.
-    fn in_window(&self, ended: u32, window_s: u32) -> u64 {
+    /// Arrivals due in these seconds.
+    fn between(&self, wanted: Range<u32>) -> u64 {
         let Some(seconds) = &self.by_second else { return 0 };
-        let to = (ended as usize + 1).min(seconds.len());
-        let from = (ended as usize + 1).saturating_sub(window_s as usize).min(to);
+        let to = (wanted.end as usize).min(seconds.len());
+        let from = (wanted.start as usize).min(to);
         seconds[from..to].iter().map(|count| u64::from(*count)).sum()
     }
 

@@ -1,6 +1,6 @@
 //! Worker threads: one current-thread runtime each, so that virtual users need no lock to share anything.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,21 +8,20 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
+use super::hiccups::{BEAT, HiccupMeter};
 use crate::clock::{Moment, RunClock};
 use crate::executor::{StopSignal, drive};
 use crate::metrics::{Batch, Recorder, WorkerHealth};
 use crate::pacing::Pacer;
 use crate::plan::{Partition, Plan};
 use crate::protocol::{Connector, Dialing};
-use crate::step::{Context, Surroundings};
+use crate::step::{CommitClock, Context, Surroundings};
 use crate::target::Endpoints;
 
 /// How often a worker hands over what it has recorded, at least; a full batch goes at once.
 const HAND_OVER: Duration = Duration::from_millis(250);
 /// Batches that may wait to be taken in: some seconds' worth at 20,000 samples per second. A worker that finds the queue full waits and says so.
 const BATCHES_WAITING_MAX: usize = 128;
-/// Beat of the event loop's watch. The runtime's timer is a millisecond wheel, so a beat may be 2 ms late by itself.
-const BEAT: Duration = Duration::from_millis(25);
 
 /// What workers send.
 #[derive(Debug)]
@@ -51,6 +50,8 @@ pub(super) struct WorkerPlan {
     pub(super) endpoints: Endpoints,
     pub(super) clock: RunClock,
     pub(super) epoch: Moment,
+    /// How the moment of a row change's commit is known.
+    pub(super) commit_clock: CommitClock,
 }
 
 /// How nice the thread that keeps the books is to the workers.
@@ -115,7 +116,7 @@ async fn work(
 ) {
     let started = shared.clock.now();
     let recorder = Recorder::default();
-    let hiccups = Rc::new(Cell::new(Duration::ZERO));
+    let hiccups = Rc::new(RefCell::new(HiccupMeter::new()));
     tokio::task::spawn_local(watch_hiccups(shared.clock, Rc::clone(&hiccups)));
     let hand_over = HandOver {
         worker: index,
@@ -131,7 +132,8 @@ async fn work(
                 index,
                 cpu: thread_cpu_time(),
                 wall: shared.clock.now().since(started),
-                longest_hiccup: hiccups.get(),
+                longest_hiccup: hiccups.borrow().longest(),
+                lateness: hiccups.borrow().lateness(),
                 queue_waits: hand_over.waits.get(),
                 ..WorkerHealth::default()
             };
@@ -187,12 +189,12 @@ impl HandOver {
     }
 }
 
-/// Notes by how much the longest beat was late: so long did this thread do nothing else.
-async fn watch_hiccups(clock: RunClock, longest: Rc<Cell<Duration>>) {
+/// Notes by how much each beat was late: so long did this thread do nothing else.
+async fn watch_hiccups(clock: RunClock, hiccups: Rc<RefCell<HiccupMeter>>) {
     loop {
         let due = clock.now().plus(BEAT);
         clock.sleep_until(due).await;
-        longest.set(longest.get().max(clock.now().since(due)));
+        hiccups.borrow_mut().note(clock.now().since(due));
     }
 }
 
@@ -220,6 +222,7 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
         base_path: shared.endpoints.base_path.clone(),
         realtime: resolve(&shared.endpoints.realtime).await?,
         realtime_path: shared.endpoints.realtime_path.clone(),
+        commit_clock: shared.commit_clock,
     })
     .map_err(|error| format!("the target's address or API key cannot be sent as a header: {error}"))
 }

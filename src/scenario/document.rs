@@ -259,13 +259,8 @@ fn read_value(
                 return None;
             }
         },
-        DeValue::Datetime(date) => {
-            diagnostics.push(
-                span_of_value,
-                format!("no key takes a date; write it as text: \"{date}\""),
-            );
-            return None;
-        }
+        // JSON, which the schema and serde see, has no dates: one means the same in quotes and without.
+        DeValue::Datetime(date) => NodeValue::Text(date.to_string()),
         DeValue::Array(items) => {
             let mut array = Array::default();
             for item in items.iter() {

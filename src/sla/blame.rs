@@ -2,16 +2,18 @@
 //!
 //! A late generator makes a target look slower than it is. It explains a bad result when the result is good once the
 //! lateness is taken out: either by leaving out the seconds in which the generator was late, or, when it was late all
-//! the time, by judging the time since the request was really sent. In the second case the lag must also be large
-//! enough to matter, because a request that waits for a busy target before it is sent waits through the target's
-//! fault.
+//! the time, by judging the time since the request was really sent. In both cases the lag must be large enough to
+//! matter: a generator that was some milliseconds late while the target took a second explains nothing, and a request
+//! that waits for a busy target before it is sent waits through the target's fault. A share of failures is explained
+//! only by a lag as long as users wait before they give up.
 //!
 //! A generator without a socket makes a target look unreachable. It explains a bad result when the result is good
 //! without the requests that it could not send.
 //!
-//! A host that kept the generator from running makes a target look slower in the same way. It explains a bad time when
-//! the result is good without the seconds in which the host stalled, and the stall is large enough to matter. It never
-//! does when the target shares the host, because the target may be what kept the host busy.
+//! A host that kept the generator from running makes a target look slower in the same way: it stalled, its control group
+//! was throttled, or a hypervisor took its CPU time away. It explains a bad time when the result is good without the
+//! seconds in which it did, and what was taken is large enough to matter. When the target shares the host, only what the
+//! hypervisor took counts: a stall or a used-up allowance may be the target's own doing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -29,6 +31,10 @@ use crate::plan::{Condition, Criteria, Limit, Metric, StepInfo, StepKind, Unit};
 
 /// The lag must make up this part of the excess over the limit to explain it on its own.
 const MATERIAL_PART: f64 = 0.5;
+/// No user of a run gives up sooner, so a shorter lag makes no request fail.
+const GIVES_UP_AFTER_MS: f64 = 1_000.0;
+/// CPU time that was taken away in a second and is worth a look, on each core.
+const TAKEN_FROM: Duration = Duration::from_millis(50);
 
 /// Explains bad results by trouble of the generator or the mock.
 pub(crate) struct Blame<'a> {
@@ -66,7 +72,8 @@ impl<'a> Blame<'a> {
         let good = |reading: &Reading| reading.satisfies(condition);
         self.no_sockets(condition, 0..u32::MAX, good)
             .or_else(|| self.late_generator(condition, 0..u32::MAX, good))
-            .or_else(|| self.stalled_host(condition, 0..u32::MAX, good))
+            .or_else(|| self.kept_from_running(condition, 0..u32::MAX, good))
+            .or_else(|| self.high_floor(condition, finding.value?))
             .or_else(|| self.late_mock(condition, finding.value?))
     }
 
@@ -77,7 +84,7 @@ impl<'a> Blame<'a> {
         let good = |reading: &Reading| !reading.satisfies(condition);
         self.no_sockets(condition, seconds.clone(), good)
             .or_else(|| self.late_generator(condition, seconds.clone(), good))
-            .or_else(|| self.stalled_host(condition, seconds, good))
+            .or_else(|| self.kept_from_running(condition, seconds, good))
             .or_else(|| self.late_mock(condition, incident.value))
     }
 
@@ -168,61 +175,82 @@ impl<'a> Blame<'a> {
         if late.is_empty() {
             return None;
         }
-        let lag = of_sent(measurements.sum(SeriesKind::SchedulingLag, None, seconds.clone()));
-        let lag_p99 = lag.quantile_ms(0.99)?;
-        let how_late = format!(
-            "The generator was up to {} late (p99; {} is acceptable)",
-            quantity(lag_p99, Unit::Time),
-            quantity(self.lag_limit_ms, Unit::Time)
-        );
-        if self
-            .without(&measure, &late, seconds.clone())
-            .is_some_and(|reading| good(&reading))
-        {
+        let how_late = |lag_ms: f64| {
+            format!(
+                "The generator was up to {} late (p99; {} is acceptable)",
+                quantity(lag_ms, Unit::Time),
+                quantity(self.lag_limit_ms, Unit::Time)
+            )
+        };
+        let excess = self.excess_ms(condition, &measure, seconds.clone());
+        let is_material = |lag_ms: f64| match excess {
+            Some(excess) => lag_ms >= MATERIAL_PART * excess,
+            None => lag_ms >= GIVES_UP_AFTER_MS,
+        };
+        let lag_then = self.lag_ms(&late)?;
+        let rest = self.without(&measure, &late, seconds.clone());
+        if is_material(lag_then) && rest.is_some_and(|reading| good(&reading)) {
             return Some(format!(
-                "{how_late}; without the {} in which it was, {} would be good.",
+                "{}; without the {} in which it was, {} would be good.",
+                how_late(lag_then),
                 super::wording::counted(late.len() as u64, "second"),
                 subject(condition)
             ));
         }
+        let lag = of_sent(measurements.sum(SeriesKind::SchedulingLag, None, seconds.clone()));
+        let lag_p99 = lag.quantile_ms(0.99)?;
         let as_sent = self.as_sent(&measure, measurements, seconds)?;
-        let excess = self.excess_ms(condition, &measure)?;
-        (good(&as_sent) && lag_p99 > self.lag_limit_ms && lag_p99 >= MATERIAL_PART * excess).then(|| {
+        (good(&as_sent) && lag_p99 > self.lag_limit_ms && is_material(lag_p99)).then(|| {
             format!(
-                "{how_late}; counted from the moment requests were really sent, {} would be good.",
+                "{}; counted from the moment requests were really sent, {} would be good.",
+                how_late(lag_p99),
                 subject(condition)
             )
         })
     }
 
-    /// A stall of the host delays what the generator reads as much as what it sends.
-    fn stalled_host(
+    /// Whoever does not run reads answers as late as it sends requests.
+    fn kept_from_running(
         &self,
         condition: &Condition,
         seconds: Range<u32>,
         good: impl Fn(&Reading) -> bool,
     ) -> Option<String> {
-        let stalls = self.evidence.generator.host_stalls.as_ref()?;
-        if self.target_on_this_host {
-            return None;
-        }
-        let stalled: BTreeMap<u32, Duration> = stalls
-            .by_second
-            .range(seconds.clone())
-            .filter(|(_, longest)| **longest > STALL_WARNING)
-            .map(|(second, longest)| (*second, *longest))
-            .collect();
-        let longest_ms = stalled.values().max()?.as_secs_f64() * 1e3;
+        let generator = &self.evidence.generator;
         let measure = Measure::of(condition, self.steps).ok()?;
-        let is_material = longest_ms >= MATERIAL_PART * self.excess_ms(condition, &measure)?;
-        let rest = self.without(&measure, &stalled.keys().copied().collect(), seconds)?;
-        (is_material && good(&rest)).then(|| {
-            format!(
-                "The generator's host stalled for up to {}; without the {} in which it did, {} would be good.",
-                quantity(longest_ms, Unit::Time),
-                super::wording::counted(stalled.len() as u64, "second"),
-                subject(condition)
-            )
+        let excess = self.excess_ms(condition, &measure, seconds.clone())?;
+        let explains = |taken: &BTreeMap<u32, Duration>, from: Duration, what: &str| {
+            let taken: BTreeMap<u32, Duration> = taken
+                .range(seconds.clone())
+                .filter(|(_, longest)| **longest > from)
+                .map(|(second, longest)| (*second, *longest))
+                .collect();
+            let most_ms = taken.values().max()?.as_secs_f64() * 1e3;
+            let rest = self.without(&measure, &taken.keys().copied().collect(), seconds.clone())?;
+            (most_ms >= MATERIAL_PART * excess && good(&rest)).then(|| {
+                format!(
+                    "{what} up to {}; without the {} in which that was so, {} would be good.",
+                    quantity(most_ms, Unit::Time),
+                    super::wording::counted(taken.len() as u64, "second"),
+                    subject(condition)
+                )
+            })
+        };
+        let host = generator.host_use.as_ref();
+        let stolen = host.and_then(|host| {
+            let what = "A hypervisor took CPU time of the generator's host away, in one second";
+            explains(&host.stolen_by_second, TAKEN_FROM, what)
+        });
+        if stolen.is_some() || self.target_on_this_host {
+            return stolen;
+        }
+        let stalled = generator.host_stalls.as_ref().and_then(|stalls| {
+            let what = "The generator's host stalled, for";
+            explains(&stalls.by_second, STALL_WARNING, what)
+        });
+        stalled.or_else(|| {
+            let what = "The generator's control group had used up its CPU time, and waited in one second for";
+            explains(&host?.throttled_by_second, TAKEN_FROM, what)
         })
     }
 
@@ -248,6 +276,9 @@ impl<'a> Blame<'a> {
             return None;
         }
         let responses = availability::responses(measurements);
+        if !self.lag_matters_in_slots(&late, &responses) {
+            return None;
+        }
         let mut sent = availability::by_second(measurements, SeriesKind::Service);
         for (second, response) in &responses {
             let slice = sent.entry(*second).or_default();
@@ -262,6 +293,48 @@ impl<'a> Blame<'a> {
                 super::wording::counted(late.len() as u64, "second"),
             )
         })
+    }
+
+    /// Whether the lag of the late seconds is long enough to have broken what their slots are judged by: half of what
+    /// the worst response time was too long, or as long as users wait before they give up.
+    fn lag_matters_in_slots(&self, late: &BTreeSet<u32>, responses: &BTreeMap<u32, Slice>) -> bool {
+        let Some(lag_ms) = self.lag_ms(late) else {
+            return false;
+        };
+        let measurements = &self.evidence.measurements;
+        let mut then = Slice::default();
+        for (_, slice) in responses.iter().filter(|(second, _)| late.contains(second)) {
+            then.merge(slice);
+        }
+        let thresholds = self.criteria.rollback.iter();
+        let conditions = thresholds
+            .flat_map(|rollback| &rollback.policy.conditions)
+            .chain(&self.criteria.targets);
+        let excess_ms = conditions
+            .filter(|condition| condition.metric == Metric::ResponseTime && condition.step.is_none())
+            .filter_map(|condition| {
+                let Limit::Time(limit) = condition.limit else {
+                    return None;
+                };
+                let measure = Measure::of(condition, self.steps).ok()?;
+                let reading = measure.read_slice(&then, measurements, late.len() as f64)?;
+                Some(reading.value - limit.as_secs_f64() * 1e3)
+            })
+            .fold(0.0, f64::max);
+        lag_ms >= GIVES_UP_AFTER_MS || lag_ms >= MATERIAL_PART * excess_ms
+    }
+
+    /// The p99 of the lag in some seconds, in milliseconds.
+    fn lag_ms(&self, seconds: &BTreeSet<u32>) -> Option<f64> {
+        let mut lag = Slice::default();
+        for (second, slice) in
+            &availability::by_second(&self.evidence.measurements, SeriesKind::SchedulingLag)
+        {
+            if seconds.contains(second) {
+                lag.merge(slice);
+            }
+        }
+        of_sent(lag).quantile_ms(0.99)
     }
 
     /// The seconds in which the generator was later than it may be.
@@ -293,13 +366,33 @@ impl<'a> Blame<'a> {
         service.read_slice(&sent, measurements, span)
     }
 
-    /// By how much the quantile exceeds its limit over the whole judged part, in milliseconds.
-    fn excess_ms(&self, condition: &Condition, measure: &Measure) -> Option<f64> {
+    /// By how much a time exceeds its limit over `seconds`, in milliseconds; infinite when a quantile falls on failed
+    /// events, which no lag explains.
+    fn excess_ms(&self, condition: &Condition, measure: &Measure, seconds: Range<u32>) -> Option<f64> {
         let Limit::Time(limit) = condition.limit else {
             return None;
         };
-        let reading = measure.read(&self.evidence.measurements, 0..u32::MAX)?;
+        let reading = measure.read(&self.evidence.measurements, seconds)?;
         Some(reading.value - limit.as_secs_f64() * 1e3)
+    }
+
+    /// What the generator needs for a request to a server that answers at once is part of every response time. It
+    /// explains a miss that is smaller, measured by the typical request of the calibration and not by its worst.
+    fn high_floor(&self, condition: &Condition, value: f64) -> Option<String> {
+        let floor = self.evidence.generator.calibration?.p50_ms;
+        let Limit::Time(limit) = condition.limit else {
+            return None;
+        };
+        let excess = value - limit.as_secs_f64() * 1e3;
+        (condition.metric == Metric::ResponseTime && floor >= excess).then(|| {
+            format!(
+                "Against a server that answers at once the generator measured {} (p50), which is more than the {} by \
+                 which {} missed its limit.",
+                quantity(floor, Unit::Time),
+                quantity(excess, Unit::Time),
+                subject(condition)
+            )
+        })
     }
 
     /// A late mock delays results, and nothing else.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use crate::metrics::Evidence;
 use crate::plan::{Executor, Journey, Limit, Load, Metric, Plan, Statistic, Step, StepInfo, TargetKind};
 
@@ -35,6 +37,11 @@ pub struct Context {
     pub realtime_is_upper_bound: bool,
     /// Whether the target runs on the generator's own host, so that a stall of the host may be the target's doing.
     pub target_on_this_host: bool,
+    /// Faults that the scenario injects from the start of the load on, in words.
+    pub faults_from_the_start: Vec<String>,
+    /// The day (UTC) of the judgement, which decides what waivers hold: of a run the day it started, of a stored run
+    /// that is judged again the day of that. `None`: nobody said, and no waiver holds.
+    pub judged_on: Option<Date>,
 }
 
 /// A number of iterations, and who has how long for them.
@@ -81,6 +88,8 @@ impl Context {
             realtime_is_upper_bound: matches!(plan.target.kind, TargetKind::Remote(_)),
             // Only loopback needs no permission.
             target_on_this_host: plan.target.allow_hosts.is_empty(),
+            faults_from_the_start: plan.faults_from_the_start(),
+            judged_on: None,
         }
     }
 
@@ -244,10 +253,12 @@ mod tests {
                 drain: Duration::from_secs(10),
                 workers: 1,
                 partition: Partition::WHOLE,
+                calibrate: false,
             },
             actions: Vec::new(),
             journeys,
             steps: Vec::new(),
+            users: None,
             variables: Variables::new(),
             criteria: Criteria {
                 mode: JudgeMode::Observed,

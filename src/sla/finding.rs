@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::plan::{Condition, Metric, Unit};
+use crate::plan::{Condition, Metric, Unit, Waiver};
 
 /// A judged line of the criteria, with the numbers it was judged on.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Finding {
     pub budget: Option<f64>,
     /// One sentence for the person who decides.
     pub reason: String,
+    /// Who has accepted that the target is not met; set when that is so, and then it does not decide the verdict.
+    pub waived: Option<Waiver>,
 }
 
 /// What a finding is about.

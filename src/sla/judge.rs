@@ -6,6 +6,7 @@ use super::finding::{Finding, Status, Subject};
 use super::target::Bench;
 use super::validity::{self, Check, CheckName, Severity, Validity};
 use super::verdict::Verdict;
+use super::waiver::{self, WaiverState, WaiverUse};
 use super::wording::{counted, quantity};
 use crate::metrics::{Audit, Evidence, Incident, IncidentKind, Interruption};
 use crate::plan::{Criteria, JudgeMode};
@@ -20,6 +21,8 @@ pub struct Judgement {
     pub reasons: Vec<String>,
     /// One per target, in the order of the criteria, then the metrics declared as not measured.
     pub findings: Vec<Finding>,
+    /// What became of each waiver, in the order of the criteria.
+    pub waivers: Vec<WaiverUse>,
     pub validity: Validity,
 }
 
@@ -40,6 +43,7 @@ pub fn judge(criteria: &Criteria, evidence: &Evidence, context: &Context) -> Jud
         .map(|target| bench.judge(target))
         .collect();
     findings.extend(declared(criteria));
+    let waivers = waiver::apply(&criteria.waivers, context.judged_on, &mut findings);
     let mut validity = Validity {
         checks: validity::checks(criteria, evidence, context),
     };
@@ -48,6 +52,7 @@ pub fn judge(criteria: &Criteria, evidence: &Evidence, context: &Context) -> Jud
         evidence,
         context,
         findings: &findings,
+        waivers: &waivers,
     };
     if let Some(explained) = case.explained() {
         validity.checks.push(explained);
@@ -58,6 +63,7 @@ pub fn judge(criteria: &Criteria, evidence: &Evidence, context: &Context) -> Jud
         mode: criteria.mode,
         reasons,
         findings,
+        waivers,
         validity,
     }
 }
@@ -70,6 +76,7 @@ fn declared(criteria: &Criteria) -> impl Iterator<Item = Finding> {
         .filter(|metric| criteria.targets.iter().all(|target| target.metric != **metric))
         .map(|metric| Finding {
             subject: Subject::NotMeasured(*metric),
+            waived: None,
             status: Status::NotMeasured,
             value: None,
             ci_low: None,
@@ -88,11 +95,19 @@ struct Case<'a> {
     evidence: &'a Evidence,
     context: &'a Context,
     findings: &'a [Finding],
+    waivers: &'a [WaiverUse],
 }
 
 impl Case<'_> {
-    /// The verdict of highest precedence that has a reason: INTERRUPTED, INVALID, ROLLBACK, NO-GO, INCONCLUSIVE, GO.
+    /// The verdict with its reasons, and after them what waivers have to do with it.
     fn decide(&self, validity: &Validity) -> (Verdict, Vec<String>) {
+        let (verdict, mut reasons) = self.weigh(validity);
+        reasons.extend(self.waived());
+        (verdict, reasons)
+    }
+
+    /// The verdict of highest precedence that has a reason: INTERRUPTED, INVALID, ROLLBACK, NO-GO, INCONCLUSIVE, GO.
+    fn weigh(&self, validity: &Validity) -> (Verdict, Vec<String>) {
         let invalid: Vec<String> = validity.sentences(Severity::Invalid).map(str::to_owned).collect();
         for (verdict, reasons) in [
             (Verdict::Interrupted, self.interrupted()),
@@ -143,11 +158,11 @@ impl Case<'_> {
         if let Some(audit) = &self.evidence.audit {
             reasons.extend(violations(audit));
         }
-        for finding in self.of_status(Status::Fail) {
+        for finding in self.deciding(Status::Fail) {
             reasons.push(target_sentence(finding));
         }
         if self.target_prevented_samples() {
-            for finding in self.of_status(Status::NoData) {
+            for finding in self.deciding(Status::NoData) {
                 reasons.push(format!(
                     "{} No iteration succeeded, because the target failed.",
                     target_sentence(finding)
@@ -173,25 +188,35 @@ impl Case<'_> {
     /// Everything that keeps the run from a GO without being a NO-GO.
     fn undecided(&self) -> Vec<String> {
         let mut reasons: Vec<String> = self
-            .of_status(Status::Inconclusive)
-            .chain(self.of_status(Status::NoData))
+            .deciding(Status::Inconclusive)
+            .chain(self.deciding(Status::NoData))
             .map(target_sentence)
             .collect();
         if self.context.submissions {
             reasons.extend(audit_gaps(self.evidence.audit.as_ref()));
         }
         if !self.findings.iter().any(|finding| finding.status == Status::Pass) && reasons.is_empty() {
-            reasons.push("No target was judged, so nothing can be said.".to_owned());
+            let is_waived = self.findings.iter().any(|finding| finding.waived.is_some());
+            reasons.push(if is_waived {
+                "No target was met, and waivers alone say nothing about a release.".to_owned()
+            } else {
+                "No target was judged, so nothing can be said.".to_owned()
+            });
         }
         reasons
     }
 
     fn met(&self) -> Vec<String> {
         let passed = self.of_status(Status::Pass).count() as u64;
-        let mut sentence = if passed == 1 {
-            "The only target was met".to_owned()
-        } else {
-            format!("All {} were met", counted(passed, "target"))
+        let waived = self.findings.iter().filter(|finding| finding.waived.is_some());
+        let mut sentence = match (passed, waived.count() as u64) {
+            (1, 0) => "The only target was met".to_owned(),
+            (_, 0) => format!("All {} were met", counted(passed, "target")),
+            (_, waived) => format!(
+                "{} met, {} not met and waived",
+                were(passed, "target"),
+                were(waived, "target")
+            ),
         };
         if let Some(audit) = self.evidence.audit.as_ref().filter(|_| self.context.submissions) {
             sentence.push_str(&format!(
@@ -211,6 +236,35 @@ impl Case<'_> {
         reasons
     }
 
+    /// What was not met and does not count, and which waivers would have been needed and are void.
+    fn waived(&self) -> Vec<String> {
+        let accepted = self.findings.iter().filter_map(|finding| {
+            let waiver = finding.waived.as_ref()?;
+            Some(format!(
+                "Waived by {} until {} ({}): {}",
+                waiver.owner,
+                waiver.expires,
+                waiver.reason,
+                target_sentence(finding)
+            ))
+        });
+        let void = self.waivers.iter().filter_map(|waiver_use| {
+            let waiver = &waiver_use.waiver;
+            let is_needed = self.findings.iter().any(|finding| {
+                matches!(&finding.subject, Subject::Target(condition) if condition.name() == waiver.target)
+                    && !matches!(finding.status, Status::Pass | Status::NotMeasured)
+            });
+            (waiver_use.state == WaiverState::Expired && is_needed)
+                .then(|| format!("Besides, {}.", waiver.void_sentence()))
+        });
+        accepted.chain(void).collect()
+    }
+
+    /// The findings of this status that decide the verdict: those that nobody has waived.
+    fn deciding(&self, status: Status) -> impl Iterator<Item = &Finding> {
+        self.of_status(status).filter(|finding| finding.waived.is_none())
+    }
+
     fn of_status(&self, status: Status) -> impl Iterator<Item = &Finding> {
         self.findings
             .iter()
@@ -219,7 +273,8 @@ impl Case<'_> {
 
     /// Whether samples are missing because the target failed its users: iterations ran, and none came through.
     fn target_prevented_samples(&self) -> bool {
-        self.evidence.iterations.failed > 0 && self.evidence.iterations.succeeded == 0
+        let iterations = &self.evidence.iterations;
+        iterations.failed + iterations.abandoned > 0 && iterations.succeeded == 0
     }
 
     /// The check that turns a bad result into an invalid run: only when trouble of the generator or the mock explains
@@ -230,10 +285,10 @@ impl Case<'_> {
         for incident in self.rollbacks() {
             explanations.push(blame.explains_incident(incident)?);
         }
-        for finding in self.of_status(Status::Fail) {
+        for finding in self.deciding(Status::Fail) {
             explanations.push(blame.explains_failure(finding)?);
         }
-        let others = self.missed().len() - self.of_status(Status::Fail).count();
+        let others = self.missed().len() - self.deciding(Status::Fail).count();
         let sentence = explanations.into_iter().next()?;
         (others == 0).then_some(Check {
             name: CheckName::ResultExplained,
@@ -266,8 +321,9 @@ fn target_sentence(finding: &Finding) -> String {
 fn incident_sentence(incident: &Incident) -> String {
     if incident.samples == 0 {
         return format!(
-            "The rollback threshold {} tripped {:.0} s into the run: no answer came, although requests were due.",
-            incident.condition, incident.detected_at_s
+            "The rollback threshold {} tripped {:.0} s into the run: nothing came, although it was due.",
+            incident.breach(),
+            incident.detected_at_s
         );
     }
     let value = if incident.value.is_finite() {
@@ -277,7 +333,7 @@ fn incident_sentence(incident: &Incident) -> String {
     };
     format!(
         "The rollback threshold {} tripped {:.0} s into the run, {value} over {}.",
-        incident.condition,
+        incident.breach(),
         incident.detected_at_s,
         counted(incident.samples, "sample"),
     )

@@ -11,6 +11,7 @@ mod distribution;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod incident;
 mod interval;
 mod judge;
 mod measure;
@@ -20,6 +21,7 @@ mod target;
 mod tests;
 mod validity;
 mod verdict;
+mod waiver;
 mod window;
 pub mod wording;
 
@@ -28,8 +30,10 @@ pub use availability::slot_samples_min;
 pub use context::{Context, FixedIterations};
 pub(crate) use distribution::{Z_97_5, t_quantile};
 pub use finding::{Finding, Status, Subject};
+pub use incident::{IncidentTimeline, Timing, all_dated, dated, detection_time_s};
 pub(crate) use interval::{Second, correlation_length, share_range};
 pub use judge::{Judgement, judge};
 pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
 pub use verdict::{ExitCode, Verdict};
-pub use window::{Change, WindowWatch, onset_s, replay};
+pub use waiver::{WaiverState, WaiverUse};
+pub use window::{Change, Due, WindowWatch, replay};

@@ -108,6 +108,7 @@ impl Bench<'_> {
         };
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(reading.value),
             ci_low,
@@ -165,6 +166,7 @@ impl Bench<'_> {
         };
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(reading.value),
             ci_low: interval.map(|(low, _)| low),
@@ -229,6 +231,7 @@ impl Bench<'_> {
         };
         Finding {
             subject: Subject::Target(condition.clone()),
+            waived: None,
             status,
             value: Some(share),
             ci_low: Some(1.0 - bounds.upper),
@@ -252,6 +255,7 @@ impl Bench<'_> {
 pub(crate) fn empty(condition: &Condition, status: Status, reason: String) -> Finding {
     Finding {
         subject: Subject::Target(condition.clone()),
+        waived: None,
         status,
         value: None,
         ci_low: None,
@@ -297,7 +301,7 @@ fn share_sentence(
     let what = if measure.quantile().is_some() || condition.limit.unit() == Unit::Time {
         format!("took longer than {} or failed", condition.limit)
     } else {
-        "failed".to_owned()
+        verb(condition.metric).to_owned()
     };
     let of = format!(
         "{share} of {} {what}; {allowed} may.",
@@ -316,6 +320,18 @@ fn share_sentence(
     }
 }
 
+/// What happened to those samples of a metric that count against it.
+fn verb(metric: Metric) -> &'static str {
+    match metric {
+        Metric::CompletionRate => "were not completed",
+        Metric::AbandonmentRate => "were left",
+        Metric::ComplaintRate => "gave reason to complain (simulated)",
+        // A point for each that frustrates, half for each that is tolerated.
+        Metric::Apdex => "were lost as points of Apdex",
+        _ => "failed",
+    }
+}
+
 /// What the samples of a metric are called.
 fn noun(metric: Metric) -> &'static str {
     match metric {
@@ -326,6 +342,8 @@ fn noun(metric: Metric) -> &'static str {
         Metric::WebhookFailures => "delivery attempt",
         Metric::ResultTurnaround | Metric::ServerTime => "result",
         Metric::DbQueryTime => "query sample",
+        Metric::CompletionRate | Metric::AbandonmentRate | Metric::ComplaintRate => "session",
+        Metric::Apdex => "rated step",
     }
 }
 

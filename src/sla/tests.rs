@@ -1,8 +1,11 @@
 //! The verdict, row by row, on made-up runs.
 
 mod actions;
+mod instrument;
 mod sockets;
+mod users;
 mod verdict_rows;
+mod waivers;
 
 use std::time::Duration;
 

@@ -15,6 +15,12 @@ pub fn quantity(value: f64, unit: Unit) -> String {
     }
 }
 
+/// How one clock stands beside ours, by how many milliseconds it is ahead: `12.5 ms behind ours`.
+pub fn beside_ours(ahead_ms: f64) -> String {
+    let side = if ahead_ms < 0.0 { "behind" } else { "ahead of" };
+    format!("{} {side} ours", quantity(ahead_ms.abs(), Unit::Time))
+}
+
 /// A ratio as a percentage without its sign. Near 100 % the distance from it counts: 99.98, not 100.
 fn percent(ratio: f64) -> String {
     let percentage = ratio * 100.0;

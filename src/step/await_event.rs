@@ -14,6 +14,7 @@ use crate::plan::{AwaitStep, Fallback};
 /// Runs the step.
 pub(super) async fn run(session: &mut Session, step: &AwaitStep) -> Result<(), StepFailure> {
     let now = session.context.clock.now();
+    session.turn_to(step.id);
     let trigger = session.trigger(step.trigger).cloned().unwrap_or(Trigger {
         intended: now,
         sent: now,
@@ -26,7 +27,7 @@ pub(super) async fn run(session: &mut Session, step: &AwaitStep) -> Result<(), S
         record_delivery(session, step, wanted, &trigger, channel, at);
     }
     session.intended = session.context.clock.now();
-    if found.is_some() { Ok(()) } else { Err(StepFailure) }
+    session.result_is_over(step.id, found.map(|(_, at)| at))
 }
 
 /// Waits for the event; polls while no subscription is live or once the event is overdue. `None` when the deadline

@@ -1,7 +1,9 @@
 //! What every step of every user on one worker shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::commit_clock::CommitClock;
 use super::inbox::WatchedColumns;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
@@ -27,12 +29,15 @@ pub struct Context {
     pub(super) base_path: String,
     pub(super) realtime: Connector,
     pub(super) realtime_path: String,
+    pub(super) commit_clock: CommitClock,
     /// The headers that every request carries.
     pub(super) headers: CommonHeaders,
     /// The built-in variables that the plan's templates name.
     pub(super) built_ins: Vec<VariableId>,
     /// What the plan's steps look at in row changes.
     pub(super) watched: WatchedColumns,
+    /// For each journey, how long its user-visible steps take at their targets; empty without users with patience.
+    pub(super) waits_at_target: Vec<Vec<Duration>>,
 }
 
 /// What a context is made of; the rest follows from the plan.
@@ -52,6 +57,8 @@ pub struct Surroundings {
     pub realtime: Connector,
     /// Path and query of the realtime endpoint, with API key and protocol version.
     pub realtime_path: String,
+    /// How the moment of a row change's commit is known.
+    pub commit_clock: CommitClock,
 }
 
 /// The headers that all requests share, written once.
@@ -90,6 +97,10 @@ impl Context {
             headers: CommonHeaders::new(http.authority(), surroundings.identities.api_key())?,
             built_ins: plan.variables_used().into_iter().filter(built_in).collect(),
             watched: WatchedColumns::of(&plan),
+            waits_at_target: plan.users.as_ref().map_or_else(Vec::new, |users| {
+                let journeys = plan.journeys.iter();
+                journeys.map(|journey| users.waits_at_target(journey)).collect()
+            }),
             chance: Chance::new(plan.seed),
             plan,
             clock: surroundings.clock,
@@ -101,6 +112,7 @@ impl Context {
             base_path: surroundings.base_path,
             realtime: surroundings.realtime,
             realtime_path: surroundings.realtime_path,
+            commit_clock: surroundings.commit_clock,
         })
     }
 

@@ -2,7 +2,9 @@
 //! [`crate::plan::Step`]; the compiler lists the places.
 
 mod await_event;
+mod commit_clock;
 mod context;
+mod experience;
 mod inbox;
 mod parallel;
 mod poll;
@@ -16,16 +18,23 @@ mod subscribe;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use commit_clock::CommitClock;
 pub use context::{Context, Surroundings};
+pub(crate) use experience::{Experience, SharedExperience};
 pub use render::{VariableValue, render, render_cow, render_into};
 pub(crate) use session::Session;
 
 use crate::chance::Purpose;
 use crate::plan::{Step, ThinkStep, Variables};
 
-/// A step that failed ends its iteration. What went wrong is in the samples already.
+/// Why an iteration ends at a step. What went wrong is in the samples already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StepFailure;
+pub(crate) enum StepFailure {
+    /// The step failed, and the journey cannot go on.
+    Failed,
+    /// The user has left, of their own accord.
+    Left,
+}
 
 /// Runs steps in order until one fails.
 pub(crate) async fn run_steps(session: &mut Session, steps: &[Step]) -> Result<(), StepFailure> {
@@ -34,15 +43,20 @@ pub(crate) async fn run_steps(session: &mut Session, steps: &[Step]) -> Result<(
             Step::Request(step) => request::run(session, step).await?,
             Step::Subscribe(step) => subscribe::run(session, step).await?,
             Step::Await(step) => await_event::run(session, step).await?,
-            Step::Think(step) => think(session, step).await,
+            Step::Think(step) => {
+                session.pause();
+                think(session, step).await;
+            }
             Step::Repeat { times, steps } => {
                 for repetition in 0..*times {
+                    session.pause();
                     session.values[Variables::REPETITION.index()] =
                         VariableValue::number(u64::from(repetition));
                     // Boxed, because steps are run within steps.
                     let within: Pin<Box<dyn Future<Output = _>>> = Box::pin(run_steps(session, steps));
                     within.await?;
                 }
+                session.pause();
             }
             Step::Parallel { times, steps } => {
                 // Boxed for the same reason, and because few users take such a step.

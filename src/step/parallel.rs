@@ -13,7 +13,9 @@ pub(super) async fn run(session: &mut Session, times: u32, steps: &[Step]) -> Re
     for (course, branch) in (0..times).zip(&mut courses) {
         branch.values[Variables::REPETITION.index()] = VariableValue::number(u64::from(course));
     }
+    session.begin_at_once();
     let ended = join_all(courses.iter_mut().map(|branch| run_steps(branch, steps))).await;
     session.rejoin(courses, times);
+    session.end_at_once();
     ended.into_iter().collect()
 }

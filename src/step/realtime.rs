@@ -41,6 +41,8 @@ struct Shared {
     inbox: RefCell<Inbox>,
     /// Joins that the task has not sent yet.
     joins: RefCell<VecDeque<(String, Rc<Join>)>>,
+    /// Expected events that did not come in time.
+    stale: Cell<u32>,
     /// The user is done: the task closes the socket.
     leaving: Cell<bool>,
     /// When the task wakes by itself.
@@ -72,6 +74,7 @@ impl Realtime {
             warm_up,
             inbox: RefCell::new(Inbox::new(user_id)),
             joins: RefCell::default(),
+            stale: Cell::new(0),
             leaving: Cell::new(false),
             alarm,
             asked: Signal::default(),
@@ -137,8 +140,8 @@ impl Realtime {
         }
     }
 
-    /// Waits for the last expected events, then closes the socket.
-    pub(super) async fn finish(mut self) {
+    /// Waits for the last expected events, then closes the socket. Says how many did not come in time.
+    pub(super) async fn finish(mut self) -> u32 {
         while let Some(deadline) = self.with_inbox(|inbox| inbox.next_deadline()) {
             self.wait_until(deadline, |inbox| inbox.next_deadline().is_none().then_some(()))
                 .await;
@@ -150,6 +153,7 @@ impl Realtime {
             // A server that does not answer the closing frame must not hold the user.
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, &mut self.task).await;
         }
+        self.shared.stale.get()
     }
 }
 
@@ -321,12 +325,19 @@ impl Shared {
     }
 
     fn take_change(&self, change: &ChangeFrame<'_>, at: Moment) {
+        let clock = self.context.commit_clock;
+        let committed = clock.committed(change);
+        if committed.is_none() {
+            self.context
+                .recorder
+                .count(|counters| counters.events_without_commit += 1);
+        }
         let moments = [
-            (SeriesKind::Realtime, change.committed_monotonic_ns),
-            (SeriesKind::RealtimeWithFlush, change.commit_record_monotonic_ns),
+            (SeriesKind::Realtime, committed),
+            (SeriesKind::RealtimeWithFlush, clock.recorded(change)),
         ];
-        for (kind, committed_ns) in moments {
-            let Some(committed) = committed_ns.map(Moment::from_nanos) else {
+        for (kind, committed) in moments {
+            let Some(committed) = committed else {
                 continue;
             };
             self.context.recorder.sample(Sample::Event(EventSample {
@@ -363,6 +374,9 @@ impl Shared {
             received,
         } in settled
         {
+            if received.is_none() {
+                self.stale.set(self.stale.get() + 1);
+            }
             let sample = |kind, from: Moment, at| {
                 Sample::Event(EventSample {
                     kind,

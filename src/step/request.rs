@@ -1,12 +1,12 @@
 //! The `request` step: send, check, save, and remember what was handed in.
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::StepFailure;
 use super::inbox::ExpectationPurpose;
 use super::render::{VariableValue, render, render_cow};
 use super::session::{Exchange, Outgoing, Session, Trigger};
-use crate::chance::Purpose;
 use crate::clock::Moment;
 use crate::metrics::{
     Acceptance, EventSample, HistoryRecord, Outcome, RequestSample, Sample, SeriesKind, SubmissionRecord,
@@ -14,13 +14,30 @@ use crate::metrics::{
 use crate::plan::{RequestStep, StepId, Template, Variables};
 use crate::protocol::{Answer, HeaderBlock};
 
-/// Runs the step.
+/// Runs the step. A user with patience may try again after an error: the very same request, by its key too, so that a
+/// target that had carried it out does not do so twice.
 pub(super) async fn run(session: &mut Session, step: &RequestStep) -> Result<(), StepFailure> {
     if mentions_recording(step) {
         session.next_recording();
     }
+    let key = step.idempotency_key.then(|| session.next_idempotency_key());
+    session.turn_to(step.id);
+    let since = session.intended;
+    let mut tried_again = false;
+    let outcome = loop {
+        let outcome = attempt(session, step, key).await;
+        if tried_again || !session.tries_again(step.id, outcome) {
+            break outcome;
+        }
+        tried_again = true;
+    };
+    session.request_is_over(step.id, since, outcome, tried_again)
+}
+
+/// Sends the request once, and keeps what it led to.
+async fn attempt(session: &mut Session, step: &RequestStep, key: Option<Uuid>) -> Outcome {
     let intended = session.intended;
-    let outgoing = compose(session, step);
+    let outgoing = compose(session, step, key);
     let expectation = expect_feedback(session, step);
     let mut unfinished = UnfinishedRequest::new(session, step.id, intended);
     session.has_requested.set(true);
@@ -49,7 +66,7 @@ pub(super) async fn run(session: &mut Session, step: &RequestStep) -> Result<(),
     resolve_feedback(session, step, expectation, outcome, &exchange);
     remember(session, step, intended, &exchange, outcome);
     session.intended = exchange.done;
-    if outcome.is_ok() { Ok(()) } else { Err(StepFailure) }
+    outcome
 }
 
 fn mentions_recording(step: &RequestStep) -> bool {
@@ -59,15 +76,12 @@ fn mentions_recording(step: &RequestStep) -> bool {
         .any(|id| id == Variables::RECORDING_URL)
 }
 
-fn compose<'a>(session: &mut Session, step: &'a RequestStep) -> Option<Outgoing<'a>> {
+fn compose<'a>(session: &Session, step: &'a RequestStep, key: Option<Uuid>) -> Option<Outgoing<'a>> {
     let mut headers = HeaderBlock::default();
     for (name, template) in &step.headers {
         headers.push(name, &render_cow(template, &session.values)).ok()?;
     }
-    if step.idempotency_key {
-        let chance = session.context.chance;
-        let key = chance.uuid(session.ticket, Purpose::IdempotencyKey, session.idempotency_keys);
-        session.idempotency_keys += 1;
+    if let Some(key) = key {
         // A structured-field string: quoted.
         headers.push("idempotency-key", &format!("\"{key}\"")).ok()?;
     }

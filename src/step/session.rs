@@ -5,9 +5,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use uuid::Uuid;
+
+use super::StepFailure;
 use super::context::Context;
+use super::experience::SharedExperience;
 use super::realtime::Realtime;
 use super::render::VariableValue;
+use crate::chance::Purpose;
 use crate::clock::Moment;
 use crate::metrics::Outcome;
 use crate::plan::{Method, StepId, Variables};
@@ -35,10 +40,14 @@ pub(crate) struct Session {
     triggers: Vec<(StepId, Trigger)>,
     /// How many draws of each kind were taken: the n in (seed, ticket, purpose, n).
     pub(super) thinks: u64,
-    pub(super) idempotency_keys: u64,
+    idempotency_keys: u64,
     recordings: u64,
     /// Whether a request was begun in this iteration, for whoever accounts for its ticket.
     pub(super) has_requested: Rc<Cell<bool>>,
+    /// What the user has been through; `None` without users with patience.
+    experience: Option<SharedExperience>,
+    /// Which of several courses at once this is, from 1; 0 = the only one.
+    course: u32,
 }
 
 /// A request whose outcome is waited for.
@@ -92,6 +101,7 @@ impl Session {
         intended: Moment,
         http: Option<HttpConnection>,
         has_requested: Rc<Cell<bool>>,
+        experience: Option<SharedExperience>,
     ) -> Self {
         let values = built_in_values(&context, ticket);
         let token = context.identities.token(ticket);
@@ -109,6 +119,8 @@ impl Session {
             idempotency_keys: 0,
             recordings: 0,
             has_requested,
+            experience,
+            course: 0,
             context,
         }
     }
@@ -116,7 +128,10 @@ impl Session {
     /// Ends the iteration: waits for the last expected events, closes the realtime socket, gives back the connection.
     pub(crate) async fn finish(self) -> Option<HttpConnection> {
         if let Some(realtime) = self.realtime {
-            realtime.finish().await;
+            let stale = realtime.finish().await;
+            if let Some(experience) = self.experience {
+                experience.borrow_mut().add_stale(stale);
+            }
         }
         self.http
     }
@@ -140,6 +155,8 @@ impl Session {
             idempotency_keys: self.idempotency_keys + own,
             recordings: self.recordings + own,
             has_requested: Rc::clone(&self.has_requested),
+            experience: self.experience.clone(),
+            course: course + 1,
         }
     }
 
@@ -174,6 +191,13 @@ impl Session {
         }
     }
 
+    /// The key of the next request that has one.
+    pub(super) fn next_idempotency_key(&mut self) -> Uuid {
+        let n = self.idempotency_keys;
+        self.idempotency_keys += 1;
+        self.context.chance.uuid(self.ticket, Purpose::IdempotencyKey, n)
+    }
+
     /// Makes the next address of a recording: each rendering of `{{recording_url}}` is another recording.
     pub(super) fn next_recording(&mut self) {
         let url = self
@@ -182,6 +206,67 @@ impl Session {
             .recording_url(self.ticket, self.recordings);
         self.values[Variables::RECORDING_URL.index()] = VariableValue::text(url);
         self.recordings += 1;
+    }
+
+    /// The user acts, or turns to a result that they wait for.
+    pub(super) fn turn_to(&self, step: StepId) {
+        if let Some(experience) = &self.experience {
+            experience.borrow_mut().turn_to(step, self.intended);
+        }
+    }
+
+    /// Whether the user tries once more after a request that ended so.
+    pub(super) fn tries_again(&self, step: StepId, outcome: Outcome) -> bool {
+        self.experience
+            .as_ref()
+            .is_some_and(|experience| experience.borrow().tries_again(step, outcome, self.course))
+    }
+
+    /// A request has ended for good: whether the journey goes on.
+    pub(super) fn request_is_over(
+        &self,
+        step: StepId,
+        since: Moment,
+        outcome: Outcome,
+        tried_again: bool,
+    ) -> Result<(), StepFailure> {
+        match &self.experience {
+            Some(experience) => experience
+                .borrow_mut()
+                .request_is_over(step, since, outcome, tried_again),
+            None if outcome.is_ok() => Ok(()),
+            None => Err(StepFailure::Failed),
+        }
+    }
+
+    /// A result was there at a moment, or did not come within its deadline: whether the journey goes on.
+    pub(super) fn result_is_over(&self, step: StepId, received: Option<Moment>) -> Result<(), StepFailure> {
+        match &self.experience {
+            Some(experience) => experience.borrow_mut().result_is_over(step, received),
+            None if received.is_some() => Ok(()),
+            None => Err(StepFailure::Failed),
+        }
+    }
+
+    /// The user pauses, or begins something anew.
+    pub(super) fn pause(&self) {
+        if let Some(experience) = &self.experience {
+            experience.borrow_mut().pause();
+        }
+    }
+
+    /// Several courses begin at once, which are one step of the user's.
+    pub(super) fn begin_at_once(&self) {
+        if let Some(experience) = &self.experience {
+            experience.borrow_mut().begin_at_once();
+        }
+    }
+
+    /// The courses have ended.
+    pub(super) fn end_at_once(&self) {
+        if let Some(experience) = &self.experience {
+            experience.borrow_mut().end_at_once();
+        }
     }
 
     pub(super) fn set_trigger(&mut self, step: StepId, trigger: Trigger) {

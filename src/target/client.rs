@@ -33,6 +33,7 @@ pub(super) struct OriginClient {
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
@@ -82,9 +83,14 @@ impl OriginClient {
                 .await
                 .map_err(|error| root_cause(&error))?;
             let status = response.status();
+            let headers = response.headers().clone();
             let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
             let body = body.map_err(|error| root_cause(&*error))?.to_bytes();
-            Ok(Answered { status, body })
+            Ok(Answered {
+                status,
+                headers,
+                body,
+            })
         };
         tokio::time::timeout(TIMEOUT, exchange)
             .await

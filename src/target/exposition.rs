@@ -12,7 +12,8 @@ const QUERY_SUM: &str = "db_query_duration_seconds_sum";
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct QueryTimes {
     buckets: BTreeMap<u64, u64>,
-    seconds: f64,
+    /// `None` when a part of the queries is counted without its time.
+    seconds: Option<f64>,
 }
 
 /// The queries of a stretch of time.
@@ -20,14 +21,17 @@ pub struct QueryTimes {
 pub struct Queries {
     /// Upper bucket edge in microseconds (`None` for the open bucket) and count.
     pub buckets: Vec<(Option<u64>, u64)>,
-    /// The time of all of them together, in microseconds: exact, while a bucket only says between which edges.
-    pub sum_us: u64,
+    /// The time of all of them together, in microseconds: exact, while a bucket only says between which edges. `None`
+    /// when the target does not say it.
+    pub sum_us: Option<u64>,
 }
 
 impl QueryTimes {
     /// Reads an exposition; `None` when it has no query histogram.
     pub fn parse(text: &str) -> Option<Self> {
         let mut times = Self::default();
+        // Each histogram has one open bucket and should have one sum.
+        let (mut histograms, mut sums, mut seconds) = (0_u32, 0_u32, 0.0);
         for line in text.lines() {
             let Some((series, value)) = line.rsplit_once(' ') else {
                 continue;
@@ -38,11 +42,14 @@ impl QueryTimes {
             if let Some(labels) = series.strip_prefix(QUERY_BUCKETS) {
                 if let Some(edge_us) = edge_us(labels) {
                     *times.buckets.entry(edge_us).or_default() += value as u64;
+                    histograms += u32::from(edge_us == u64::MAX);
                 }
-            } else if series.starts_with(QUERY_SUM) {
-                times.seconds += value;
+            } else if series.starts_with(QUERY_SUM) && value.is_finite() {
+                seconds += value;
+                sums += 1;
             }
         }
+        times.seconds = (sums > 0 && sums >= histograms).then_some(seconds);
         (!times.buckets.is_empty()).then_some(times)
     }
 
@@ -54,6 +61,12 @@ impl QueryTimes {
             .iter()
             .any(|(edge, count)| earlier.buckets.get(edge).is_some_and(|before| before > count));
         let earlier = if restarted { &none } else { earlier };
+        // Before the first query there was no time either.
+        let earlier_seconds = if earlier.buckets.is_empty() {
+            Some(0.0)
+        } else {
+            earlier.seconds
+        };
         let mut below = 0;
         let mut buckets = Vec::new();
         for (edge, count) in &self.buckets {
@@ -66,7 +79,10 @@ impl QueryTimes {
         }
         Queries {
             buckets,
-            sum_us: ((self.seconds - earlier.seconds).max(0.0) * 1e6).round() as u64,
+            sum_us: self
+                .seconds
+                .zip(earlier_seconds)
+                .map(|(now, before)| ((now - before).max(0.0) * 1e6).round() as u64),
         }
     }
 }
@@ -100,10 +116,14 @@ db_query_duration_seconds_sum{query="b"} 7.0
         let times = QueryTimes::parse(FIRST).unwrap();
         let all = Queries {
             buckets: vec![(Some(1_000), 6), (Some(100_000), 2), (None, 1)],
-            sum_us: 7_200_000,
+            sum_us: Some(7_200_000),
         };
         assert_eq!(times.since(&QueryTimes::default()), all);
-        assert_eq!(times.since(&times), Queries::default());
+        let none = Queries {
+            buckets: Vec::new(),
+            sum_us: Some(0),
+        };
+        assert_eq!(times.since(&times), none);
     }
 
     #[test]
@@ -112,9 +132,19 @@ db_query_duration_seconds_sum{query="b"} 7.0
         let after = QueryTimes::parse("db_query_duration_seconds_bucket{le=\"0.001\"} 2\n").unwrap();
         let since = Queries {
             buckets: vec![(Some(1_000), 2)],
-            sum_us: 0,
+            sum_us: None,
         };
         assert_eq!(after.since(&before), since);
+    }
+
+    #[test]
+    fn a_time_that_is_not_said_of_every_query_is_not_known() {
+        let since_start = |text: &str| QueryTimes::parse(text).unwrap().since(&QueryTimes::default());
+        let without = FIRST.replace("db_query_duration_seconds_sum{query=\"b\"} 7.0\n", "");
+        assert_eq!(since_start(&without).sum_us, None, "b has buckets and no sum");
+        assert_eq!(since_start(&without).buckets, since_start(FIRST).buckets);
+        let nonsense = FIRST.replace("7.0", "NaN");
+        assert_eq!(since_start(&nonsense).sum_us, None);
     }
 
     #[test]

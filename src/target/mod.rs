@@ -5,6 +5,7 @@
 mod about;
 mod children;
 mod client;
+mod clock_offset;
 mod database;
 mod exposition;
 mod mock;
@@ -13,6 +14,7 @@ mod probe;
 mod reference;
 
 pub use children::{Child, ChildError};
+pub use clock_offset::{ClockComparison, ClockReading, compare_clocks};
 pub use database::ThrowAwayDatabase;
 pub use exposition::{Queries, QueryTimes};
 pub use mock::{LedgerPage, MockControl};

@@ -5,8 +5,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use super::client::OriginClient;
+use super::clock_offset::ClockReading;
 use super::exposition::QueryTimes;
 use crate::audit::RowState;
+use crate::clock::RunClock;
 use crate::identity::Identities;
 use crate::plan::{ActionRequest, Method};
 use crate::protocol::Connector;
@@ -62,6 +64,16 @@ impl TargetProbe {
             }),
             Err(reason) => Err(ControlError::Unreachable { url, reason }),
         }
+    }
+
+    /// What the target's clock shows while it answers at `path`, and between which moments of ours that was. `None`
+    /// when it does not answer, or says nothing of the time. Any status will do: a proxy dates its refusals as well.
+    pub async fn read_clock(&self, path: &str, clock: RunClock) -> Option<ClockReading> {
+        let url = format!("{}{path}", self.base_url);
+        let asked = clock.now();
+        let answer = self.client.get(&url, HeaderMap::new()).await.ok()?;
+        let answered = clock.now();
+        ClockReading::of(&answer.headers, asked, answered)
     }
 
     /// Query times from the target's `/metrics`; `None` when it has none.

@@ -82,6 +82,13 @@ async fn requests_sockets_and_questions_beside_the_load_all_go_over_tls() {
         "{}",
         record["metrics"]
     );
+    // The deployment dates its answers by this host's clocks, whoever stands before it.
+    assert!(
+        ended.said.stderr.contains("it runs on this host"),
+        "{}",
+        ended.said.stderr
+    );
+    assert_eq!(record["plan"]["realtime_is_upper_bound"], false);
     assert!(record["audit"]["completed"].as_u64().unwrap() > 0);
     assert_eq!(record["audit"]["completed"], record["audit"]["accepted"]);
     assert!(

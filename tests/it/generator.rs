@@ -8,7 +8,8 @@ use crate::program::{Run, reasons, run, scenario};
 /// Each worker, and the process and the host that they share, say how they did.
 #[tokio::test]
 async fn the_generator_is_watched_worker_by_worker() {
-    let ended = run(&scenario("quick"), &["--set", "load.workers=2"]).await;
+    let sets = ["--set", "load.workers=2", "--set", "load.calibrate=true"];
+    let ended = run(&scenario("quick"), &sets).await;
     let record = ended.record(0, "GO");
     let generator = &record["generator"];
     let mut dispatched = 0;
@@ -23,6 +24,31 @@ async fn the_generator_is_watched_worker_by_worker() {
     assert!(
         generator["host_stalls"]["beats"].as_u64().unwrap() > 0,
         "{generator}"
+    );
+    let lateness = &generator["host_stalls"]["lateness"];
+    assert!(
+        lateness["p50_ms"].as_f64() <= lateness["p999_ms"].as_f64(),
+        "{lateness}"
+    );
+    // Before the load, against a server of its own.
+    let calibration = &generator["calibration"];
+    assert!(calibration["samples"].as_u64().unwrap() > 0, "{calibration}");
+    assert!(
+        ended.said.stderr.contains("the generator by itself"),
+        "{}",
+        ended.said.stderr
+    );
+    // What Linux says of the machine: at least one whole second of it.
+    let host = &generator["host_use"];
+    assert!(host["seconds"].as_u64().unwrap() > 0, "{host}");
+    let busy = host["busy"]["mean"].as_f64().unwrap();
+    assert!(busy > 0.0 && busy <= 1.0, "{host}");
+    assert!(host["memory"]["peak_bytes"].as_u64().unwrap() > 1 << 20, "{host}");
+    let delivery = &generator["delivery"];
+    assert_eq!(
+        (&delivery["seconds"], &delivery["short"]),
+        (&json!(3), &json!(0)),
+        "{delivery}"
     );
     let process = generator["process"]["cpu_ms"].as_f64().unwrap();
     let worker = generator["workers"][0]["cpu_ms"].as_f64().unwrap();

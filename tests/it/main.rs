@@ -23,3 +23,4 @@ mod stored_run;
 mod supabase_js;
 mod tidy;
 mod verdicts;
+mod waivers;

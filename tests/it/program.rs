@@ -230,7 +230,7 @@ impl Ended {
         assert_eq!(count("due"), count("started") + count("dropped"));
         assert_eq!(
             count("started"),
-            count("succeeded") + count("failed") + count("unfinished")
+            count("succeeded") + count("failed") + count("abandoned") + count("unfinished")
         );
         let workers = record["generator"]["workers"].as_array().unwrap();
         for name in ["started", "dropped"] {

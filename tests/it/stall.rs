@@ -43,3 +43,31 @@ async fn a_server_that_stands_still_raises_response_and_service_time_and_the_run
     assert_eq!(record["iterations"]["dropped"], 0);
     assert_eq!(record["audit"]["lost"], 0);
 }
+
+/// Long enough for most arrivals to be late, so that the miss is beyond chance.
+const LONG_STALL: Duration = Duration::from_secs(4);
+
+#[tokio::test]
+async fn a_generator_that_stands_still_makes_the_run_invalid_and_not_the_target_bad() {
+    let run = Run::start(&scenario("stall"), &[]).await;
+    run.accepts(25).await;
+    run.process().signal(Signal::STOP);
+    tokio::time::sleep(LONG_STALL).await;
+    run.process().signal(Signal::CONT);
+    let ended = run.end().await;
+    let record = ended.record(12, "INVALID");
+    let checks = record["validity"]["checks"].as_array().unwrap();
+    let severity = |name: &str| {
+        let check = checks.iter().find(|check| check["name"] == name);
+        check.map_or("none", |check| check["severity"].as_str().unwrap())
+    };
+    assert_eq!(severity("result_explained"), "invalid", "{checks:#?}");
+    // By itself a late generator is a warning.
+    assert_eq!(severity("scheduling_lag"), "warning", "{checks:#?}");
+    let response_time = &record["sla"][0];
+    assert_eq!(
+        response_time["status"], "FAIL",
+        "the miss stays one: {response_time}"
+    );
+    assert_eq!(record["audit"]["lost"], 0);
+}

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules it may import, lowest layer first. Imports point downwards only.
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+const MAY_IMPORT: [(&str, &[&str]); 26] = [
     // Words.
     ("units", &[]),
     ("clock", &[]),
@@ -42,12 +42,25 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "audit", "chance", "clock", "identity", "plan", "protocol", "units",
         ],
     ),
+    ("calibration", &["metrics", "plan", "units"]),
     // The run.
     (
         "run",
         &[
-            "audit", "chance", "clock", "executor", "metrics", "pacing", "plan", "protocol", "schedule",
-            "sla", "step", "target",
+            "audit",
+            "calibration",
+            "chance",
+            "clock",
+            "executor",
+            "identity",
+            "metrics",
+            "pacing",
+            "plan",
+            "protocol",
+            "schedule",
+            "sla",
+            "step",
+            "target",
         ],
     ),
     ("recording", &["plan", "report", "run", "scenario", "sla"]),

@@ -42,7 +42,9 @@ async fn smoke_says_go_and_leaves_everything() {
     // Ten learners with five submissions each.
     assert_eq!(
         record["iterations"],
-        json!({"due": 10, "started": 10, "dropped": 0, "succeeded": 10, "failed": 0, "unfinished": 0})
+        json!({
+            "due": 10, "started": 10, "dropped": 0, "succeeded": 10, "failed": 0, "abandoned": 0, "unfinished": 0,
+        })
     );
     let clean = json!({
         "accepted": 50, "completed": 50, "failed": 0, "lost": 0, "duplicated": 0, "misdelivered": 0, "pending": 0,
@@ -52,6 +54,40 @@ async fn smoke_says_go_and_leaves_everything() {
     assert_eq!(record["requests"]["total"], 50);
     assert!(record["validity"]["valid"].as_bool().unwrap());
     assert!(ended.file("report.md").contains("GO") && ended.file("report.html").contains("GO"));
+}
+
+#[tokio::test]
+async fn impatient_users_leave_a_slow_server_and_what_they_handed_in_is_not_lost() {
+    let mut arguments = vec![
+        "--set",
+        "load.duration=3s",
+        "--set",
+        "target.faults.answer_delay=500ms",
+        "--set",
+        "users.patience={ anchors = [{ after = \"400ms\", leave = \"30%\" }, { after = \"4s\", leave = \"90%\" }] }",
+    ];
+    arguments.extend(LENIENT);
+    let ended = run(&shipped("smoke"), &arguments).await;
+    let record = ended.record(0, "GO");
+    let iterations = &record["iterations"];
+    let number = |key: &str| iterations[key].as_u64().unwrap();
+    assert!(number("abandoned") > 0, "{iterations}");
+    assert_eq!(number("started"), number("succeeded") + number("abandoned"));
+    let users = &record["users"];
+    assert_eq!(users["sessions"]["left_waiting"], iterations["abandoned"]);
+    assert_eq!(users["completion"]["completed"], iterations["succeeded"]);
+    assert_eq!(users["patience"]["profile"], "own");
+    // The target has finished what they handed in, and nobody says that it was late with what nobody waited for.
+    assert_eq!(record["audit"]["lost"], 0);
+    assert_eq!(record["audit"]["accepted"], record["audit"]["completed"]);
+    assert_eq!(record["metrics"]["server_time"]["failed"], 0);
+    assert_eq!(record["metrics"]["result_turnaround"]["failed"], 0);
+    assert!(ended.file("history.jsonl").contains("\"left_waiting\""));
+    assert!(
+        ended.said.stdout.contains("simulated patience: own"),
+        "{}",
+        ended.said.stdout
+    );
 }
 
 #[tokio::test]
@@ -101,6 +137,14 @@ async fn a_failing_server_is_rolled_back_and_its_load_stopped_early() {
             .any(|incident| incident["condition"]["metric"] == "error_rate"),
         "{tripped:?}"
     );
+    // The scenario's fault is there from the start; the load was stopped, so nobody saw a recovery.
+    let moments = &tripped[0]["timeline"];
+    assert_eq!(moments["injected_s"], 0.0, "{moments}");
+    assert_eq!(
+        moments["time_to_detect"]["seconds"], tripped[0]["tripped_at_s"],
+        "{moments}"
+    );
+    assert_eq!(moments["time_to_recover"]["censored"], true, "{moments}");
     let timeline = &record["timeline"];
     let ended_at = timeline["load_ended_s"].as_f64().unwrap();
     assert!(

@@ -185,10 +185,9 @@ impl Court {
             Iterations {
                 due: requests,
                 started: requests,
-                dropped: 0,
                 succeeded: requests - failed,
                 failed,
-                unfinished: 0,
+                ..Iterations::default()
             },
         )
     }

@@ -17,7 +17,7 @@ const RUNS: u64 = 400;
 /// Where a judge is either nearly always right or broken.
 const RUNS_FEW: u64 = 60;
 /// A rate counts as above its limit when a judge exactly at the limit would be wrong that often in one of a hundred
-/// such tests: with 400 runs, from 42 of them on (10.5 %) for a limit of 7 %, and from 56 on (14 %) for one of 10 %.
+/// such tests: with 400 runs, from 41 of them on (10 %) for a limit of 7 %, and from 56 on (14 %) for one of 10 %.
 const SUSPICIOUS: f64 = 0.01;
 
 fn simulated(workload: Workload, part_of_budget: f64, runs: u64) -> Tallies {

@@ -4,9 +4,9 @@
 //! cheapest way a backend can wait without a change feed of its own; a real one would hardly do better, so the choice errs
 //! in favour of the trigger architecture.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,8 @@ use crate::metrics::LegacyMetrics;
 const PAUSE_BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// The pause after a look that failed; the database is likely to be down.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
-/// How many waits one look asks about. Who comes after that is asked about when others have gone.
+/// How many waits one look asks about: those that have waited longest. Who comes after them is asked about when they have
+/// gone, and counted until then, since such a wait is the model's doing and not the trigger architecture's.
 const ASKED_AT_ONCE_MAX: usize = 2_000;
 
 /// What a triggered function writes, in the transaction in which it sets the status: the call to ClassConnect. The status
@@ -52,7 +53,7 @@ pub struct TriggerWatch(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    waits: Mutex<HashMap<Awaited, Vec<oneshot::Sender<()>>>>,
+    waits: Mutex<Waits>,
     /// How many wait, for whoever wants to know whether anybody does.
     count: AtomicUsize,
     /// Wakes the task that looks.
@@ -61,6 +62,68 @@ struct Inner {
     wanted: Notify,
     longest_wait: Duration,
     metrics: LegacyMetrics,
+}
+
+/// Who waits for what, in the order in which the waits began.
+#[derive(Debug, Default)]
+struct Waits {
+    by_awaited: HashMap<Awaited, Awaiting>,
+    /// The same by the number of the wait that began first.
+    oldest_first: BTreeMap<u64, Awaited>,
+    begun: u64,
+}
+
+/// All who wait for the same.
+#[derive(Debug)]
+struct Awaiting {
+    number: u64,
+    senders: Vec<oneshot::Sender<()>>,
+}
+
+impl Waits {
+    fn begin(&mut self, awaited: &Awaited, sender: oneshot::Sender<()>) {
+        if let Some(awaiting) = self.by_awaited.get_mut(awaited) {
+            awaiting.senders.push(sender);
+            return;
+        }
+        let number = self.begun;
+        self.begun += 1;
+        self.oldest_first.insert(number, awaited.clone());
+        let awaiting = Awaiting {
+            number,
+            senders: vec![sender],
+        };
+        self.by_awaited.insert(awaited.clone(), awaiting);
+    }
+
+    /// What has been waited for longest, at most `most` of it, and how much is left out.
+    fn oldest(&self, most: usize) -> (Vec<String>, usize) {
+        let oldest = self.oldest_first.values().take(most);
+        let references = oldest.map(|awaited| awaited.client_reference_id.clone());
+        (references.collect(), self.oldest_first.len().saturating_sub(most))
+    }
+
+    /// Ends all waits for this.
+    fn end(&mut self, awaited: &Awaited) -> Vec<oneshot::Sender<()>> {
+        match self.by_awaited.remove(awaited) {
+            Some(awaiting) => {
+                self.oldest_first.remove(&awaiting.number);
+                awaiting.senders
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Forgets who has given up.
+    fn tidy(&mut self, awaited: &Awaited) {
+        let Some(awaiting) = self.by_awaited.get_mut(awaited) else {
+            return;
+        };
+        awaiting.senders.retain(|sender| !sender.is_closed());
+        if awaiting.senders.is_empty() {
+            self.end(awaited);
+        }
+    }
 }
 
 impl TriggerWatch {
@@ -97,7 +160,7 @@ impl TriggerWatch {
 
     fn begin(&self, awaited: Awaited) -> (Waiting, oneshot::Receiver<()>) {
         let (sender, receiver) = oneshot::channel();
-        self.lock().entry(awaited.clone()).or_default().push(sender);
+        self.lock().begin(&awaited, sender);
         self.0.count.fetch_add(1, Ordering::Relaxed);
         self.0.begun.notify_one();
         self.0.wanted.notify_one();
@@ -159,13 +222,8 @@ impl TriggerWatch {
     }
 
     async fn look(&self, connection: &mut PoolConnection<sqlx::Postgres>) -> Result<(), sqlx::Error> {
-        let references: Vec<String> = {
-            let waits = self.lock();
-            let waiting = waits.keys().take(ASKED_AT_ONCE_MAX);
-            waiting
-                .map(|awaited| awaited.client_reference_id.clone())
-                .collect()
-        };
+        let (references, left_out) = self.lock().oldest(ASKED_AT_ONCE_MAX);
+        self.0.metrics.observe_left_out(left_out);
         let found: Vec<(String, String)> = sqlx::query_as(
             "SELECT client_reference_id, kind FROM classconnect_calls WHERE client_reference_id = ANY ($1)",
         )
@@ -179,7 +237,7 @@ impl TriggerWatch {
                 client_reference_id,
                 kind,
             };
-            for done in self.lock().remove(&awaited).unwrap_or_default() {
+            for done in self.lock().end(&awaited) {
                 // Whoever has given up meanwhile does not need to know.
                 let _ = done.send(());
             }
@@ -187,7 +245,7 @@ impl TriggerWatch {
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Awaited, Vec<oneshot::Sender<()>>>> {
+    fn lock(&self) -> MutexGuard<'_, Waits> {
         self.0.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -201,13 +259,7 @@ struct Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.watch.0.count.fetch_sub(1, Ordering::Relaxed);
-        let mut waits = self.watch.lock();
-        if let Some(senders) = waits.get_mut(&self.awaited) {
-            senders.retain(|sender| !sender.is_closed());
-            if senders.is_empty() {
-                waits.remove(&self.awaited);
-            }
-        }
+        self.watch.lock().tidy(&self.awaited);
     }
 }
 
@@ -230,7 +282,31 @@ mod tests {
         let waited = Duration::from_secs(10);
         assert_eq!(result, Err(TriggerOverdue { waited }));
         assert!(!watch.is_anybody_waiting());
-        assert!(watch.lock().is_empty());
+        assert!(watch.lock().by_awaited.is_empty() && watch.lock().oldest_first.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_waited_longest_is_asked_about_first() {
+        let watch = TriggerWatch::new(Duration::from_secs(10), LegacyMetrics::default());
+        let mut waiting: Vec<_> = (0..50)
+            .map(|number| watch.begin(awaited(&number.to_string())))
+            .collect();
+        let first_three = (["0", "1", "2"].map(str::to_owned).to_vec(), 47);
+        assert_eq!(watch.lock().oldest(3), first_three);
+        // Another one for the same does not put it at the end.
+        let _again = watch.begin(awaited("0"));
+        assert_eq!(watch.lock().oldest(3), first_three);
+        // Whose work is done, and who gives up, makes room.
+        assert_eq!(watch.lock().end(&awaited("0")).len(), 2);
+        let (second, second_done) = waiting.remove(1);
+        drop(second_done);
+        drop(second);
+        let (next, left_out) = watch.lock().oldest(3);
+        assert_eq!(
+            (next, left_out),
+            (["2", "3", "4"].map(str::to_owned).to_vec(), 45)
+        );
+        assert_eq!(watch.lock().oldest(ASKED_AT_ONCE_MAX).1, 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -242,7 +318,7 @@ mod tests {
         drop(first_done);
         drop(first);
         assert!(watch.is_anybody_waiting());
-        for done in watch.lock().remove(&awaited("a")).unwrap() {
+        for done in watch.lock().end(&awaited("a")) {
             done.send(()).unwrap();
         }
         second_done.await.unwrap();

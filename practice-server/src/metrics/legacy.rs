@@ -40,6 +40,7 @@ pub struct LegacyMetrics {
     edge_function_injected_delay: Histogram,
     trigger_wait: Histogram,
     triggers_overdue: Counter,
+    trigger_waits_left_out: Counter,
 }
 
 impl Default for LegacyMetrics {
@@ -54,6 +55,7 @@ impl Default for LegacyMetrics {
             edge_function_injected_delay: Histogram::new(SECONDS_EDGES),
             trigger_wait: Histogram::new(SECONDS_EDGES),
             triggers_overdue: Counter::default(),
+            trigger_waits_left_out: Counter::default(),
         }
     }
 }
@@ -108,6 +110,12 @@ impl LegacyMetrics {
             "Actions that were answered 504 because their triggered function did not set the status in time",
             self.triggers_overdue.clone(),
         );
+        registry.register(
+            "trigger_waits_left_out",
+            "Waits that one look for finished triggers did not ask about, because too many waited longer; added up over \
+             all looks",
+            self.trigger_waits_left_out.clone(),
+        );
         self.begin_at_zero();
     }
 
@@ -151,6 +159,11 @@ impl LegacyMetrics {
 
     pub fn observe_trigger_wait(&self, seconds: f64) {
         self.trigger_wait.observe(seconds);
+    }
+
+    /// Takes note of waits that one look did not ask about.
+    pub fn observe_left_out(&self, waits: usize) {
+        self.trigger_waits_left_out.inc_by(waits as u64);
     }
 
     pub fn count_overdue(&self) {

@@ -1,5 +1,6 @@
 //! The interface: who may ask, what is taken, and how a refusal looks.
 
+use practice_server::clock::monotonic_ns;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -282,7 +283,21 @@ async fn the_server_describes_and_measures_itself() {
     server.practicing(USER).await;
     let health = server.get(USER, "/healthz").await;
     assert_eq!(health.body, json!({ "status": "ok", "version": "test" }));
-    assert_eq!(server.get(USER, "/readyz").await.status, StatusCode::OK);
+    let before = monotonic_ns();
+    let ready = server.get(USER, "/readyz").await;
+    assert_eq!(ready.status, StatusCode::OK);
+    // Both answers say what the server's clocks show.
+    for headers in [&health.headers, &ready.headers] {
+        let shown = |name: &str| headers[name].to_str().unwrap().parse::<u64>().unwrap();
+        assert!(shown("x-server-monotonic-ns") <= monotonic_ns());
+        assert!(shown("x-server-time-us") > 1_700_000_000_000_000);
+    }
+    let shown: u64 = ready.headers["x-server-monotonic-ns"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(shown >= before);
 
     let document = server.get(USER, "/openapi.json").await.body;
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();

@@ -46,6 +46,8 @@ pub(super) enum Subscription {
 pub(super) enum Happening {
     /// The row takes a status, and its user hears of it.
     Change(&'static str),
+    /// The same, without the moment of the commit.
+    UndatedChange(&'static str),
     /// The row takes a status, and nobody hears of it.
     SilentChange(&'static str),
     /// The last change is told once more.
@@ -203,6 +205,12 @@ impl App {
                 rows.last_change = change(&row, self.clock.now());
                 rows.tell(&row["user_id"]);
             }
+            Happening::UndatedChange(status) => {
+                rows.set_status(id, status);
+                let row = rows.rows[id].clone();
+                rows.last_change = undated(change(&row, self.clock.now()));
+                rows.tell(&row["user_id"]);
+            }
             Happening::SameEventAgain => {
                 let user_id = rows.rows[id]["user_id"].clone();
                 rows.tell(&user_id);
@@ -310,6 +318,14 @@ impl Rows {
             }
         }
     }
+}
+
+/// Without the moment of its commit, as another program's change comes from the database's log.
+fn undated(mut change: Value) -> Value {
+    if let Some(change) = change.as_object_mut() {
+        change.remove("committed_monotonic_ns");
+    }
+    change
 }
 
 fn change(row: &Value, committed: Moment) -> Value {

@@ -45,6 +45,8 @@ pub struct ChangeFrame<'a> {
     pub event: ChangeEvent,
     /// The row after the change; the key columns of the old row for a delete.
     pub row: RawRow<'a>,
+    /// When the change was committed, as the server's wall clock says it (ISO 8601, cut to milliseconds).
+    pub commit_timestamp: Option<RawJson<'a>>,
     /// When the change was committed, on the host's monotonic clock; only servers on this host say so.
     pub committed_monotonic_ns: Option<u64>,
     /// The time of the commit's record in the database's log, before its flush to disk, on the same clock.
@@ -183,6 +185,7 @@ impl<'a> ChangePayload<'a> {
             table: self.table?.as_str()?,
             event,
             row: RawRow::of(row?)?,
+            commit_timestamp: self.commit_timestamp,
             committed_monotonic_ns: self.committed_monotonic_ns.and_then(RawJson::as_u64),
             commit_record_monotonic_ns: self.commit_record_monotonic_ns.and_then(RawJson::as_u64),
             fingerprint: self.fingerprint(&topic),

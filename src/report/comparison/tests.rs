@@ -3,8 +3,8 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::comparison::Capacity;
 use crate::comparison::fixture::{case, pairs};
+use crate::comparison::{Capacity, OpenEnd};
 use crate::plan::{Claim, Sides};
 use crate::report::model::comparison::{ArmRecord, ComparisonFacts, CourseRecord, SettingRecord};
 use crate::report::tests::facts;
@@ -37,6 +37,7 @@ fn record(slower_ms: &[(u64, u64)]) -> ComparisonRecord {
         let capacity = |held: f64| Capacity {
             held: Some(held),
             not_held: Some(held * 1.1),
+            open_end: OpenEnd::HighestHeld,
             lowest_tried: 0.5,
         };
         pair.capacities = Sides {
@@ -44,7 +45,7 @@ fn record(slower_ms: &[(u64, u64)]) -> ComparisonRecord {
             candidate: Some(capacity(84.0)),
         };
     }
-    let case = case(pairs, Claim::of_the_migration_plan(true));
+    let case = case(pairs, Claim::of_the_migration_plan(true, false));
     let facts = ComparisonFacts {
         id: "legacy-vs-direct-compare-20260102T030405Z".to_owned(),
         started_at: run.started_at,
@@ -154,7 +155,7 @@ fn what_others_wrote_is_harmless_in_every_format() {
 
 #[test]
 fn a_comparison_without_any_run_is_rendered_too() {
-    let mut case = case(Vec::new(), Claim::of_the_migration_plan(true));
+    let mut case = case(Vec::new(), Claim::of_the_migration_plan(true, false));
     case.interrupted = true;
     let outcome = case.judge();
     let mut empty = record(&SLOW_AND_FAST[..1]);

@@ -2,14 +2,11 @@
 
 use super::chart::percent;
 use super::over_time::span_s;
-use crate::metrics::{Evidence, IncidentKind};
-use crate::plan::{Condition, Criteria, Unit};
-use crate::report::model::{ActionRecord, RunRecord};
+use crate::metrics::Evidence;
+use crate::plan::Unit;
+use crate::report::model::{ActionRecord, ConditionRecord, IncidentRecord, RunRecord, WindowPolicyRecord};
 use crate::report::view;
 use crate::sla::wording::{count, quantity};
-
-/// Incidents of one condition that are put into words.
-const WORDS_MAX: usize = 5;
 
 /// One watched condition over the run.
 pub(super) struct Lane {
@@ -19,10 +16,6 @@ pub(super) struct Lane {
     /// Whether anything was measured that the condition could be decided on.
     pub(super) watched: bool,
     pub(super) bars: Vec<Bar>,
-    /// What happened, in words.
-    pub(super) words: Vec<String>,
-    /// Incidents that are not put into words.
-    pub(super) words_left_out: usize,
 }
 
 /// One action over the run.
@@ -82,51 +75,46 @@ pub(super) fn actions(record: &RunRecord, evidence: &Evidence) -> Vec<ActionLane
 }
 
 /// All conditions that were watched, with what was found.
-pub(super) fn lanes(record: &RunRecord, criteria: &Criteria, evidence: &Evidence) -> Vec<Lane> {
-    let alerts = criteria.alerts.iter().flat_map(|policy| &policy.conditions);
+pub(super) fn lanes(record: &RunRecord, evidence: &Evidence) -> Vec<Lane> {
+    let span = span_s(&evidence.timeline);
+    let criteria = &record.criteria;
+    let alerts = criteria.alerts.iter().flat_map(WindowPolicyRecord::watched);
     let rollback = criteria
         .rollback
         .iter()
-        .flat_map(|rollback| &rollback.policy.conditions);
-    alerts
-        .map(|condition| (IncidentKind::Alert, condition))
-        .chain(rollback.map(|condition| (IncidentKind::Rollback, condition)))
-        .map(|(kind, condition)| lane(record, evidence, kind, condition))
-        .collect()
+        .flat_map(|rollback| rollback.policy.watched());
+    let of_alerts =
+        alerts.map(|(condition, text)| lane("alert", &record.alerts, record, span, condition, text));
+    let of_rollback =
+        rollback.map(|(condition, text)| lane("rollback", &record.rollback, record, span, condition, text));
+    of_alerts.chain(of_rollback).collect()
 }
 
-fn lane(record: &RunRecord, evidence: &Evidence, kind: IncidentKind, condition: &Condition) -> Lane {
-    let span = span_s(&evidence.timeline);
-    let (name, records) = match kind {
-        IncidentKind::Alert => ("alert", &record.alerts),
-        IncidentKind::Rollback => ("rollback", &record.rollback),
+fn lane(
+    kind: &'static str,
+    found: &[IncidentRecord],
+    record: &RunRecord,
+    span: f64,
+    condition: &ConditionRecord,
+    text: &str,
+) -> Lane {
+    let bar = |incident: &IncidentRecord| {
+        let from = incident.tripped_at_s - incident.detected_after_s.unwrap_or(0.0);
+        let to = incident.cleared_at_s.unwrap_or(span);
+        Bar {
+            left: percent(from / span),
+            width: percent((to - from).max(span * 0.004) / span),
+        }
     };
-    let text = condition.to_string();
-    let found: Vec<_> = records
-        .iter()
-        .filter(|incident| incident.condition.text == text)
-        .collect();
     Lane {
-        kind: name,
+        kind,
         bars: found
             .iter()
-            .map(|incident| {
-                let from = incident.tripped_at_s - incident.detected_after_s.unwrap_or(0.0);
-                let to = incident.cleared_at_s.unwrap_or(span);
-                Bar {
-                    left: percent(from / span),
-                    width: percent((to - from).max(span * 0.004) / span),
-                }
-            })
+            .filter(|incident| incident.breach() == text)
+            .map(bar)
             .collect(),
-        words: found
-            .iter()
-            .take(WORDS_MAX)
-            .map(|incident| view::incident_course(incident))
-            .collect(),
-        words_left_out: found.len().saturating_sub(WORDS_MAX),
-        watched: view::has_samples(record, condition.metric.key(), condition.step.as_deref()),
-        condition: text,
+        watched: view::has_samples(record, &condition.metric, condition.step.as_deref()),
+        condition: text.to_owned(),
     }
 }
 

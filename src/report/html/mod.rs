@@ -22,8 +22,10 @@ use self::lanes::{ActionLane, FunnelRow, HopRow, Lane};
 use self::over_time::OverTime;
 use super::ReportError;
 use super::generator;
-use super::model::{CheckRecord, MetricSummary, RunRecord};
-use super::view::{self, TargetRow};
+use super::incident::{self, IncidentView};
+use super::model::{CheckRecord, MetricSummary, RunRecord, UsersRecord};
+use super::users;
+use super::view::{self, TargetRow, WaiverRow};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
@@ -31,6 +33,8 @@ use crate::sla::{Status, Verdict};
 
 /// Reasons that are shown without unfolding more.
 const REASONS_SHOWN: usize = 4;
+/// Incidents whose moments are shown; of more, the lanes show where they were.
+const INCIDENTS_SHOWN: usize = 20;
 
 /// Everything that the template shows.
 #[derive(Template)]
@@ -42,7 +46,10 @@ struct Page<'a> {
     more_reasons: &'a [String],
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
+    waivers: Vec<WaiverRow>,
     lanes: Vec<Lane>,
+    incidents: Vec<IncidentView>,
+    incidents_left_out: usize,
     actions: Vec<ActionLane>,
     phases: Vec<Band>,
     time_ticks: Vec<Tick>,
@@ -54,6 +61,7 @@ struct Page<'a> {
     hops: Vec<HopRow>,
     own_time: String,
     funnel: Vec<FunnelRow>,
+    users: Option<UsersSection>,
     checks: Vec<&'a CheckRecord>,
     health: Vec<(&'static str, String)>,
     worker_columns: [&'static str; 9],
@@ -69,9 +77,30 @@ struct Page<'a> {
     chart_data: String,
 }
 
+/// Users with patience.
+struct UsersSection {
+    simulated: &'static str,
+    lines: Vec<(&'static str, String)>,
+    columns: [&'static str; 8],
+    steps: Vec<[String; 8]>,
+    bars: Vec<UserBar>,
+}
+
+/// How the sessions ended, as a part of one bar.
+struct UserBar {
+    label: &'static str,
+    class: &'static str,
+    count: String,
+    share: String,
+    /// Width of its part of the bar, as CSS.
+    width: String,
+}
+
 /// The verdict at the top.
 struct Banner {
     verdict: String,
+    /// How sure, and how many misses were waived.
+    evidence: String,
     class: &'static str,
     icon: &'static str,
     meaning: &'static str,
@@ -107,6 +136,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
     let spectrum = distribution::spectrum(&evidence.measurements);
     let chart_data = chart_data(over_time.iter().chain(&spectrum));
     let (reasons, more_reasons) = record.reasons.split_at(record.reasons.len().min(REASONS_SHOWN));
+    let incidents = incident::incidents(record);
     let page = Page {
         reasons,
         more_reasons,
@@ -114,7 +144,10 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         banner: banner(record),
         figures: figures(record),
         targets: view::targets(record),
-        lanes: lanes::lanes(record, &criteria, &evidence),
+        waivers: view::waivers(record),
+        lanes: lanes::lanes(record, &evidence),
+        incidents_left_out: incidents.len().saturating_sub(INCIDENTS_SHOWN),
+        incidents: incidents.into_iter().take(INCIDENTS_SHOWN).collect(),
         actions: lanes::actions(record, &evidence),
         phases: over_time::phases(&evidence.timeline),
         time_ticks: over_time::time_ticks(over_time::span_s(&evidence.timeline)),
@@ -126,6 +159,7 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         hops: lanes::hops(record),
         own_time: lanes::own_time(record),
         funnel: lanes::funnel(record),
+        users: record.users.as_ref().map(users_section),
         checks: view::checks(record),
         health: generator::health(record),
         worker_columns: generator::WORKER_COLUMNS,
@@ -162,6 +196,7 @@ fn banner(record: &RunRecord) -> Banner {
     };
     Banner {
         verdict: record.verdict.clone(),
+        evidence: view::evidence(record),
         class,
         icon,
         meaning: verdict.map_or("", Verdict::meaning),
@@ -261,6 +296,46 @@ fn time_row(name: String, summary: &MetricSummary) -> TimeRow {
     }
 }
 
+fn users_section(found: &UsersRecord) -> UsersSection {
+    let sessions = &found.sessions;
+    let begun = sessions.begun.max(1) as f64;
+    let completed = found
+        .completion
+        .as_ref()
+        .map_or(0, |completion| completion.completed);
+    let parts = [
+        ("completed", "band-1", completed),
+        (
+            "not read back",
+            "band-3",
+            sessions.reached_end.saturating_sub(completed),
+        ),
+        ("left while waiting", "band-4", sessions.left_waiting),
+        ("left after an error", "band-5", sessions.left_after_error),
+        (
+            "cut off or failed",
+            "band-6",
+            sessions.unfinished + sessions.failed,
+        ),
+    ];
+    UsersSection {
+        simulated: users::SIMULATED,
+        lines: users::lines(found),
+        columns: users::STEP_COLUMNS,
+        steps: users::steps(found),
+        bars: parts
+            .into_iter()
+            .map(|(label, class, number)| UserBar {
+                label,
+                class,
+                count: count(number),
+                share: quantity(number as f64 / begun, Unit::Ratio),
+                width: chart::percent(number as f64 / begun),
+            })
+            .collect(),
+    }
+}
+
 /// The request steps in the order of the journey, then all together.
 fn steps(record: &RunRecord) -> Vec<TimeRow> {
     let Some(metric) = record.metrics.get(SeriesKind::Response.key()) else {
@@ -288,7 +363,7 @@ fn steps(record: &RunRecord) -> Vec<TimeRow> {
 fn times(record: &RunRecord) -> Vec<TimeRow> {
     SeriesKind::ALL
         .into_iter()
-        .filter(|kind| *kind != SeriesKind::Response)
+        .filter(|kind| *kind != SeriesKind::Response && kind.is_time())
         .filter_map(|kind| {
             let metric = record.metrics.get(kind.key())?;
             let name = words(kind.key());

@@ -121,6 +121,7 @@ impl<'a> OverTime<'a> {
             Some(self.response_time()),
             Some(self.rate()),
             self.arrivals(),
+            self.sessions(),
             self.latency(
                 Metric::RealtimeLatency,
                 "realtime",
@@ -285,6 +286,36 @@ impl<'a> OverTime<'a> {
                     filled: true,
                     values: self.per_second(&slices, |slice| slice.total),
                 }],
+                &[],
+            )
+        })
+    }
+
+    /// How sessions of users with patience ended.
+    fn sessions(&self) -> Option<Chart> {
+        let ended = self.of_kind(SeriesKind::Abandonment);
+        let complaints = self.of_kind(SeriesKind::Complaint);
+        let line = |name: &str, class, filled, slices: &[Slice], read: fn(&Slice) -> u64| Line {
+            name: name.to_owned().into(),
+            class,
+            filled,
+            values: self.per_second(slices, read),
+        };
+        ended.iter().any(|slice| slice.total > 0).then(|| {
+            chart(
+                Words {
+                    id: "sessions",
+                    title: "Sessions of simulated users".to_owned(),
+                    caption: "Sessions that ended, those whose user left, and those with reason to complain, per second."
+                        .to_owned(),
+                    y_unit: "sessions/s",
+                },
+                &self.axis,
+                &[
+                    line("ended", "volume", true, &ended, |slice| slice.total),
+                    line("left", "failed", true, &ended, |slice| slice.bad),
+                    line("complaining", "p95", false, &complaints, |slice| slice.bad),
+                ],
                 &[],
             )
         })

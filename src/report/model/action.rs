@@ -18,6 +18,10 @@ pub struct ActionRecord {
     pub status: String,
     /// What was seen when it was done, or why it could not be.
     pub detail: Option<String>,
+    /// Whether it is the fault of a drill, whose detection is timed. Taken not to be for files of versions that did not
+    /// say.
+    #[serde(default)]
+    pub injects: bool,
 }
 
 impl From<&ActionRun> for ActionRecord {
@@ -36,6 +40,7 @@ impl From<&ActionRun> for ActionRecord {
             ended_s: action.ended_s,
             status: status.to_owned(),
             detail: detail.cloned(),
+            injects: action.injects,
         }
     }
 }
@@ -49,6 +54,7 @@ impl ActionRecord {
             planned_s: self.planned_s,
             begun_s: self.begun_s,
             ended_s: self.ended_s,
+            injects: self.injects,
             outcome: match self.status.as_str() {
                 "not_begun" => ActionOutcome::NotBegun,
                 "under_way" => ActionOutcome::UnderWay,

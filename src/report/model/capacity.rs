@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
-use super::health::{IncidentRecord, IterationsRecord};
+use super::health::IterationsRecord;
+use super::incident::IncidentRecord;
 use super::summary::{MetricSummary, SlaRecord};
 use super::{EnvironmentRecord, ScenarioRecord, TargetRecord};
 use crate::plan::CapacityPlan;

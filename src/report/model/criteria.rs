@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
+use super::waiver::WaiverRecord;
 use crate::plan::{
-    Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, Statistic, Unit, WindowPolicy,
+    BurnRate, Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, Statistic, Unit,
+    WindowPolicy,
 };
 use crate::units::{Quantile, Rate, Ratio};
 
@@ -17,6 +19,9 @@ pub struct CriteriaRecord {
     pub mode: String,
     pub targets: Vec<ConditionRecord>,
     pub not_measured: Vec<String>,
+    /// Absent in files of versions that knew no waivers.
+    #[serde(default)]
+    pub waivers: Vec<WaiverRecord>,
     pub alerts: Option<WindowPolicyRecord>,
     pub rollback: Option<RollbackRecord>,
 }
@@ -41,8 +46,36 @@ pub struct ConditionRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WindowPolicyRecord {
     pub window_s: u64,
+    /// In how many seconds a breach must have been seen. 0, raised at first sight, for files of versions that did not say.
+    #[serde(default)]
+    pub for_s: u64,
+    /// The stretch in which those seconds are counted; `null` when they must follow each other.
+    #[serde(default)]
+    pub within_s: Option<u64>,
+    /// The part of the level at which a breach is over.
+    #[serde(default = "level_itself")]
+    pub clear_at: f64,
     pub samples_min: u64,
     pub conditions: Vec<ConditionRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub burn_rates: Vec<BurnRateRecord>,
+}
+
+/// Versions that did not say took a breach for over when it was none any more.
+fn level_itself() -> f64 {
+    1.0
+}
+
+/// How fast the budget of a target may be spent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BurnRateRecord {
+    pub target: ConditionRecord,
+    /// A breach is a rate above this.
+    pub above: f64,
+    pub long_s: u64,
+    pub short_s: u64,
+    /// All of it as a person reads it.
+    pub text: String,
 }
 
 /// The rollback policy.
@@ -85,6 +118,7 @@ impl CriteriaRecord {
                 .iter()
                 .map(|metric| metric.key().to_owned())
                 .collect(),
+            waivers: criteria.waivers.iter().map(WaiverRecord::from).collect(),
             alerts: criteria.alerts.as_ref().map(WindowPolicyRecord::of),
             rollback: criteria.rollback.as_ref().map(|rollback| RollbackRecord {
                 policy: WindowPolicyRecord::of(&rollback.policy),
@@ -115,6 +149,11 @@ impl CriteriaRecord {
                 .iter()
                 .map(|key| metric(key))
                 .collect::<Result<_, _>>()?,
+            waivers: self
+                .waivers
+                .iter()
+                .map(WaiverRecord::read)
+                .collect::<Result<_, _>>()?,
             alerts: self.alerts.as_ref().map(WindowPolicyRecord::read).transpose()?,
             rollback: self
                 .rollback
@@ -134,20 +173,66 @@ impl WindowPolicyRecord {
     fn of(policy: &WindowPolicy) -> Self {
         Self {
             window_s: policy.window.as_secs(),
+            for_s: policy.sustained.as_secs(),
+            within_s: policy.within.map(|within| within.as_secs()),
+            clear_at: policy.clear_at,
             samples_min: policy.samples_min,
             conditions: policy.conditions.iter().map(ConditionRecord::of).collect(),
+            burn_rates: policy.burn_rates.iter().map(BurnRateRecord::of).collect(),
         }
     }
 
     fn read(&self) -> Result<WindowPolicy, ReportError> {
         Ok(WindowPolicy {
             window: Duration::from_secs(self.window_s),
+            sustained: Duration::from_secs(self.for_s),
+            within: self.within_s.map(Duration::from_secs),
+            clear_at: self.clear_at,
             samples_min: self.samples_min,
             conditions: self
                 .conditions
                 .iter()
                 .map(ConditionRecord::read)
                 .collect::<Result<_, _>>()?,
+            burn_rates: self
+                .burn_rates
+                .iter()
+                .map(BurnRateRecord::read)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Everything that is watched, as a person reads it.
+    pub fn watched(&self) -> impl Iterator<Item = (&ConditionRecord, &str)> {
+        let plain = self
+            .conditions
+            .iter()
+            .map(|condition| (condition, condition.text.as_str()));
+        let burning = self
+            .burn_rates
+            .iter()
+            .map(|burn_rate| (&burn_rate.target, burn_rate.text.as_str()));
+        plain.chain(burning)
+    }
+}
+
+impl BurnRateRecord {
+    pub(super) fn of(burn_rate: &BurnRate) -> Self {
+        Self {
+            target: ConditionRecord::of(&burn_rate.target),
+            above: burn_rate.above,
+            long_s: burn_rate.long.as_secs(),
+            short_s: burn_rate.short.as_secs(),
+            text: burn_rate.to_string(),
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<BurnRate, ReportError> {
+        Ok(BurnRate {
+            target: self.target.read()?,
+            above: self.above,
+            long: Duration::from_secs(self.long_s),
+            short: Duration::from_secs(self.short_s),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::instrument::LatenessRecord;
 use crate::metrics::{HostStalls, NeverBegun, ProcessHealth, Punctuality};
 
 /// How punctually a worker dispatched its arrivals, after the warm-up.
@@ -31,6 +32,9 @@ pub struct HostStallsRecord {
     /// Beats that came more than 10 ms late.
     pub late: u64,
     pub longest_ms: f64,
+    /// Absent in files of versions that kept the longest only.
+    #[serde(default)]
+    pub lateness: Option<LatenessRecord>,
     /// The seconds with a stall of at least 50 ms.
     pub by_second: Vec<HostStallRecord>,
 }
@@ -111,6 +115,7 @@ impl From<&HostStalls> for HostStallsRecord {
             beats: stalls.beats,
             late: stalls.late,
             longest_ms: milliseconds(stalls.longest),
+            lateness: stalls.lateness.as_ref().map(Into::into),
             by_second: by_second.collect(),
         }
     }
@@ -123,6 +128,7 @@ impl From<&HostStallsRecord> for HostStalls {
             beats: record.beats,
             late: record.late,
             longest: duration(record.longest_ms),
+            lateness: record.lateness.as_ref().map(Into::into),
             by_second: by_second
                 .map(|stall| (stall.second, duration(stall.longest_ms)))
                 .collect(),

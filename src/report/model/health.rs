@@ -1,18 +1,17 @@
-//! How the run itself went, as `run.json` holds it: phases, iterations, generator, mock, audit, incidents.
+//! How the run itself went, as `run.json` holds it: phases, iterations, generator, mock, audit.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
-use super::criteria::ConditionRecord;
 use super::generator::{
     HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord, duration, milliseconds,
 };
-use crate::metrics::{
-    Audit, GeneratorHealth, Hop, Incident, IncidentKind, Iterations, Measurements, MockHealth, Timeline,
-    Violation, ViolationKind, WorkerHealth,
+use super::instrument::{
+    CalibrationRecord, ClockOffsetRecord, DeliveryRecord, HostUseRecord, LatenessRecord,
 };
-use crate::plan::StepInfo;
-use crate::sla::onset_s;
+use crate::metrics::{
+    Audit, GeneratorHealth, Hop, Iterations, MockHealth, Timeline, Violation, ViolationKind, WorkerHealth,
+};
 
 /// The phases, in seconds from the run's start.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -31,6 +30,9 @@ pub struct IterationsRecord {
     pub dropped: u64,
     pub succeeded: u64,
     pub failed: u64,
+    /// Absent in files of versions that knew no users with patience.
+    #[serde(default)]
+    pub abandoned: u64,
     pub unfinished: u64,
 }
 
@@ -49,6 +51,18 @@ pub struct GeneratorRecord {
     /// workers' counts.
     #[serde(default)]
     pub timely_share: Option<f64>,
+    /// Absent in files of versions that did not look, as are the next four.
+    #[serde(default)]
+    pub delivery: Option<DeliveryRecord>,
+    #[serde(default)]
+    pub host_use: Option<HostUseRecord>,
+    #[serde(default)]
+    pub calibration: Option<CalibrationRecord>,
+    #[serde(default)]
+    pub clock_offset: Option<ClockOffsetRecord>,
+    /// Row changes that have no realtime latency, because nobody knows when they were committed.
+    #[serde(default)]
+    pub events_without_commit: u64,
     pub vus_peak: u32,
     pub vus_max: u32,
     pub queue_waits: u64,
@@ -75,6 +89,9 @@ pub struct WorkerRecord {
     pub cpu_ms: f64,
     pub wall_ms: f64,
     pub longest_hiccup_ms: f64,
+    /// Absent in files of versions that kept the longest only.
+    #[serde(default)]
+    pub lateness: Option<LatenessRecord>,
     /// Absent in files of versions that did not count by worker, as are the next three.
     #[serde(default)]
     pub started: u64,
@@ -132,21 +149,6 @@ pub struct HopRecord {
     pub max_ms: f64,
 }
 
-/// A window condition that was breached.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IncidentRecord {
-    pub condition: ConditionRecord,
-    /// When it was detected.
-    pub tripped_at_s: f64,
-    /// From the first second that was a breach on its own to the detection.
-    pub detected_after_s: Option<f64>,
-    pub window_from_s: f64,
-    pub cleared_at_s: Option<f64>,
-    /// What the window was judged on; `null` = infinite: the quantile fell on a failed request.
-    pub value: Option<f64>,
-    pub samples: u64,
-}
-
 impl From<&Timeline> for TimelineRecord {
     fn from(timeline: &Timeline) -> Self {
         Self {
@@ -177,6 +179,7 @@ impl From<&Iterations> for IterationsRecord {
             dropped: all.dropped,
             succeeded: all.succeeded,
             failed: all.failed,
+            abandoned: all.abandoned,
             unfinished: all.unfinished,
         }
     }
@@ -190,6 +193,7 @@ impl From<&IterationsRecord> for Iterations {
             dropped: record.dropped,
             succeeded: record.succeeded,
             failed: record.failed,
+            abandoned: record.abandoned,
             unfinished: record.unfinished,
         }
     }
@@ -206,6 +210,7 @@ impl From<&GeneratorHealth> for GeneratorRecord {
                     cpu_ms: milliseconds(worker.cpu),
                     wall_ms: milliseconds(worker.wall),
                     longest_hiccup_ms: milliseconds(worker.longest_hiccup),
+                    lateness: worker.lateness.as_ref().map(Into::into),
                     started: worker.started,
                     dropped: worker.dropped,
                     punctuality: worker.punctuality.as_ref().map(Into::into),
@@ -216,6 +221,11 @@ impl From<&GeneratorHealth> for GeneratorRecord {
             host_stalls: health.host_stalls.as_ref().map(Into::into),
             never_begun: (&health.never_begun).into(),
             timely_share: health.timely_share(),
+            delivery: health.delivery.as_ref().map(Into::into),
+            host_use: health.host_use.as_ref().map(Into::into),
+            calibration: health.calibration.as_ref().map(Into::into),
+            clock_offset: health.clock_offset.as_ref().map(Into::into),
+            events_without_commit: health.events_without_commit,
             vus_peak: health.vus_peak,
             vus_max: health.vus_max,
             queue_waits: health.queue_waits,
@@ -243,6 +253,7 @@ impl From<&GeneratorRecord> for GeneratorHealth {
                     cpu: duration(worker.cpu_ms),
                     wall: duration(worker.wall_ms),
                     longest_hiccup: duration(worker.longest_hiccup_ms),
+                    lateness: worker.lateness.as_ref().map(Into::into),
                     started: worker.started,
                     dropped: worker.dropped,
                     punctuality: worker.punctuality.as_ref().map(Into::into),
@@ -252,6 +263,11 @@ impl From<&GeneratorRecord> for GeneratorHealth {
             process: record.process.as_ref().map(Into::into),
             host_stalls: record.host_stalls.as_ref().map(Into::into),
             never_begun: (&record.never_begun).into(),
+            delivery: record.delivery.as_ref().map(Into::into),
+            host_use: record.host_use.as_ref().map(Into::into),
+            calibration: record.calibration.as_ref().map(Into::into),
+            clock_offset: record.clock_offset.as_ref().map(Into::into),
+            events_without_commit: record.events_without_commit,
             vus_peak: record.vus_peak,
             vus_max: record.vus_max,
             queue_waits: record.queue_waits,
@@ -381,32 +397,5 @@ impl From<&HopRecord> for Hop {
             p99_ms: record.p99_ms,
             max_ms: record.max_ms,
         }
-    }
-}
-
-impl IncidentRecord {
-    pub(super) fn of(incident: &Incident, measurements: &Measurements, steps: &[StepInfo]) -> Self {
-        Self {
-            condition: ConditionRecord::of(&incident.condition),
-            tripped_at_s: incident.detected_at_s,
-            detected_after_s: onset_s(incident, measurements, steps)
-                .map(|onset| incident.detected_at_s - f64::from(onset)),
-            window_from_s: incident.window_from_s,
-            cleared_at_s: incident.cleared_at_s,
-            value: Some(incident.value).filter(|value| value.is_finite()),
-            samples: incident.samples,
-        }
-    }
-
-    pub(super) fn read(&self, kind: IncidentKind) -> Result<Incident, ReportError> {
-        Ok(Incident {
-            kind,
-            condition: self.condition.read()?,
-            window_from_s: self.window_from_s,
-            detected_at_s: self.tripped_at_s,
-            cleared_at_s: self.cleared_at_s,
-            value: self.value.unwrap_or(f64::INFINITY),
-            samples: self.samples,
-        })
     }
 }

@@ -10,13 +10,18 @@ mod criteria;
 mod failure;
 mod generator;
 mod health;
+mod incident;
+mod instrument;
 mod plan;
 mod series;
 mod summary;
+mod users;
+mod waiver;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 pub use action::ActionRecord;
@@ -24,21 +29,31 @@ pub use capacity::{
     CAPACITY_KIND, CAPACITY_SCHEMA_VERSION, CapacityRecord, CapacityResultRecord, CapacitySearchRecord,
     CapacityStepRecord,
 };
-pub use criteria::{ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
+pub use criteria::{BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
-    AuditRecord, GeneratorRecord, HopRecord, IncidentRecord, IterationsRecord, MockRecord, TimelineRecord,
-    ViolationRecord, WorkerRecord,
+    AuditRecord, GeneratorRecord, HopRecord, IterationsRecord, MockRecord, TimelineRecord, ViolationRecord,
+    WorkerRecord,
+};
+pub use incident::{IncidentRecord, IncidentTimelineRecord, TimingRecord};
+pub use instrument::{
+    CalibrationRecord, ClockOffsetRecord, DeliveryRecord, HostUseRecord, LatenessRecord, LevelRecord,
+    MemoryRecord, ShortSecondRecord, TakenRecord,
 };
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use users::{
+    AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
+    SessionsRecord, UserStepRecord, UsersRecord,
+};
+pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
 use crate::plan::{Criteria, StepId};
-use crate::sla::{Context, Judgement, judge, replay};
+use crate::sla::{Context, Judgement, all_dated, judge, replay};
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -117,11 +132,20 @@ pub struct RunRecord {
     pub duration_s: f64,
     pub environment: EnvironmentRecord,
     pub sla: Vec<SlaRecord>,
+    /// What became of each waiver; absent in files of versions that knew none, as is the next one.
+    #[serde(default)]
+    pub waivers: Vec<WaiverUseRecord>,
+    /// The day (UTC) of the judgement, which decided what waivers held.
+    #[serde(default)]
+    pub judged_on: Option<String>,
     pub alerts: Vec<IncidentRecord>,
     pub rollback: Vec<IncidentRecord>,
     /// What the scenario did to its target; absent in files of versions that knew no actions.
     #[serde(default)]
     pub actions: Vec<ActionRecord>,
+    /// Users with patience; absent when the scenario had none, and in files of versions that knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UsersRecord>,
     pub validity: ValidityRecord,
     pub audit: Option<AuditRecord>,
     pub requests: RequestsRecord,
@@ -161,7 +185,7 @@ impl RunRecord {
                 .incidents
                 .iter()
                 .filter(|incident| incident.kind == kind)
-                .map(|incident| IncidentRecord::of(incident, measurements, &context.steps))
+                .map(|incident| IncidentRecord::of(incident, criteria, evidence, context))
                 .collect()
         };
         Ok(Self {
@@ -178,9 +202,15 @@ impl RunRecord {
             duration_s: evidence.timeline.drained_s,
             environment: facts.environment,
             sla: judgement.findings.iter().map(SlaRecord::from).collect(),
+            waivers: judgement.waivers.iter().map(WaiverUseRecord::from).collect(),
+            judged_on: context.judged_on.map(|day| day.to_string()),
             alerts: incidents(IncidentKind::Alert),
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
+            users: evidence
+                .users
+                .as_ref()
+                .map(|users| UsersRecord::of(users, measurements, &context.steps)),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
             requests: requests(evidence),
@@ -300,6 +330,7 @@ impl RunRecord {
                 .iter()
                 .map(ActionRecord::read)
                 .collect::<Result<_, _>>()?,
+            users: self.users.as_ref().map(UsersRecord::read).transpose()?,
             interruption: match self.interruption.as_deref() {
                 None => None,
                 Some("drained") => Some(Interruption::Drained),
@@ -314,14 +345,29 @@ impl RunRecord {
         })
     }
 
-    /// Judges the stored run by other criteria. A window policy that differs from the stored one is replayed over the
-    /// series; one that is the same keeps what it found while the run went on.
+    /// The day on which the run was judged; `None` in files of versions that did not say.
+    ///
+    /// # Errors
+    /// When the file holds no date there.
+    pub fn judged_on(&self) -> Result<Option<Date>, ReportError> {
+        let date = |text: &String| {
+            text.parse()
+                .map_err(|_| ReportError::invalid(format!("\"{text}\" is not a date")))
+        };
+        self.judged_on.as_ref().map(date).transpose()
+    }
+
+    /// Judges the stored run by other criteria, with the waivers that hold on `day` (UTC). A window policy that differs
+    /// from the stored one is replayed over the series; one that is the same keeps what it found while the run went on.
     ///
     /// # Errors
     /// When the stored run is broken.
-    pub fn judged_again(&self, criteria: &Criteria) -> Result<Self, ReportError> {
+    pub fn judged_again(&self, criteria: &Criteria, day: Option<Date>) -> Result<Self, ReportError> {
         let stored = self.criteria()?;
-        let context = self.context()?;
+        let context = Context {
+            judged_on: day,
+            ..self.context()?
+        };
         let mut evidence = self.evidence()?;
         let policies = [
             (
@@ -344,6 +390,13 @@ impl RunRecord {
                 }
             }
         }
+        evidence.incidents = all_dated(
+            evidence.incidents,
+            criteria,
+            &context.steps,
+            &evidence.measurements,
+            &evidence.timeline,
+        );
         let judgement = judge(criteria, &evidence, &context);
         Self::new(self.facts()?, criteria, &context, &evidence, &judgement)
     }

@@ -25,6 +25,10 @@ pub struct PlanRecord {
     /// Taken to be so for files of versions that did not say.
     #[serde(default = "on_this_host")]
     pub target_on_this_host: bool,
+    /// Faults that the scenario injects from the start of the load on, in words. Absent in files of versions that did not
+    /// say.
+    #[serde(default)]
+    pub faults_from_the_start: Vec<String>,
 }
 
 fn on_this_host() -> bool {
@@ -83,6 +87,7 @@ impl PlanRecord {
             submissions: context.submissions,
             realtime_is_upper_bound: context.realtime_is_upper_bound,
             target_on_this_host: context.target_on_this_host,
+            faults_from_the_start: context.faults_from_the_start.clone(),
         }
     }
 
@@ -117,6 +122,9 @@ impl PlanRecord {
             submissions: self.submissions,
             realtime_is_upper_bound: self.realtime_is_upper_bound,
             target_on_this_host: self.target_on_this_host,
+            faults_from_the_start: self.faults_from_the_start.clone(),
+            // A property of the judgement, which the record holds beside its verdict.
+            judged_on: None,
         })
     }
 }

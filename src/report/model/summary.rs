@@ -41,6 +41,10 @@ pub struct SlaRecord {
     /// `PASS`, `FAIL`, `INCONCLUSIVE`, `NO_DATA` or `NOT_MEASURED`.
     pub status: String,
     pub reason: String,
+    /// Whether it was not met and a waiver keeps that from deciding the verdict. Absent in files of versions without
+    /// waivers.
+    #[serde(default)]
+    pub waived: bool,
 }
 
 /// Whether the run can prove anything.
@@ -121,6 +125,7 @@ impl From<&Finding> for SlaRecord {
             budget: finding.budget,
             status: finding.status.name().to_owned(),
             reason: finding.reason.clone(),
+            waived: finding.waived.is_some(),
         }
     }
 }

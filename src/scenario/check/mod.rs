@@ -47,6 +47,8 @@ pub struct CheckReport {
     /// Whether nothing proves that the target is who it says.
     pub target_is_unverified: bool,
     pub targets: Vec<TargetCheck>,
+    /// How long users wait, in words; `None` = for as long as the steps' time-outs.
+    pub patience: Option<String>,
     /// What `loadtest capacity` would search; `None` when the scenario does not speak of it.
     pub capacity: Option<CapacityPlan>,
 }
@@ -92,6 +94,7 @@ pub fn check(plan: &Plan) -> CheckReport {
         guessed_waits: averages.guessed_waits,
         target_is_unverified: plan.target.is_unverified(),
         targets: targets::check(plan, &averages, users_measured),
+        patience: plan.users.as_ref().map(|users| users.patience.to_string()),
         capacity: plan.capacity.clone().filter(|capacity| capacity.is_declared),
     }
 }
@@ -180,6 +183,13 @@ impl CheckReport {
                 f,
                 "{} of the waits are counted with their full deadline, because no mock says how long results take.",
                 self.guessed_waits
+            )?;
+        }
+        if let Some(patience) = &self.patience {
+            writeln!(
+                f,
+                "\nUsers leave when a step takes longer than they wait, and the rest of their journey is not taken.\n\
+                 Patience is {patience}."
             )?;
         }
         if let Some(capacity) = &self.capacity {

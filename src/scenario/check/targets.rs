@@ -122,6 +122,9 @@ fn samples(condition: &Condition, plan: &Plan, averages: &Averages, users: f64) 
         (Metric::WebhookProcessing | Metric::WebhookSuccess | Metric::WebhookFailures, _) => {
             averages.submissions
         }
+        (Metric::CompletionRate | Metric::AbandonmentRate | Metric::ComplaintRate, _) => 1.0,
+        (Metric::Apdex, Some(step)) => averages.visits_of(step),
+        (Metric::Apdex, None) => averages.requests(plan) + averages.results(plan),
         (Metric::Availability, _) => {
             if plan.load.executor.fixed_iterations(Partition::WHOLE).is_some() {
                 return None;

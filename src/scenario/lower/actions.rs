@@ -107,6 +107,7 @@ fn action(
         at: begins?,
         name: file.name.clone().unwrap_or_else(|| deed.to_string()),
         deed,
+        injects: file.injects.unwrap_or(false),
     })
 }
 

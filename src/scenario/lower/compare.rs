@@ -17,10 +17,19 @@ const ARM_NAME_MAX: usize = 40;
 /// The name of the claim's metric for the highest rate at which all targets hold.
 const CAPACITY: &str = "capacity";
 
-/// Lowers `[compare]`; `load` is the scenario's, when it could be read.
+/// What the scenario has to show claims with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means<'a> {
+    /// The scenario's load, when it could be read.
+    pub(super) load: Option<&'a Load>,
+    /// Whether users have patience.
+    pub(super) has_users: bool,
+}
+
+/// Lowers `[compare]`.
 pub(super) fn lower(
     file: &CompareFile,
-    load: Option<&Load>,
+    means: Means<'_>,
     at: At<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Comparison> {
@@ -55,12 +64,13 @@ pub(super) fn lower(
             let at = at.key("claims");
             let lowered: Vec<Option<Claim>> = (0..)
                 .zip(claims)
-                .map(|(index, claim)| self::claim(claim, load, at.item(index), diagnostics))
+                .map(|(index, claim)| self::claim(claim, means, at.item(index), diagnostics))
                 .collect();
             lowered.into_iter().collect::<Option<Vec<Claim>>>()
         }
         None => Some(Claim::of_the_migration_plan(
-            load.is_some_and(|load| load.executor.is_open()),
+            means.load.is_some_and(|load| load.executor.is_open()),
+            means.has_users,
         )),
     };
     Some(Comparison {
@@ -143,7 +153,7 @@ fn settings(table: Option<&Map<String, Value>>) -> Vec<Override> {
 /// The keys of which a claim has exactly one kind.
 const KINDS: &str = "`ratio`, `not_worse_by`, `before` with `after`, or `not_measured`";
 
-fn claim(file: &ClaimFile, load: Option<&Load>, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Claim> {
+fn claim(file: &ClaimFile, means: Means<'_>, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Claim> {
     let has_bands = file.before.is_some() || file.after.is_some();
     let kinds = [
         file.ratio.is_some(),
@@ -174,9 +184,9 @@ fn claim(file: &ClaimFile, load: Option<&Load>, at: At<'_>, diagnostics: &mut Di
     } else if has_bands {
         bands(file, at, diagnostics)
     } else if file.metric.as_deref() == Some(CAPACITY) {
-        capacity(file, load, at, diagnostics)
+        capacity(file, means.load, at, diagnostics)
     } else {
-        about_subject(file, at, diagnostics)
+        about_subject(file, means, at, diagnostics)
     }?;
     let says = file.says.clone().unwrap_or_else(|| test.in_words());
     Some(Claim { says, test })
@@ -274,8 +284,13 @@ fn capacity(
     ratio(file, at, diagnostics).map(ClaimTest::Capacity)
 }
 
-fn about_subject(file: &ClaimFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<ClaimTest> {
-    let subject = subject(file, at, diagnostics);
+fn about_subject(
+    file: &ClaimFile,
+    means: Means<'_>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ClaimTest> {
+    let subject = subject(file, means, at, diagnostics);
     if file.ratio.is_some() {
         let limit = ratio(file, at, diagnostics);
         return Some(ClaimTest::Ratio(subject?, limit?));
@@ -291,14 +306,19 @@ fn about_subject(file: &ClaimFile, at: At<'_>, diagnostics: &mut Diagnostics) ->
     })
 }
 
-/// The metrics that claims can be about: of the others, high values are good or nothing is kept per event.
-fn comparable() -> impl Iterator<Item = Metric> {
+/// The metrics that claims can be about: of the others, high values are good or nothing is kept per event. What users
+/// come to has a ratio whichever way is good.
+fn comparable(has_ratio: bool) -> impl Iterator<Item = Metric> {
     Metric::ALL
         .into_iter()
-        .filter(|metric| !metric.higher_is_better() && metric.unit() != Unit::PerSecond)
+        .filter(move |metric| match metric.higher_is_better() {
+            true => has_ratio && metric.needs_users(),
+            false => metric.unit() != Unit::PerSecond,
+        })
 }
 
-fn subject(file: &ClaimFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Subject> {
+fn subject(file: &ClaimFile, means: Means<'_>, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Subject> {
+    let comparable = || comparable(file.ratio.is_some());
     let names = || comparable().map(Metric::key).chain([CAPACITY]);
     let Some(name) = &file.metric else {
         let sentence = format!(
@@ -324,6 +344,15 @@ fn subject(file: &ClaimFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Optio
         diagnostics.push(at.key("metric").value_span(), sentence);
         return None;
     };
+    if metric.needs_users() && !means.has_users {
+        diagnostics.push(
+            at.key("metric").value_span(),
+            format!(
+                "nothing would measure `{metric}`: it comes of virtual users with patience; add `[users]`"
+            ),
+        );
+        return None;
+    }
     let statistic = match (metric.unit(), &file.stat) {
         (_, None) => return Some(Subject::usual(metric)),
         (Unit::Time, Some(text)) if text == "mean" => Statistic::Mean,

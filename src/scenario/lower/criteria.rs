@@ -1,19 +1,13 @@
-//! `[judge]`, `[sla]`, `[alerts]` and `[rollback]`.
+//! `[judge]` and `[sla]`, and the conditions of `[alerts]` and `[rollback]`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::super::diagnostic::{Diagnostics, Span, list_names, nearest};
-use super::super::raw::{
-    AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile, StepLimitsFile,
-};
-use super::at::{At, positive_duration};
+use super::super::raw::{JudgeFile, JudgeModeFile, LimitFile, Limits, SlaFile, StepLimitsFile, WindowKeys};
+use super::at::At;
 use super::limit::parse_limit;
 use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, Statistic, Unit, WindowPolicy};
 use crate::units::Quantile;
-
-/// Fewer samples than this in a window decide nothing, unless the scenario says otherwise.
-const SAMPLES_MIN: i64 = 20;
 
 /// A condition, and where it was written.
 #[derive(Debug, Clone)]
@@ -26,44 +20,65 @@ pub(super) struct Written {
 pub(super) struct WrittenCriteria {
     pub(super) mode: JudgeMode,
     pub(super) targets: Vec<Written>,
+    /// Whether a target was written that could not be read.
+    pub(super) targets_are_incomplete: bool,
     pub(super) not_measured: Vec<Metric>,
-    pub(super) alerts: Option<(Duration, u64, Vec<Written>)>,
-    pub(super) rollback: Option<(Duration, u64, Vec<Written>, bool)>,
+    pub(super) alerts: Option<WrittenPolicy>,
+    pub(super) rollback: Option<WrittenRollback>,
     /// Whether a part of `[rollback]` could not be read.
     pub(super) rollback_is_incomplete: bool,
 }
 
 impl WrittenCriteria {
-    /// Every condition, whatever follows from it.
+    /// Every condition, whatever follows from it. The targets of burn rates are among the targets.
     pub(super) fn conditions(&self) -> impl Iterator<Item = &Written> {
-        let alerts = self.alerts.iter().flat_map(|(_, _, conditions)| conditions);
-        let rollback = self.rollback.iter().flat_map(|(_, _, conditions, _)| conditions);
+        let alerts = self.alerts.iter().flat_map(|policy| &policy.conditions);
+        let rollback = self
+            .rollback
+            .iter()
+            .flat_map(|rollback| &rollback.policy.conditions);
         self.targets.iter().chain(alerts).chain(rollback)
     }
 
     /// The criteria without their places.
     pub(super) fn into_criteria(self) -> Criteria {
-        let conditions =
-            |written: Vec<Written>| written.into_iter().map(|written| written.condition).collect();
         Criteria {
             mode: self.mode,
-            targets: conditions(self.targets),
+            targets: without_places(self.targets),
             not_measured: self.not_measured,
-            alerts: self.alerts.map(|(window, samples_min, written)| WindowPolicy {
-                window,
-                samples_min,
-                conditions: conditions(written),
+            // Read last of all, because they name the targets.
+            waivers: Vec::new(),
+            alerts: self.alerts.map(WrittenPolicy::into_policy),
+            rollback: self.rollback.map(|rollback| Rollback {
+                policy: rollback.policy.into_policy(),
+                stop_load: rollback.stop_load,
             }),
-            rollback: self
-                .rollback
-                .map(|(window, samples_min, written, stop_load)| Rollback {
-                    policy: WindowPolicy {
-                        window,
-                        samples_min,
-                        conditions: conditions(written),
-                    },
-                    stop_load,
-                }),
+        }
+    }
+}
+
+fn without_places(written: Vec<Written>) -> Vec<Condition> {
+    written.into_iter().map(|written| written.condition).collect()
+}
+
+/// `[rollback]`, and where its conditions were written.
+pub(super) struct WrittenRollback {
+    pub(super) policy: WrittenPolicy,
+    pub(super) stop_load: bool,
+}
+
+/// A window policy, and where its conditions were written.
+pub(super) struct WrittenPolicy {
+    /// Without its conditions.
+    pub(super) rules: WindowPolicy,
+    pub(super) conditions: Vec<Written>,
+}
+
+impl WrittenPolicy {
+    fn into_policy(self) -> WindowPolicy {
+        WindowPolicy {
+            conditions: without_places(self.conditions),
+            ..self.rules
         }
     }
 }
@@ -135,80 +150,33 @@ fn is_same_subject(a: &Condition, b: &Condition) -> bool {
 fn not_measured(names: &[String], at: At<'_>, diagnostics: &mut Diagnostics) -> Vec<Metric> {
     let mut metrics = Vec::new();
     for (index, name) in names.iter().enumerate() {
-        let Some(metric) = Metric::from_key(name) else {
-            let keys = Metric::ALL.map(Metric::key);
-            let mut sentence = format!("`{name}` is not a metric");
-            if let Some(meant) = nearest(name, keys) {
-                sentence.push_str(&format!("; did you mean `{meant}`?"));
-            }
-            sentence.push_str(&format!(" (metrics: {})", list_names(keys)));
-            diagnostics.push(at.item(index).value_span(), sentence);
-            continue;
-        };
-        if !metrics.contains(&metric) {
+        if let Some(metric) = metric_named(name, at.item(index), diagnostics)
+            && !metrics.contains(&metric)
+        {
             metrics.push(metric);
         }
     }
     metrics
 }
 
-/// Lowers `[alerts]`.
-pub(super) fn alerts(
-    file: &AlertsFile,
-    at: At<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<(Duration, u64, Vec<Written>)> {
-    let conditions = conditions(&file.metrics, file.step.as_ref(), Sense::Breach, at, diagnostics);
-    let window = positive_duration(file.window.as_ref(), at.key("window"), diagnostics);
-    let window = whole_seconds(window, at, diagnostics)?;
-    require_conditions(&conditions, "alerts", at, diagnostics);
-    Some((window, samples_min(file.samples_min), conditions))
-}
-
-/// Lowers `[rollback]`.
-pub(super) fn rollback(
-    file: &RollbackFile,
-    at: At<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<(Duration, u64, Vec<Written>, bool)> {
-    let conditions = conditions(&file.metrics, file.step.as_ref(), Sense::Breach, at, diagnostics);
-    let window = positive_duration(file.window.as_ref(), at.key("window"), diagnostics);
-    let window = whole_seconds(window, at, diagnostics)?;
-    require_conditions(&conditions, "rollback", at, diagnostics);
-    Some((
-        window,
-        samples_min(file.samples_min),
-        conditions,
-        file.stop_load.unwrap_or(true),
-    ))
-}
-
-fn samples_min(given: Option<i64>) -> u64 {
-    u64::try_from(given.unwrap_or(SAMPLES_MIN)).unwrap_or(1)
-}
-
-fn whole_seconds(window: Option<Duration>, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Duration> {
-    let window = window?;
-    if window.subsec_nanos() != 0 {
-        diagnostics.push(
-            at.key("window").value_span(),
-            "a window is made of whole seconds, because it moves once a second",
-        );
-        return None;
+/// The metric of this name; a mistake is reported at the value.
+pub(super) fn metric_named(name: &str, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Metric> {
+    let metric = Metric::from_key(name);
+    if metric.is_none() {
+        let keys = Metric::ALL.map(Metric::key);
+        let mut sentence = format!("`{name}` is not a metric");
+        if let Some(meant) = nearest(name, keys) {
+            sentence.push_str(&format!("; did you mean `{meant}`?"));
+        }
+        sentence.push_str(&format!(" (metrics: {})", list_names(keys)));
+        diagnostics.push(at.value_span(), sentence);
     }
-    Some(window)
+    metric
 }
 
-fn require_conditions(conditions: &[Written], table: &str, at: At<'_>, diagnostics: &mut Diagnostics) {
-    if conditions.is_empty()
-        && !at.is_incomplete()
-        && !at.has_other_than(&["window", "samples_min", "stop_load"])
-    {
-        diagnostics.push(
-            at.key_span(),
-            format!("`[{table}]` has no condition; write for instance error_rate = \"> 5%\""),
-        );
-    }
+/// The breaches that a table of `[alerts]` or `[rollback]` names.
+pub(super) fn breaches(keys: &WindowKeys<'_>, at: At<'_>, diagnostics: &mut Diagnostics) -> Vec<Written> {
+    conditions(keys.metrics, keys.steps, Sense::Breach, at, diagnostics)
 }
 
 fn conditions(
@@ -249,7 +217,7 @@ fn limits(
             Some(LimitFile::ByStatistic(by_statistic)) => {
                 for (name, text) in by_statistic {
                     let at = at.key(name);
-                    if let Some(statistic) = statistic(name, at, diagnostics) {
+                    if let Some(statistic) = statistic(name, at.key_span(), diagnostics) {
                         written.extend(condition(metric, step, statistic, text, sense, at, diagnostics));
                     }
                 }
@@ -259,14 +227,15 @@ fn limits(
     written
 }
 
-fn statistic(name: &str, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<Statistic> {
+/// The statistic of this name; a mistake is reported at `span`.
+pub(super) fn statistic(name: &str, span: Span, diagnostics: &mut Diagnostics) -> Option<Statistic> {
     match name {
         "mean" => Some(Statistic::Mean),
         "max" => Some(Statistic::Max),
         _ => match name.parse::<Quantile>() {
             Ok(quantile) => Some(Statistic::Quantile(quantile)),
             Err(error) => {
-                diagnostics.push(at.key_span(), error.to_string());
+                diagnostics.push(span, error.to_string());
                 None
             }
         },

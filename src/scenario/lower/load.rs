@@ -92,6 +92,7 @@ pub(super) fn lower(
         drain: drain?,
         workers,
         partition: Partition::WHOLE,
+        calibrate: file.calibrate.unwrap_or(true),
     })
 }
 

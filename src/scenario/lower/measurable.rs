@@ -17,11 +17,19 @@ struct Sources {
     turnaround_steps: BTreeSet<StepId>,
 }
 
+/// What the scenario has besides its target and journeys.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Has {
+    pub(super) mock: bool,
+    /// Users with patience.
+    pub(super) users: bool,
+}
+
 /// Checks every condition against the plan's parts. Metrics that the user declares as not measured are left alone.
 pub(super) fn check(
     criteria: &WrittenCriteria,
     target: &TargetKind,
-    has_mock: bool,
+    has: Has,
     journeys: &[Journey],
     steps: &[StepInfo],
     diagnostics: &mut Diagnostics,
@@ -36,8 +44,9 @@ pub(super) fn check(
             continue;
         }
         let obstacle = sources
-            .obstacle(metric, target, has_mock)
+            .obstacle(metric, target, has)
             .or_else(|| no_thresholds(metric, criteria))
+            .or_else(|| known_too_late(written, criteria))
             .or_else(|| sources.obstacle_of_step(written, steps));
         if let Some(obstacle) = obstacle {
             diagnostics.push(written.span, obstacle);
@@ -66,7 +75,7 @@ impl Sources {
     }
 
     /// Why the metric has no data, whatever the step.
-    fn obstacle(&self, metric: Metric, target: &TargetKind, has_mock: bool) -> Option<String> {
+    fn obstacle(&self, metric: Metric, target: &TargetKind, has: Has) -> Option<String> {
         let needs = |what: &str| Some(format!("nothing would measure `{metric}`: {what}"));
         match metric {
             Metric::ResponseTime | Metric::ErrorRate | Metric::Availability | Metric::Throughput => None,
@@ -79,12 +88,12 @@ impl Sources {
             Metric::RealtimeFailures if !self.has_await && self.feedback_steps.is_empty() => {
                 needs("no event is expected; add an `await` step or a `feedback`")
             }
-            Metric::WebhookProcessing | Metric::WebhookSuccess | Metric::WebhookFailures if !has_mock => {
+            Metric::WebhookProcessing | Metric::WebhookSuccess | Metric::WebhookFailures if !has.mock => {
                 needs("webhooks are seen by the mock only; add `[classconnect]`")
             }
             Metric::ResultTurnaround if !self.has_await => needs("no journey has an `await` step"),
             Metric::ServerTime if !self.has_await => needs("no journey has an `await` step"),
-            Metric::ServerTime if !has_mock => {
+            Metric::ServerTime if !has.mock => {
                 needs("the injected delay is known to the mock only; add `[classconnect]`")
             }
             Metric::DbQueryTime => match target {
@@ -93,6 +102,11 @@ impl Sources {
                     "the database of a target with `base_url` cannot be observed; list it in `not_measured` of `[sla]`",
                 ),
             },
+            Metric::CompletionRate | Metric::AbandonmentRate | Metric::ComplaintRate | Metric::Apdex
+                if !has.users =>
+            {
+                needs("it comes of virtual users with patience; add `[users]`")
+            }
             Metric::FeedbackLatency
             | Metric::RealtimeLatency
             | Metric::RealtimeFailures
@@ -100,7 +114,11 @@ impl Sources {
             | Metric::WebhookSuccess
             | Metric::WebhookFailures
             | Metric::ResultTurnaround
-            | Metric::ServerTime => None,
+            | Metric::ServerTime
+            | Metric::CompletionRate
+            | Metric::AbandonmentRate
+            | Metric::ComplaintRate
+            | Metric::Apdex => None,
         }
     }
 
@@ -122,6 +140,7 @@ impl Sources {
             Metric::ResponseTime | Metric::ErrorRate => steps[index].kind == StepKind::Request,
             Metric::FeedbackLatency => self.feedback_steps.contains(&id),
             Metric::ResultTurnaround | Metric::ServerTime => self.turnaround_steps.contains(&id),
+            Metric::Apdex => steps[index].kind != StepKind::Subscribe,
             // The schema admits no other metric for a step.
             Metric::Availability
             | Metric::RealtimeLatency
@@ -130,7 +149,10 @@ impl Sources {
             | Metric::WebhookSuccess
             | Metric::WebhookFailures
             | Metric::DbQueryTime
-            | Metric::Throughput => false,
+            | Metric::Throughput
+            | Metric::CompletionRate
+            | Metric::AbandonmentRate
+            | Metric::ComplaintRate => false,
         };
         (!measured).then(|| format!("nothing would measure `{metric}` of the step `{name}`"))
     }
@@ -141,14 +163,26 @@ fn no_thresholds(metric: Metric, criteria: &WrittenCriteria) -> Option<String> {
     if metric != Metric::Availability || criteria.rollback_is_incomplete {
         return None;
     }
-    let has_threshold = criteria.rollback.iter().any(|(_, _, conditions, _)| {
-        conditions
+    let has_threshold = criteria.rollback.iter().any(|rollback| {
+        rollback
+            .policy
+            .conditions
             .iter()
             .any(|written| matches!(written.condition.metric, Metric::ErrorRate | Metric::ResponseTime))
     });
     (!has_threshold).then(|| {
         "nothing would measure `availability`: it counts the seconds in which no `error_rate` or `response_time` \
          condition of `[rollback]` holds, and there is none"
+            .to_owned()
+    })
+}
+
+/// Whether a session was completed is known only after the audit: a window that moves with the run never sees it.
+fn known_too_late(written: &Written, criteria: &WrittenCriteria) -> Option<String> {
+    let is_target = criteria.targets.iter().any(|target| target.span == written.span);
+    (written.condition.metric == Metric::CompletionRate && !is_target).then(|| {
+        "`completion_rate` is known only after the audit, so no window can watch it; watch `abandonment_rate`, or make \
+         it a target in `[sla]`"
             .to_owned()
     })
 }

@@ -18,6 +18,9 @@ mod request;
 mod request_line;
 mod target;
 mod transport;
+mod users;
+mod waiver;
+mod windows;
 
 pub(super) use at::At;
 
@@ -28,10 +31,13 @@ use std::time::Duration;
 use self::classconnect::Mock;
 use self::criteria::WrittenCriteria;
 use self::journey::{NAME_RULE, Shared, is_name};
+use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Comparison, Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{
+    Comparison, Condition, Criteria, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables,
+};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -127,16 +133,29 @@ pub(super) fn lower(
     let journeys = lower_journeys(files, at, &mut shared);
     let (variables, steps, longest_await) = (shared.variables, shared.steps, shared.longest_await);
     check_drain(load.as_ref(), longest_await, at, diagnostics);
-    let criteria = lower_criteria(files, at, diagnostics);
+    let users = file.users.as_ref().map(|users| {
+        let steps = journeys.as_ref().map(|_| steps.as_slice());
+        users::lower(users, steps, at.key("users"), diagnostics)
+    });
+    let criteria = lower_criteria(files, load.as_ref(), at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
-    let comparison = file
-        .compare
-        .as_ref()
-        .and_then(|section| compare::lower(section, load.as_ref(), at.key("compare"), diagnostics));
+    let comparison = file.compare.as_ref().and_then(|section| {
+        let means = compare::Means {
+            load: load.as_ref(),
+            has_users: file.users.is_some(),
+        };
+        compare::lower(section, means, at.key("compare"), diagnostics)
+    });
     let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
     if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
-        measurable::check(&criteria, &target.kind, has_mock, journeys, &steps, diagnostics);
+        let has = measurable::Has {
+            mock: has_mock,
+            users: file.users.is_some() || at.is_refused("users"),
+        };
+        measurable::check(&criteria, &target.kind, has, journeys, &steps, diagnostics);
     }
+    let targets = (!criteria.targets_are_incomplete).then_some(criteria.targets.as_slice());
+    let waivers = waiver::lower(file.waiver.as_deref(), targets, at.key("waiver"), diagnostics);
     if !diagnostics.is_empty() {
         return None;
     }
@@ -151,8 +170,15 @@ pub(super) fn lower(
         actions: actions?,
         journeys: journeys?,
         steps,
+        users: match users {
+            Some(users) => Some(users?),
+            None => None,
+        },
         variables,
-        criteria: criteria.into_criteria(),
+        criteria: Criteria {
+            waivers,
+            ..criteria.into_criteria()
+        },
         capacity: None,
     };
     // The last of all: its defaults follow from the rest of the plan.
@@ -301,24 +327,46 @@ fn lower_entry(
     }
 }
 
-fn lower_criteria(files: &Files, at: At<'_>, diagnostics: &mut Diagnostics) -> WrittenCriteria {
+/// Whether targets were written that could not be read: then nobody can say that a target is not there.
+fn targets_are_incomplete(files: &Files, at: At<'_>) -> bool {
+    let own = files.scenario.file.sla.as_ref();
+    let named = match &files.sla {
+        Some(read) => At::root(&read.root).is_incomplete(),
+        None => own.is_some_and(|sla| sla.file.is_some()),
+    };
+    named || at.is_refused("sla") || at.key("sla").is_incomplete()
+}
+
+fn lower_criteria(
+    files: &Files,
+    load: Option<&Load>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> WrittenCriteria {
     let file = &files.scenario.file;
     let mode = criteria::judge_mode(file.judge.as_ref(), at.key("judge"), diagnostics);
     let own = file.sla.as_ref().map(|sla| (sla, at.key("sla")));
     let named = files.sla.as_ref().map(|read| (&read.file, At::root(&read.root)));
+    let mistakes_before = diagnostics.len();
     let (targets, not_measured) = criteria::targets(own, named, diagnostics);
+    let targets_are_incomplete = diagnostics.len() > mistakes_before || targets_are_incomplete(files, at);
+    let background = Background {
+        targets: (!targets_are_incomplete).then_some(targets.as_slice()),
+        load: load.map(|load| load.executor.duration()),
+    };
     let alerts = file
         .alerts
         .as_ref()
-        .and_then(|alerts| criteria::alerts(alerts, at.key("alerts"), diagnostics));
+        .and_then(|alerts| windows::alerts(alerts, &background, at.key("alerts"), diagnostics));
     let mistakes_before = diagnostics.len();
     let rollback = file
         .rollback
         .as_ref()
-        .and_then(|rollback| criteria::rollback(rollback, at.key("rollback"), diagnostics));
+        .and_then(|rollback| windows::rollback(rollback, &background, at.key("rollback"), diagnostics));
     WrittenCriteria {
         mode,
         targets,
+        targets_are_incomplete,
         not_measured,
         alerts,
         rollback,

@@ -21,6 +21,8 @@ pub(in crate::scenario) struct ActionFile {
     pub(in crate::scenario) body: Option<Value>,
     /// Stops the throw-away database for so long, and starts it again.
     pub(in crate::scenario) stop_database: Option<OutageFile>,
+    /// Whether this is the fault of a drill: reports time its detection and the recovery from it. Default: `false`.
+    pub(in crate::scenario) injects: Option<bool>,
 }
 
 /// A time without the database.

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::text::DurationText;
+use super::text::{DurationText, PercentText};
 use crate::plan::{Metric, Unit};
 
 /// How the verdict is found.
@@ -69,12 +69,23 @@ pub(in crate::scenario) struct StepLimitsFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(transform = with_breaches)]
 pub(in crate::scenario) struct AlertsFile {
-    /// Length of the window; whole seconds.
-    #[schemars(required)]
+    /// Length of the sliding window; whole seconds.
+    pub(in crate::scenario) over: Option<DurationText>,
+    /// An older name of `over`.
     pub(in crate::scenario) window: Option<DurationText>,
+    /// In how many seconds the window must have been in breach before that is raised; whole seconds, one after the other
+    /// unless `within` says otherwise. Default: raised at first sight.
+    #[serde(rename = "for")]
+    pub(in crate::scenario) sustained: Option<DurationText>,
+    /// The stretch in which the seconds of `for` are counted: `for = "5s", within = "20s"` is five of the last twenty.
+    pub(in crate::scenario) within: Option<DurationText>,
+    /// A breach is over once a whole window's length was no worse than this part of the level. Default: `80%`.
+    pub(in crate::scenario) clear_at: Option<PercentText>,
     /// Fewer samples than this in a window decide nothing. Default: 20.
     #[schemars(range(min = 1))]
     pub(in crate::scenario) samples_min: Option<i64>,
+    /// Budgets of targets of `[sla]` that must not be spent too fast. Default: none.
+    pub(in crate::scenario) budget: Option<Vec<BudgetFile>>,
     /// Breaches of single steps, by the step's name.
     pub(in crate::scenario) step: Option<BTreeMap<String, StepLimitsFile>>,
     #[serde(flatten)]
@@ -88,17 +99,96 @@ pub(in crate::scenario) struct AlertsFile {
 pub(in crate::scenario) struct RollbackFile {
     /// Whether the load ends when a threshold trips. Default: `true`.
     pub(in crate::scenario) stop_load: Option<bool>,
-    /// Length of the window; whole seconds.
-    #[schemars(required)]
+    /// Length of the sliding window; whole seconds.
+    pub(in crate::scenario) over: Option<DurationText>,
+    /// An older name of `over`.
     pub(in crate::scenario) window: Option<DurationText>,
+    /// In how many seconds the window must have been in breach before that is raised; whole seconds, one after the other
+    /// unless `within` says otherwise. Default: raised at first sight.
+    #[serde(rename = "for")]
+    pub(in crate::scenario) sustained: Option<DurationText>,
+    /// The stretch in which the seconds of `for` are counted: `for = "5s", within = "20s"` is five of the last twenty.
+    pub(in crate::scenario) within: Option<DurationText>,
+    /// A breach is over once a whole window's length was no worse than this part of the level. Default: `80%`.
+    pub(in crate::scenario) clear_at: Option<PercentText>,
     /// Fewer samples than this in a window decide nothing. Default: 20.
     #[schemars(range(min = 1))]
     pub(in crate::scenario) samples_min: Option<i64>,
+    /// Budgets of targets of `[sla]` that must not be spent too fast. Default: none.
+    pub(in crate::scenario) budget: Option<Vec<BudgetFile>>,
     /// Breaches of single steps, by the step's name.
     pub(in crate::scenario) step: Option<BTreeMap<String, StepLimitsFile>>,
     #[serde(flatten)]
     #[schemars(skip)]
     pub(in crate::scenario) metrics: Limits,
+}
+
+/// How fast the budget of a target may be spent: `burn_rate` or `consumed`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct BudgetFile {
+    /// The metric of the target in `[sla]`: the bad events that it allows are the budget.
+    #[schemars(required)]
+    pub(in crate::scenario) target: Option<String>,
+    /// The step of the target. Default: the target over all steps.
+    pub(in crate::scenario) step: Option<String>,
+    /// The statistic of the target, such as `p95`. Default: that of the only target on the metric.
+    pub(in crate::scenario) stat: Option<String>,
+    /// What is a breach, such as `"> 6"`: at a rate of 1 the budget lasts exactly to the end of the run.
+    pub(in crate::scenario) burn_rate: Option<String>,
+    /// Instead of `burn_rate`: the share of the whole run's budget that must not be spent within `long`.
+    pub(in crate::scenario) consumed: Option<PercentText>,
+    /// The window that says that enough of the budget is gone; whole seconds.
+    #[schemars(required)]
+    pub(in crate::scenario) long: Option<DurationText>,
+    /// The window that says that it is still being spent; whole seconds. Default: a twelfth of `long`, at least `5s`.
+    pub(in crate::scenario) short: Option<DurationText>,
+}
+
+/// The keys that `[alerts]` and `[rollback]` share.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scenario) struct WindowKeys<'a> {
+    pub(in crate::scenario) over: Option<&'a DurationText>,
+    pub(in crate::scenario) window: Option<&'a DurationText>,
+    pub(in crate::scenario) sustained: Option<&'a DurationText>,
+    pub(in crate::scenario) within: Option<&'a DurationText>,
+    pub(in crate::scenario) clear_at: Option<&'a PercentText>,
+    pub(in crate::scenario) samples_min: Option<i64>,
+    pub(in crate::scenario) budgets: &'a [BudgetFile],
+    pub(in crate::scenario) steps: Option<&'a BTreeMap<String, StepLimitsFile>>,
+    pub(in crate::scenario) metrics: &'a Limits,
+}
+
+impl AlertsFile {
+    pub(in crate::scenario) fn keys(&self) -> WindowKeys<'_> {
+        WindowKeys {
+            over: self.over.as_ref(),
+            window: self.window.as_ref(),
+            sustained: self.sustained.as_ref(),
+            within: self.within.as_ref(),
+            clear_at: self.clear_at.as_ref(),
+            samples_min: self.samples_min,
+            budgets: self.budget.as_deref().unwrap_or_default(),
+            steps: self.step.as_ref(),
+            metrics: &self.metrics,
+        }
+    }
+}
+
+impl RollbackFile {
+    pub(in crate::scenario) fn keys(&self) -> WindowKeys<'_> {
+        WindowKeys {
+            over: self.over.as_ref(),
+            window: self.window.as_ref(),
+            sustained: self.sustained.as_ref(),
+            within: self.within.as_ref(),
+            clear_at: self.clear_at.as_ref(),
+            samples_min: self.samples_min,
+            budgets: self.budget.as_deref().unwrap_or_default(),
+            steps: self.step.as_ref(),
+            metrics: &self.metrics,
+        }
+    }
 }
 
 /// Whether limits say what must hold or what is a breach: the examples point the other way.

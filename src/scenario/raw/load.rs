@@ -48,6 +48,9 @@ pub(in crate::scenario) struct LoadFile {
     /// one, and no more than there are virtual users.
     #[schemars(range(min = 1, max = 256))]
     pub(in crate::scenario) workers: Option<i64>,
+    /// Whether the generator is tried out for a second before the load, against a server in its own process: the fastest
+    /// that it can measure. Default: `true`.
+    pub(in crate::scenario) calibrate: Option<bool>,
     /// How long a connection lasts. Default: `per-iteration` for the arrival-rate executors, else `per-vu`.
     pub(in crate::scenario) connections: Option<ConnectionsFile>,
     /// IP addresses of this machine that connections leave from in turn, each with ports of its own. Default: the

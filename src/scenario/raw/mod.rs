@@ -13,13 +13,16 @@ mod journey;
 mod load;
 mod target;
 mod text;
+mod users;
+mod waiver;
 
 pub(super) use action::{ActionFile, OutageFile, StopModeFile};
 pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
 pub(super) use compare::{ArmFile, ClaimFile, CompareFile};
 pub(super) use criteria::{
-    AlertsFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile, StepLimitsFile,
+    AlertsFile, BudgetFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile,
+    StepLimitsFile, WindowKeys,
 };
 pub(super) use journey::{
     AwaitStepFile, BindingFile, ChangeEventFile, EventFile, ExpectFile, FallbackFile, InitialReadFile,
@@ -32,6 +35,8 @@ pub(super) use target::{
     ServerFile, TargetFaults, TargetFile,
 };
 pub(super) use text::{DurationText, PercentText, RateText};
+pub(super) use users::{AnchorFile, ApdexFile, PatienceFile, ProfileFile, UsersFile};
+pub(super) use waiver::WaiverFile;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -61,10 +66,15 @@ pub(super) struct ScenarioFile {
     /// What users do; their weights decide how often each journey is taken.
     #[schemars(required, length(min = 1))]
     pub(super) journey: Option<Vec<JourneyEntry>>,
+    /// Users with patience. Default: users wait for as long as the steps' time-outs.
+    pub(super) users: Option<UsersFile>,
     /// How the verdict is found.
     pub(super) judge: Option<JudgeFile>,
     /// The targets: conditions that must hold over the whole measured part of the run.
     pub(super) sla: Option<SlaFile>,
+    /// Targets that may be missed for now, because somebody has accepted that: they are shown, and do not decide the
+    /// verdict. Default: none.
+    pub(super) waiver: Option<Vec<WaiverFile>>,
     /// Conditions whose breach within a window is reported.
     pub(super) alerts: Option<AlertsFile>,
     /// Conditions whose breach within a window means "roll back".

@@ -25,6 +25,7 @@ body = { direct_percent = 100 }
 at = "1s"
 name = "the disk fails"
 stop_database = { for = "2s", mode = "immediate" }
+injects = true
 [[actions]]
 at = "3500ms"
 stop_database = "1s"
@@ -69,6 +70,8 @@ stop_database = "1s"
         mode: StopMode::Immediate,
     };
     assert_eq!(plan.actions[0].deed, Deed::StopDatabase(outage));
+    let injects: Vec<bool> = plan.actions.iter().map(|action| action.injects).collect();
+    assert_eq!(injects, [true, false, false]);
 }
 
 #[test]

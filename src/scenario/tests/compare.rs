@@ -77,7 +77,7 @@ fn each_arm_is_the_scenario_with_its_own_settings() {
             candidate: "plain",
         }
     );
-    assert_eq!(comparison.claims, Claim::of_the_migration_plan(true));
+    assert_eq!(comparison.claims, Claim::of_the_migration_plan(true, false));
     // A run of the scenario does not look at the section.
     let run = load_files(&[("s.toml", &with(ARMS))], &[], &[]).unwrap();
     assert_eq!(delay(&run), Duration::ZERO);
@@ -235,7 +235,7 @@ fn mistakes_in_a_comparison_are_told_at_once() {
     s.toml:22:9: "0.4" is not a comparison with a ratio above zero; write for instance "<= 0.40" or ">= 3.0"
       22 | ratio = "0.4"
          |         ^^^^^
-    s.toml:24:10: `realtime_latenc` is nothing that two arms are compared by; did you mean `realtime_latency`? (possible: `response_time`, `error_rate`, `feedback_latency`, `realtime_latency`, `realtime_failures`, `webhook_processing`, `webhook_failures`, `result_turnaround`, `server_time`, `db_query_time`, `capacity`)
+    s.toml:24:10: `realtime_latenc` is nothing that two arms are compared by; did you mean `realtime_latency`? (possible: `response_time`, `error_rate`, `feedback_latency`, `realtime_latency`, `realtime_failures`, `webhook_processing`, `webhook_failures`, `result_turnaround`, `server_time`, `db_query_time`, `abandonment_rate`, `complaint_rate`, `capacity`)
       24 | metric = "realtime_latenc"
          |          ^^^^^^^^^^^^^^^^^
     s.toml:26:1: `after` is missing: both arms have a band, such as after = "50ms..150ms"

@@ -22,7 +22,7 @@ window = "1500ms"
 error_rate = > 5
 "#;
     assert_snapshot!(mistakes(text), @r#"
-    s.toml:1:1: unknown key `nam`; did you mean `name`? (known keys: `actions`, `alerts`, `capacity`, `classconnect`, `compare`, `description`, `journey`, `judge`, `load`, `name`, `rollback`, `seed`, `sla`, `target`)
+    s.toml:1:1: unknown key `nam`; did you mean `name`? (known keys: `actions`, `alerts`, `capacity`, `classconnect`, `compare`, `description`, `journey`, `judge`, `load`, `name`, `rollback`, `seed`, `sla`, `target`, `users`, `waiver`)
       1 | nam = "s"
         | ^^^
     s.toml:5:12: expected one of "constant-arrival-rate", "ramping-arrival-rate", "constant-vus", "ramping-vus", "per-vu-iterations", "shared-iterations"; found the text "constant-arival-rate"; did you mean "constant-arrival-rate"?
@@ -436,7 +436,7 @@ error_rate = "< 5%"
     s.toml:15:16: nothing would measure `availability`: it counts the seconds in which no `error_rate` or `response_time` condition of `[rollback]` holds, and there is none
       15 | availability = ">= 99.9%"
          |                ^^^^^^^^^^
-    s.toml:16:17: `server_tim` is not a metric; did you mean `server_time`? (metrics: `response_time`, `error_rate`, `availability`, `feedback_latency`, `realtime_latency`, `realtime_failures`, `webhook_processing`, `webhook_success`, `webhook_failures`, `result_turnaround`, `server_time`, `db_query_time`, `throughput`)
+    s.toml:16:17: `server_tim` is not a metric; did you mean `server_time`? (metrics: `response_time`, `error_rate`, `availability`, `feedback_latency`, `realtime_latency`, `realtime_failures`, `webhook_processing`, `webhook_success`, `webhook_failures`, `result_turnaround`, `server_time`, `db_query_time`, `throughput`, `completion_rate`, `abandonment_rate`, `complaint_rate`, `apdex`)
       16 | not_measured = ["server_tim"]
          |                 ^^^^^^^^^^^^
     s.toml:18:25: no step is named `hom`; did you mean `home`? (steps: `home`)
@@ -515,7 +515,7 @@ fn a_mistake_in_a_named_file_is_shown_in_that_file() {
     j.toml:2:11: a request begins with GET, POST, PUT, PATCH or DELETE, such as "GET /path"
       2 | request = "FETCH /"
         |           ^^^^^^^^^
-    sla.toml:2:1: unknown key `througput`; did you mean `throughput`? (known keys: `availability`, `db_query_time`, `error_rate`, `feedback_latency`, `file`, `not_measured`, `realtime_failures`, `realtime_latency`, `response_time`, `result_turnaround`, `server_time`, `step`, `throughput`, `webhook_failures`, `webhook_processing`, `webhook_success`)
+    sla.toml:2:1: unknown key `througput`; did you mean `throughput`? (known keys: `abandonment_rate`, `apdex`, `availability`, `complaint_rate`, `completion_rate`, `db_query_time`, `error_rate`, `feedback_latency`, `file`, `not_measured`, `realtime_failures`, `realtime_latency`, `response_time`, `result_turnaround`, `server_time`, `step`, `throughput`, `webhook_failures`, `webhook_processing`, `webhook_success`)
       2 | througput = "> 5/s"
         | ^^^^^^^^^
     3 mistakes found

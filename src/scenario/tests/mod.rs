@@ -10,6 +10,9 @@ mod parallel;
 mod postgres;
 mod properties;
 mod shipped;
+mod users;
+mod waivers;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::io;

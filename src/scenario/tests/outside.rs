@@ -30,7 +30,7 @@ fn set_options_replace_values_of_the_file() {
         .to_string();
     assert!(!mistakes.contains("hunter2"), "{mistakes}");
     assert_snapshot!(mistakes, @r#"
-    --set:1:1: unknown key `rat` in `load`; did you mean `rate`? (known keys: `arrivals`, `connections`, `drain`, `duration`, `executor`, `iterations`, `max_duration`, `max_vus`, `rate`, `source_addresses`, `stages`, `start_rate`, `start_vus`, `vus`, `warm_up`, `workers`)
+    --set:1:1: unknown key `rat` in `load`; did you mean `rate`? (known keys: `arrivals`, `calibrate`, `connections`, `drain`, `duration`, `executor`, `iterations`, `max_duration`, `max_vus`, `rate`, `source_addresses`, `stages`, `start_rate`, `start_vus`, `vus`, `warm_up`, `workers`)
       1 | load.rat=80/s
         | ^^^^^^^^
     --set:1:15: expected a duration with its unit, such as "30s"; found the number 80

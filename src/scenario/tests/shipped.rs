@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 13] = [
+const SCENARIOS: [&str; 14] = [
     "smoke",
     "peak",
     "spike",
@@ -16,6 +16,7 @@ const SCENARIOS: [&str; 13] = [
     "lost-webhooks",
     "peak-postgres",
     "legacy-vs-direct",
+    "legacy-vs-direct-users",
     "rollout",
     "concurrent-sessions",
     "pool-exhaustion",

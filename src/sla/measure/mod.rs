@@ -35,6 +35,8 @@ enum Form {
     Mean,
     BadShare,
     GoodShare,
+    /// The score of rated steps. What it falls short of one is a share of points lost, and is judged as any share.
+    Apdex,
     /// Good events per second.
     PerSecond,
 }
@@ -64,7 +66,7 @@ pub(crate) struct Counts {
     pub(crate) total: u64,
     failed: u64,
     /// Events that count against the limit: failed, or beyond it.
-    against: u64,
+    pub(crate) against: u64,
     sum_us: u64,
 }
 
@@ -116,11 +118,18 @@ impl Measure {
             },
             (_, Statistic::Mean, Limit::Time(_)) => Form::Mean,
             (
-                Metric::ErrorRate | Metric::RealtimeFailures | Metric::WebhookFailures,
+                Metric::ErrorRate
+                | Metric::RealtimeFailures
+                | Metric::WebhookFailures
+                | Metric::AbandonmentRate
+                | Metric::ComplaintRate,
                 Statistic::Share,
                 Limit::Ratio(_),
             ) => Form::BadShare,
-            (Metric::WebhookSuccess, Statistic::Share, Limit::Ratio(_)) => Form::GoodShare,
+            (Metric::WebhookSuccess | Metric::CompletionRate, Statistic::Share, Limit::Ratio(_)) => {
+                Form::GoodShare
+            }
+            (Metric::Apdex, Statistic::Share, Limit::Ratio(_)) => Form::Apdex,
             (Metric::Throughput, Statistic::PerSecond, Limit::PerSecond(_)) => Form::PerSecond,
             _ => return Err(unanswerable()),
         };
@@ -153,7 +162,9 @@ impl Measure {
                 on_its_side(slice.quantile_ms(quantile)?, limit_us, side)
             }
             Form::Max { limit_us } => on_its_side(slice.max_ms()?, limit_us, side),
-            Form::Mean | Form::BadShare | Form::GoodShare | Form::PerSecond => self.plain(&counts, span)?,
+            Form::Mean | Form::BadShare | Form::GoodShare | Form::Apdex | Form::PerSecond => {
+                self.plain(&counts, span)?
+            }
         };
         Some(Reading {
             value,
@@ -178,7 +189,7 @@ impl Measure {
         counts.total += slice.total;
         counts.failed += slice.bad;
         counts.against += self.bad_of(slice, measurements);
-        counts.sum_us += slice.sum_us;
+        counts.sum_us = counts.sum_us.saturating_add(slice.sum_us);
     }
 
     /// On which side of the limit the counted events lie; `None` without events. Exact: no histogram is asked.
@@ -192,7 +203,7 @@ impl Measure {
                 Some(beyond(counts.against > bad_allowed(counts.total, quantile)))
             }
             Form::Max { .. } => Some(beyond(counts.against > 0)),
-            Form::Mean | Form::BadShare | Form::GoodShare | Form::PerSecond => {
+            Form::Mean | Form::BadShare | Form::GoodShare | Form::Apdex | Form::PerSecond => {
                 self.plain(counts, span).map(|value| Side::of(value, self.limit))
             }
         }
@@ -203,9 +214,12 @@ impl Measure {
         let good = (counts.total - counts.failed) as f64;
         let total = counts.total as f64;
         match self.form {
-            Form::Mean => (good > 0.0).then(|| counts.sum_us as f64 / good / 1e3),
+            Form::Mean => {
+                (good > 0.0 && counts.sum_us != Slice::SUM_UNKNOWN).then(|| counts.sum_us as f64 / good / 1e3)
+            }
             Form::BadShare => Some(counts.failed as f64 / total),
             Form::GoodShare => Some(good / total),
+            Form::Apdex => Some((good - counts.sum_us as f64 / 2.0) / total),
             Form::PerSecond => Some(good / span.max(1.0)),
             Form::Quantile { .. } | Form::Max { .. } => None,
         }
@@ -217,6 +231,8 @@ impl Measure {
             Form::Quantile { limit_us, .. } | Form::Max { limit_us } => {
                 slice.bad_or_above(limit_us, measurements.thresholds.of_kind(self.kind))
             }
+            // Whole points, for sentences; the score and its bounds count the halves.
+            Form::Apdex => slice.points_lost().ceil() as u64,
             Form::Mean | Form::BadShare | Form::GoodShare | Form::PerSecond => slice.bad,
         }
     }
@@ -227,7 +243,7 @@ impl Measure {
             Form::Quantile { quantile, .. } => Some(1.0 - quantile),
             Form::Max { .. } => Some(0.0),
             Form::BadShare => Some(self.limit),
-            Form::GoodShare => Some(1.0 - self.limit),
+            Form::GoodShare | Form::Apdex => Some(1.0 - self.limit),
             Form::Mean | Form::PerSecond => None,
         }
     }
@@ -241,7 +257,12 @@ impl Measure {
     pub(crate) fn quantile(&self) -> Option<f64> {
         match self.form {
             Form::Quantile { quantile, .. } => Some(quantile),
-            Form::Max { .. } | Form::Mean | Form::BadShare | Form::GoodShare | Form::PerSecond => None,
+            Form::Max { .. }
+            | Form::Mean
+            | Form::BadShare
+            | Form::GoodShare
+            | Form::Apdex
+            | Form::PerSecond => None,
         }
     }
 
@@ -249,7 +270,7 @@ impl Measure {
     pub(crate) fn share_as_value(&self, lower: f64, upper: f64) -> Option<(f64, f64)> {
         match self.form {
             Form::BadShare => Some((lower, upper)),
-            Form::GoodShare => Some((1.0 - upper, 1.0 - lower)),
+            Form::GoodShare | Form::Apdex => Some((1.0 - upper, 1.0 - lower)),
             Form::Quantile { .. } | Form::Max { .. } | Form::Mean | Form::PerSecond => None,
         }
     }
@@ -309,6 +330,10 @@ impl Measure {
             Form::PerSecond => Second {
                 events: 1.0,
                 bad: slice.good() as f64,
+            },
+            Form::Apdex => Second {
+                events: slice.total as f64,
+                bad: slice.points_lost(),
             },
             Form::Quantile { .. } | Form::Max { .. } | Form::BadShare | Form::GoodShare => Second {
                 events: slice.total as f64,

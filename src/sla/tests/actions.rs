@@ -13,6 +13,7 @@ fn action(outcome: ActionOutcome) -> ActionRun {
         begun_s: Some(10.0),
         ended_s: Some(20.3),
         outcome,
+        injects: false,
     }
 }
 

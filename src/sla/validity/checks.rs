@@ -1,7 +1,7 @@
 //! The checks, one function each.
 
-use super::delivery::{dropped, plan_delivered};
-use super::{Check, CheckName, Severity, actions, check, generator, warn_if};
+use super::delivery::{delivered_per_second, dropped, plan_delivered};
+use super::{Check, CheckName, Severity, actions, check, generator, instrument, warn_if};
 use crate::metrics::{Evidence, SeriesKind};
 use crate::plan::{Criteria, Limit, Metric, Unit};
 use crate::sla::context::Context;
@@ -37,10 +37,12 @@ pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context
         conservation(evidence),
         plan_delivered(criteria, evidence, context),
     ];
+    checks.extend(delivered_per_second(evidence, context));
     checks.extend(dropped(evidence, context));
     checks.extend(actions::carried_out(criteria, evidence));
     checks.push(samples_taken(evidence));
     checks.extend(generator::checks(criteria, evidence));
+    checks.extend(instrument::checks(criteria, evidence));
     checks.extend(mock(criteria, evidence));
     checks.extend(recording(evidence));
     checks.push(unfinished(evidence));
@@ -49,8 +51,12 @@ pub(crate) fn checks(criteria: &Criteria, evidence: &Evidence, context: &Context
 
 fn conservation(evidence: &Evidence) -> Check {
     let all = &evidence.iterations;
+    let abandoned = match all.abandoned {
+        0 => String::new(),
+        number => format!(" + {number} abandoned"),
+    };
     let numbers = format!(
-        "{} due = {} started + {} dropped; started = {} succeeded + {} failed + {} unfinished",
+        "{} due = {} started + {} dropped; started = {} succeeded + {} failed{abandoned} + {} unfinished",
         all.due, all.started, all.dropped, all.succeeded, all.failed, all.unfinished
     );
     if all.conserved() {

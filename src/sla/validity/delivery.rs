@@ -1,7 +1,7 @@
 //! Whether the load was what the plan says, and whose doing it is when iterations could not begin.
 
 use super::{Check, CheckName, Severity, check, warn_if};
-use crate::metrics::{Evidence, IncidentKind};
+use crate::metrics::{Delivery, Evidence, IncidentKind};
 use crate::plan::{Criteria, Unit};
 use crate::sla::context::{Context, FixedIterations};
 use crate::sla::wording::{count, counted, quantity};
@@ -10,6 +10,8 @@ use crate::sla::wording::{count, counted, quantity};
 const DELIVERED_INVALID: f64 = 0.99;
 /// Share of the planned arrivals below which there is a warning.
 const DELIVERED_WARNING: f64 = 0.995;
+/// Share of the seconds that may fall short of their arrivals.
+const SHORT_SECONDS_INVALID: f64 = 0.01;
 
 /// Whether the load was cut for a reason that leaves the rest judgeable.
 pub(super) fn stopped_on_purpose(criteria: &Criteria, evidence: &Evidence) -> bool {
@@ -69,6 +71,42 @@ pub(super) fn plan_delivered(criteria: &Criteria, evidence: &Evidence, context: 
             quantity(share, Unit::Ratio)
         ),
     )
+}
+
+/// A plan that was delivered as a whole may have been cut where it mattered most: at its peak. Seconds that fell short
+/// because users waited on the target are the target's doing.
+pub(super) fn delivered_per_second(evidence: &Evidence, context: &Context) -> Option<Check> {
+    let delivery = evidence.generator.delivery?;
+    let (second, planned, began) = delivery.worst.unwrap_or_default();
+    let (short, seconds) = (u64::from(delivery.short), u64::from(delivery.seconds));
+    let expected = quantity(Delivery::SHORT_BELOW, Unit::Ratio);
+    let mut sentence = if short == 0 {
+        format!(
+            "Each of {} brought at least {expected} of its planned arrivals.",
+            counted(seconds, "second")
+        )
+    } else {
+        format!(
+            "{} of {} brought less than {expected} of their planned arrivals, second {second} only {} of {}.",
+            count(short),
+            counted(seconds, "second"),
+            count(began),
+            count(planned)
+        )
+    };
+    // One second alone can fall on the end of a load that was stopped, or on a single drop.
+    let is_much = short > 1 && short as f64 > SHORT_SECONDS_INVALID * seconds as f64;
+    let severity = match (is_much, plan_is_feasible(evidence, context)) {
+        (true, false) => Severity::Invalid,
+        (true, true) => {
+            sentence.push_str(
+                " The pool suffices on a healthy target, so users were kept waiting by the target.",
+            );
+            Severity::Warning
+        }
+        (false, _) => warn_if(short > 0),
+    };
+    Some(check(CheckName::DeliveredPerSecond, severity, sentence))
 }
 
 /// Every iteration falls due when its user gets to it or its time is over, unless the load was stopped.

@@ -1,13 +1,14 @@
 //! Whether the run can prove anything: was the plan delivered, and did the generator and the mock keep up?
 //!
-//! Undelivered load and lost records always invalidate, because they make results look better. Everything else here
-//! can only make results look worse, so it is a warning, and [`super::blame`] decides whether it explains a bad
+//! Undelivered load, lost records and a clock that is not known where it matters always invalidate, because they can make
+//! results look better. Everything else here can only make results look worse, so it is a warning, and [`super::blame`] decides whether it explains a bad
 //! result.
 
 mod actions;
 mod checks;
 mod delivery;
 mod generator;
+mod instrument;
 
 pub(crate) use checks::checks;
 pub use checks::lag_limit_ms;
@@ -42,6 +43,8 @@ pub enum Severity {
 pub enum CheckName {
     Conservation,
     PlanDelivered,
+    /// No second fell short of its arrivals.
+    DeliveredPerSecond,
     DroppedArrivals,
     /// What the scenario does to its target was done.
     ActionsCarriedOut,
@@ -53,6 +56,15 @@ pub enum CheckName {
     WorkerHiccups,
     HostStalls,
     WorkerCpu,
+    HostCpu,
+    /// By a hypervisor, or by a control group.
+    CpuTaken,
+    /// What the generator measures when there is nothing to measure.
+    InstrumentFloor,
+    /// The target's clock is known well enough.
+    ClockOffset,
+    /// Row changes say when they were committed.
+    CommitMoments,
     MockLateness,
     LedgerComplete,
     QueueWaits,
@@ -66,9 +78,10 @@ pub enum CheckName {
 
 impl CheckName {
     /// All checks, in the order of reports.
-    pub const ALL: [CheckName; 19] = [
+    pub const ALL: [CheckName; 25] = [
         CheckName::Conservation,
         CheckName::PlanDelivered,
+        CheckName::DeliveredPerSecond,
         CheckName::DroppedArrivals,
         CheckName::ActionsCarriedOut,
         CheckName::SamplesTaken,
@@ -78,6 +91,11 @@ impl CheckName {
         CheckName::WorkerHiccups,
         CheckName::HostStalls,
         CheckName::WorkerCpu,
+        CheckName::HostCpu,
+        CheckName::CpuTaken,
+        CheckName::InstrumentFloor,
+        CheckName::ClockOffset,
+        CheckName::CommitMoments,
         CheckName::MockLateness,
         CheckName::LedgerComplete,
         CheckName::QueueWaits,
@@ -93,6 +111,7 @@ impl CheckName {
         match self {
             CheckName::Conservation => "conservation",
             CheckName::PlanDelivered => "plan_delivered",
+            CheckName::DeliveredPerSecond => "delivered_per_second",
             CheckName::DroppedArrivals => "dropped_arrivals",
             CheckName::ActionsCarriedOut => "actions_carried_out",
             CheckName::SamplesTaken => "samples_taken",
@@ -102,6 +121,11 @@ impl CheckName {
             CheckName::WorkerHiccups => "worker_hiccups",
             CheckName::HostStalls => "host_stalls",
             CheckName::WorkerCpu => "worker_cpu",
+            CheckName::HostCpu => "host_cpu",
+            CheckName::CpuTaken => "cpu_taken",
+            CheckName::InstrumentFloor => "instrument_floor",
+            CheckName::ClockOffset => "clock_offset",
+            CheckName::CommitMoments => "commit_moments",
             CheckName::MockLateness => "mock_lateness",
             CheckName::LedgerComplete => "ledger_complete",
             CheckName::QueueWaits => "queue_waits",

@@ -62,6 +62,7 @@ impl User {
             table: "sessions".into(),
             event: change,
             row: RawRow::parse(&text).unwrap(),
+            commit_timestamp: None,
             committed_monotonic_ns: None,
             commit_record_monotonic_ns: None,
             fingerprint,

@@ -209,19 +209,49 @@ async fn publish_polls(
 ) -> Result<(), FeedError> {
     let mut rules_read = Instant::now();
     loop {
-        let pause = poller.poll(publisher).await?;
-        if rules_read.elapsed() >= RULES_INTERVAL {
-            publisher.refresh_rules().await?;
-            rules_read = Instant::now();
+        let poll = async {
+            let pause = poller.poll(publisher).await?;
+            if rules_read.elapsed() >= RULES_INTERVAL {
+                publisher.refresh_rules().await?;
+                rules_read = Instant::now();
+            }
+            sleep(pause).await;
+            Ok::<(), FeedError>(())
+        };
+        // A poll that is given up leaves a session that only ends, and it ends with the server.
+        match unless_stopped(stop, poll).await {
+            Some(polled) => polled?,
+            None => return Ok(()),
         }
-        tokio::select! {
-            () = stopped(stop) => return Ok(()),
-            () = sleep(pause) => {}
-        }
+    }
+}
+
+/// Does `work`, unless told to stop before it is done: a database that hangs must not hold up the end of the server.
+async fn unless_stopped<T>(stop: &mut watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = stopped(stop) => None,
+        done = work => Some(done),
     }
 }
 
 /// Completes when the feed is to stop. Nobody left to say so means the same.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_hangs_does_not_hold_up_the_end() {
+        let (stop, mut stopping) = watch::channel(false);
+        assert_eq!(unless_stopped(&mut stopping, async { 7 }).await, Some(7));
+        let hanging = std::future::pending::<()>();
+        let (done, ()) = tokio::join!(unless_stopped(&mut stopping, hanging), async {
+            stop.send_replace(true);
+        });
+        assert_eq!(done, None);
+    }
 }

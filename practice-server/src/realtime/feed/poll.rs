@@ -27,6 +27,11 @@ const CHANGES_MAX: i32 = 100;
 /// Longest wait for a slot, which waits for the transactions that are under way.
 const SLOT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Longest wait for the next change of a poll. The database reads its log to the end before it shows the first one, so
+/// this is far more than a poll takes that has to catch up; a database that is silent for longer hangs, and subscribers
+/// must be told.
+const POLL_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A session with a temporary slot.
 pub(super) struct LogPoller {
     connection: PgConnection,
@@ -74,7 +79,7 @@ impl LogPoller {
         .bind(CHANGES_MAX)
         .bind(PUBLICATION)
         .fetch(&mut self.connection);
-        while let Some(message) = messages.try_next().await.map_err(FeedError::database(doing))? {
+        while let Some(message) = answered(doing, messages.try_next()).await? {
             published += publisher.take_bytes(&message).await?;
         }
         Ok(pause_after(published, self.polls))
@@ -85,6 +90,21 @@ impl LogPoller {
     pub(super) async fn close(self) {
         // The session is over either way, and the slot with it.
         let _ = self.connection.close().await;
+    }
+}
+
+/// The answer of a database that does not hang.
+async fn answered<T>(
+    doing: &'static str,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, FeedError> {
+    match timeout(POLL_TIMEOUT, answer).await {
+        Ok(answer) => answer.map_err(FeedError::database(doing)),
+        Err(_) => Err(FeedError::Silent {
+            doing,
+            limit: POLL_TIMEOUT,
+            advice: "the feed connects again",
+        }),
     }
 }
 
@@ -104,6 +124,21 @@ mod tests {
 
     fn pause(changes: usize, deliveries: usize, poll: u64) -> Duration {
         pause_after(Published { changes, deliveries }, poll)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_hangs_is_given_up() {
+        let hanging = std::future::pending::<Result<(), sqlx::Error>>();
+        let waited = tokio::time::Instant::now();
+        let error = answered("polling the log", hanging).await.unwrap_err();
+        assert_eq!(waited.elapsed(), POLL_TIMEOUT);
+        assert!(
+            error
+                .to_string()
+                .contains("did not answer within 30s while polling the log"),
+            "{error}"
+        );
+        assert_eq!(answered("polling the log", async { Ok(3) }).await.unwrap(), 3);
     }
 
     #[test]

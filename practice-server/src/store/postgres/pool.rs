@@ -96,9 +96,15 @@ impl Pool {
     pub(super) async fn acquire(&self) -> Result<Lease, StoreError> {
         let inner = &*self.0;
         let started = Stopwatch::start();
-        let place = timeout(inner.settings.wait, self.place()).await;
+        // The database may come into doubt while somebody waits for a place; until that is settled is a part of the wait.
+        let placed = async {
+            let place = self.place().await?;
+            let epoch = inner.availability.epoch().await.map_err(is_down)?;
+            Ok((place, epoch))
+        };
+        let placed = timeout(inner.settings.wait, placed).await;
         inner.metrics.pool_wait.observe(started.elapsed_seconds());
-        let place = place.unwrap_or_else(|_| {
+        let (place, epoch) = placed.unwrap_or_else(|_| {
             inner.metrics.pool_timeouts.inc();
             Err(StoreError::new(
                 DOING,
@@ -108,7 +114,6 @@ impl Pool {
                 },
             ))
         })?;
-        let epoch = inner.availability.epoch().await.map_err(is_down)?;
         let open = match self.idle_of(epoch) {
             Some(open) => open,
             None => self.connect(epoch).await?,
@@ -287,4 +292,40 @@ fn closed() -> StoreError {
 
 fn is_down(_: IsDown) -> StoreError {
     StoreError::new(DOING, DriverError::Down)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    /// A pool of one connection that nobody will ever open.
+    fn pool(wait: Duration) -> Pool {
+        let settings = PoolSettings {
+            connections: NonZeroU32::MIN,
+            wait,
+        };
+        Pool::new(PgConnectOptions::new(), settings, Metrics::new())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_doubt_that_comes_up_during_the_wait_does_not_make_it_longer() {
+        let pool = pool(Duration::from_millis(50));
+        let inner = Arc::clone(&pool.0);
+        let taken = Arc::clone(&inner.places).acquire_owned().await.unwrap();
+        let waiting = timeout(Duration::from_secs(60), pool.acquire());
+        let doubting = async {
+            // Nobody finds out whether the database is there.
+            assert!(inner.availability.doubt(0));
+            drop(taken);
+        };
+        let (refused, ()) = tokio::join!(waiting, doubting);
+        let Ok(Err(error)) = refused else {
+            panic!("the wait went on");
+        };
+        assert!(with_causes(&error).contains("50ms"), "{}", with_causes(&error));
+        assert_eq!(inner.metrics.pool_timeouts.get(), 1);
+        assert_eq!(inner.places.available_permits(), 1, "the place is free again");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::executor::tests::backend::Happening::{
-    Change, ForeignEvent, LoseChannels, SameEventAgain, SilentChange,
+    Change, ForeignEvent, LoseChannels, SameEventAgain, SilentChange, UndatedChange,
 };
 use crate::executor::tests::backend::Subscription;
 
@@ -81,6 +81,15 @@ async fn the_same_event_twice_on_one_subscription_is_on_record() {
     ]);
     let (run, _) = play(once(&[SUBSCRIBE, SUBMIT, AWAIT]), script).await;
     assert_eq!(run.sightings(), [Sighting::Duplicated]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_without_the_moment_of_its_commit_is_counted_and_has_no_latency() {
+    let script = Script::new(&[(3, Change("working")), (100, UndatedChange("done"))]);
+    let (run, _) = play(once(&[SUBSCRIBE, SUBMIT, AWAIT]), script).await;
+    assert_eq!(run.batch.iterations.succeeded, 1, "the user got it all the same");
+    assert_eq!(run.total(SeriesKind::Realtime).total, 1);
+    assert_eq!(run.batch.counters.events_without_commit, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,277 @@
+//! What `run.json` holds of the generator's machine, of the generator by itself, and of the target's clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::generator::{duration, milliseconds};
+use crate::metrics::{Calibration, ClockOffset, Delivery, HostUse, Lateness, Level, MemoryUse};
+
+/// Percentiles of how late something came that was due at regular times.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LatenessRecord {
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub p999_ms: f64,
+}
+
+/// How much of the schedule each second brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryRecord {
+    pub seconds: u32,
+    /// Seconds that brought less than 95 % of their planned arrivals.
+    pub short: u32,
+    pub worst: Option<ShortSecondRecord>,
+}
+
+/// The second that fell short the most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShortSecondRecord {
+    pub second: u32,
+    pub planned: u64,
+    pub began: u64,
+}
+
+/// A share of the time: over all seconds in which it was known, and in the worst of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LevelRecord {
+    pub seconds: u32,
+    pub mean: f64,
+    pub worst: f64,
+}
+
+/// Resident memory of the generator's process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryRecord {
+    pub first_bytes: u64,
+    pub peak_bytes: u64,
+    pub last_bytes: u64,
+}
+
+/// What was taken of one second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TakenRecord {
+    pub second: u32,
+    pub taken_ms: f64,
+}
+
+/// The generator's machine while the load went on; `null` = the system does not say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostUseRecord {
+    pub seconds: u32,
+    pub busy: Option<LevelRecord>,
+    /// Seconds in which more than 85 % of all cores' time was used.
+    pub busy_seconds: u32,
+    pub stolen: Option<LevelRecord>,
+    pub waiting: Option<LevelRecord>,
+    pub throttled: Option<LevelRecord>,
+    pub memory: Option<MemoryRecord>,
+    pub sockets_peak: Option<u64>,
+    pub sockets_resting_peak: Option<u64>,
+    /// Seconds with at least 50 ms.
+    pub stolen_by_second: Vec<TakenRecord>,
+    pub throttled_by_second: Vec<TakenRecord>,
+}
+
+/// The generator against a server in its own process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationRecord {
+    pub planned_per_s: f64,
+    pub achieved_per_s: f64,
+    pub samples: u64,
+    pub failed: u64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
+/// The target's clock less ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClockOffsetRecord {
+    pub offset_ms: f64,
+    /// `null`: the clocks could not be compared again after the run.
+    pub uncertainty_ms: Option<f64>,
+    pub drift_ms: Option<f64>,
+}
+
+impl From<&Lateness> for LatenessRecord {
+    fn from(lateness: &Lateness) -> Self {
+        Self {
+            p50_ms: milliseconds(lateness.p50),
+            p99_ms: milliseconds(lateness.p99),
+            p999_ms: milliseconds(lateness.p999),
+        }
+    }
+}
+
+impl From<&LatenessRecord> for Lateness {
+    fn from(record: &LatenessRecord) -> Self {
+        Self {
+            p50: duration(record.p50_ms),
+            p99: duration(record.p99_ms),
+            p999: duration(record.p999_ms),
+        }
+    }
+}
+
+impl From<&Delivery> for DeliveryRecord {
+    fn from(delivery: &Delivery) -> Self {
+        Self {
+            seconds: delivery.seconds,
+            short: delivery.short,
+            worst: delivery.worst.map(|(second, planned, began)| ShortSecondRecord {
+                second,
+                planned,
+                began,
+            }),
+        }
+    }
+}
+
+impl From<&DeliveryRecord> for Delivery {
+    fn from(record: &DeliveryRecord) -> Self {
+        Self {
+            seconds: record.seconds,
+            short: record.short,
+            worst: record
+                .worst
+                .as_ref()
+                .map(|worst| (worst.second, worst.planned, worst.began)),
+        }
+    }
+}
+
+impl From<Level> for LevelRecord {
+    fn from(level: Level) -> Self {
+        Self {
+            seconds: level.seconds,
+            mean: level.mean,
+            worst: level.worst,
+        }
+    }
+}
+
+impl From<&LevelRecord> for Level {
+    fn from(record: &LevelRecord) -> Self {
+        Self {
+            seconds: record.seconds,
+            mean: record.mean,
+            worst: record.worst,
+        }
+    }
+}
+
+fn taken(by_second: &BTreeMap<u32, Duration>) -> Vec<TakenRecord> {
+    let seconds = by_second.iter();
+    seconds
+        .map(|(second, taken)| TakenRecord {
+            second: *second,
+            taken_ms: milliseconds(*taken),
+        })
+        .collect()
+}
+
+fn by_second(taken: &[TakenRecord]) -> BTreeMap<u32, Duration> {
+    let seconds = taken.iter();
+    seconds
+        .map(|taken| (taken.second, duration(taken.taken_ms)))
+        .collect()
+}
+
+impl From<&HostUse> for HostUseRecord {
+    fn from(host: &HostUse) -> Self {
+        Self {
+            seconds: host.seconds,
+            busy: host.busy.map(Into::into),
+            busy_seconds: host.busy_seconds,
+            stolen: host.stolen.map(Into::into),
+            waiting: host.waiting.map(Into::into),
+            throttled: host.throttled.map(Into::into),
+            memory: host.memory.map(|memory| MemoryRecord {
+                first_bytes: memory.first,
+                peak_bytes: memory.peak,
+                last_bytes: memory.last,
+            }),
+            sockets_peak: host.sockets_peak,
+            sockets_resting_peak: host.sockets_resting_peak,
+            stolen_by_second: taken(&host.stolen_by_second),
+            throttled_by_second: taken(&host.throttled_by_second),
+        }
+    }
+}
+
+impl From<&HostUseRecord> for HostUse {
+    fn from(record: &HostUseRecord) -> Self {
+        Self {
+            seconds: record.seconds,
+            busy: record.busy.as_ref().map(Into::into),
+            busy_seconds: record.busy_seconds,
+            stolen: record.stolen.as_ref().map(Into::into),
+            waiting: record.waiting.as_ref().map(Into::into),
+            throttled: record.throttled.as_ref().map(Into::into),
+            memory: record.memory.as_ref().map(|memory| MemoryUse {
+                first: memory.first_bytes,
+                peak: memory.peak_bytes,
+                last: memory.last_bytes,
+            }),
+            sockets_peak: record.sockets_peak,
+            sockets_resting_peak: record.sockets_resting_peak,
+            stolen_by_second: by_second(&record.stolen_by_second),
+            throttled_by_second: by_second(&record.throttled_by_second),
+        }
+    }
+}
+
+impl From<&Calibration> for CalibrationRecord {
+    fn from(found: &Calibration) -> Self {
+        Self {
+            planned_per_s: found.planned_per_s,
+            achieved_per_s: found.achieved_per_s,
+            samples: found.samples,
+            failed: found.failed,
+            p50_ms: found.p50_ms,
+            p99_ms: found.p99_ms,
+        }
+    }
+}
+
+impl From<&CalibrationRecord> for Calibration {
+    fn from(record: &CalibrationRecord) -> Self {
+        Self {
+            planned_per_s: record.planned_per_s,
+            achieved_per_s: record.achieved_per_s,
+            samples: record.samples,
+            failed: record.failed,
+            p50_ms: record.p50_ms,
+            p99_ms: record.p99_ms,
+        }
+    }
+}
+
+fn signed_ms(nanos: i64) -> f64 {
+    nanos as f64 / 1e6
+}
+
+fn signed_ns(milliseconds: f64) -> i64 {
+    (milliseconds * 1e6).round() as i64
+}
+
+impl From<&ClockOffset> for ClockOffsetRecord {
+    fn from(offset: &ClockOffset) -> Self {
+        Self {
+            offset_ms: signed_ms(offset.offset_ns),
+            uncertainty_ms: offset.uncertainty.map(milliseconds),
+            drift_ms: offset.drift_ns.map(signed_ms),
+        }
+    }
+}
+
+impl From<&ClockOffsetRecord> for ClockOffset {
+    fn from(record: &ClockOffsetRecord) -> Self {
+        Self {
+            offset_ns: signed_ns(record.offset_ms),
+            uncertainty: record.uncertainty_ms.map(duration),
+            drift_ns: record.drift_ms.map(signed_ns),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The means of measuring, looked at before the load: how fast the generator is by itself, and how well the target's clock
+//! is known.
+
+use super::calibrate::calibrate;
+use super::limits::SocketLimits;
+use super::progress::Progress;
+use super::target_clock::TargetClock;
+use crate::clock::RunClock;
+use crate::metrics::Calibration;
+use crate::plan::Plan;
+use crate::target::Started;
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Instrument {
+    /// `None` when the generator was not tried out.
+    pub(super) calibration: Option<Calibration>,
+    pub(super) clock: TargetClock,
+}
+
+impl Instrument {
+    /// Looks at the generator by itself, and at the target's clock. Neither keeps the run from going on.
+    pub(super) async fn prepare(
+        plan: &Plan,
+        limits: SocketLimits,
+        started: &Started,
+        clock: RunClock,
+        progress: &mut Progress,
+    ) -> Self {
+        let calibration = if plan.load.calibrate {
+            let (calibration, found) = calibrate(plan, limits).await;
+            progress.note(&found);
+            calibration
+        } else {
+            progress.note("the generator is not tried out first (calibrate = false in [load])");
+            None
+        };
+        Self {
+            calibration,
+            clock: TargetClock::compare(plan, started, clock, progress).await,
+        }
+    }
+}

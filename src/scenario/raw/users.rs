@@ -1,0 +1,67 @@
+//! `[users]`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::text::{DurationText, PercentText};
+
+/// Users with patience: they leave when a step takes too long, and are content or not.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct UsersFile {
+    /// How long users wait at a step. Default: the profile `app`.
+    pub(in crate::scenario) patience: Option<PatienceFile>,
+    /// How likely a user tries once more after an error, before they leave. Default: `70%`.
+    pub(in crate::scenario) retry: Option<PercentText>,
+    /// The share of the users with reason to complain who do. Default: `100%`.
+    pub(in crate::scenario) complain: Option<PercentText>,
+    /// How long a step may take for a user to be satisfied.
+    pub(in crate::scenario) apdex: Option<ApdexFile>,
+}
+
+/// How long users wait: either a known profile, or two anchors.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct PatienceFile {
+    /// A known profile.
+    pub(in crate::scenario) profile: Option<ProfileFile>,
+    /// Two points that the distribution goes through, the earlier first.
+    #[schemars(length(min = 1))]
+    pub(in crate::scenario) anchors: Option<Vec<AnchorFile>>,
+}
+
+/// A known profile of patience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum ProfileFile {
+    /// An application that people want to use: 5 % leave after 2 s, half after 10 s.
+    App,
+    /// Passers-by on a telephone: 10 % leave after 1 s, 53 % after 3 s.
+    ImpatientMobile,
+}
+
+/// After so long, so many have left.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct AnchorFile {
+    /// How long they have waited.
+    #[schemars(required)]
+    pub(in crate::scenario) after: Option<DurationText>,
+    /// The share of users who have left by then.
+    #[schemars(required)]
+    pub(in crate::scenario) leave: Option<PercentText>,
+}
+
+/// The T of Apdex: up to T satisfied, up to 4 T tolerating.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct ApdexFile {
+    /// T of requests. Default: `150ms`.
+    pub(in crate::scenario) request: Option<DurationText>,
+    /// T of results that are waited for, from the request on. Default: `2s`.
+    pub(in crate::scenario) result: Option<DurationText>,
+    /// T of single steps, by the step's name.
+    pub(in crate::scenario) step: Option<BTreeMap<String, DurationText>>,
+}
