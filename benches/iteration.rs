@@ -172,6 +172,7 @@ fn context(plan: Plan) -> Rc<Context> {
         base_path: String::new(),
         realtime: Connector::in_memory(connections, CONNECT_TIMEOUT),
         realtime_path: "/realtime?vsn=2.0.0".to_owned(),
+        standby: None,
         commit_clock: CommitClock::ThisHost,
     };
     Rc::new(Context::new(surroundings).expect("headers that can be sent"))

@@ -13,6 +13,7 @@ use crate::auth::Authenticator;
 use crate::classconnect::{ClassConnect, ClassConnectSettings, Dispatcher, Gate, Poller};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::degradation::Degradation;
 use crate::error::ServeError;
 use crate::fault::FaultSettings;
 use crate::legacy::{Architectures, Legacy, LegacySettings};
@@ -38,6 +39,7 @@ struct Inner {
     authenticator: Authenticator,
     verifier: Verifier,
     faults: FaultSettings,
+    degradation: Degradation,
     body_bytes_max: usize,
     version: String,
     dispatcher: Dispatcher,
@@ -117,6 +119,7 @@ impl App {
             authenticator: Authenticator::new(&config.secrets),
             verifier: config.secrets.webhook,
             faults: config.faults,
+            degradation: Degradation::new(config.drills),
             body_bytes_max: config.body_bytes_max,
             version: config.version,
             dispatcher,
@@ -170,6 +173,11 @@ impl App {
 
     pub fn faults(&self) -> FaultSettings {
         self.0.faults
+    }
+
+    /// What an operator has made of the direct architecture.
+    pub fn degradation(&self) -> &Degradation {
+        &self.0.degradation
     }
 
     pub fn body_bytes_max(&self) -> usize {

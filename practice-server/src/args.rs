@@ -78,6 +78,10 @@ pub struct Args {
     #[arg(long, default_value_t = 0)]
     pub fault_seed: u64,
 
+    /// Let an operator make the direct architecture's actions slow and failing, for drills: PUT /admin/v1/degradation
+    #[arg(long)]
+    pub drills: bool,
+
     /// Look results up whose webhook does not come
     #[arg(long, default_value_t = true, action = ArgAction::Set, value_name = "BOOL")]
     pub poll_classconnect: bool,
@@ -217,6 +221,7 @@ impl Args {
                 error_share: self.fault_error_rate,
                 seed: self.fault_seed,
             },
+            drills: self.drills,
             legacy,
             poll_classconnect: self.poll_classconnect,
             dispatch,

@@ -28,6 +28,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     pub secrets: Secrets,
     pub faults: FaultSettings,
+    /// Whether an operator may make the direct architecture worse while the server runs.
+    pub drills: bool,
     /// Of use with PostgreSQL only.
     pub legacy: LegacySettings,
     /// Whether results are looked up whose webhook does not come.

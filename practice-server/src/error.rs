@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::args::ConfigError;
+use crate::degradation::DrillsOff;
 use crate::domain::Refusal;
 use crate::legacy::TriggerOverdue;
 use crate::problem::Problem;
@@ -33,6 +34,8 @@ pub enum ApiError {
     /// The roll-out flag cannot be what was asked for.
     #[error("{0}")]
     RolloutFixed(String),
+    #[error(transparent)]
+    DrillsOff(#[from] DrillsOff),
     /// No valid token or API key. The caller is not told which.
     #[error("the request is not authenticated")]
     Unauthorized,
@@ -115,6 +118,12 @@ impl ApiError {
                 "The roll-out cannot be changed",
             )
             .with_detail(detail),
+            Self::DrillsOff(off) => new(
+                StatusCode::CONFLICT,
+                "drills-off",
+                "This server takes part in no drills",
+            )
+            .with_detail(off.to_string()),
             Self::Unauthorized | Self::WebhookNotAuthentic => {
                 new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated")
             }

@@ -50,9 +50,24 @@ pub(crate) async fn fail_some(
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let faults = app.faults();
+    let (fails, request) = chosen(app.faults(), &app, &user, &path, request).await?;
+    if fails {
+        app.metrics().injected_faults.inc();
+        return Err(ApiError::InjectedFault);
+    }
+    Ok(next.run(request).await)
+}
+
+/// Whether a request is one of those that fail, and the request as it was: its body has a part in the choice.
+pub(crate) async fn chosen(
+    faults: FaultSettings,
+    app: &App,
+    user: &User,
+    path: &MatchedPath,
+    request: Request,
+) -> Result<(bool, Request), ApiError> {
     if faults.error_share <= 0.0 {
-        return Ok(next.run(request).await);
+        return Ok((false, request));
     }
     let (head, body) = request.into_parts();
     let body = to_bytes(body, app.body_bytes_max())
@@ -63,18 +78,14 @@ pub(crate) async fn fail_some(
         .get("idempotency-key")
         .map(|key| key.as_bytes())
         .unwrap_or_default();
-    let parts = [
+    let fails = faults.fails(&[
         head.method.as_str().as_bytes(),
         path.as_str().as_bytes(),
         user.0.as_str().as_bytes(),
         key,
         &body,
-    ];
-    if faults.fails(&parts) {
-        app.metrics().injected_faults.inc();
-        return Err(ApiError::InjectedFault);
-    }
-    Ok(next.run(Request::from_parts(head, Body::from(body))).await)
+    ]);
+    Ok((fails, Request::from_parts(head, Body::from(body))))
 }
 
 #[cfg(test)]

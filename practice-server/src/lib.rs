@@ -10,6 +10,7 @@ mod chance;
 pub mod classconnect;
 pub mod clock;
 pub mod config;
+pub mod degradation;
 pub mod domain;
 pub mod error;
 pub mod fault;

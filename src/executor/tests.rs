@@ -108,6 +108,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
                 answer_delay: Duration::ZERO,
                 error_rate: crate::units::Ratio::ZERO,
                 poll_classconnect: true,
+                standby: None,
             }),
             version: String::new(),
             allow_hosts: Vec::new(),
@@ -125,6 +126,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             calibrate: false,
         },
         actions: Vec::new(),
+        rollback_action: None,
         journeys: vec![Journey {
             name: "j".into(),
             weight: 1,
@@ -136,6 +138,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
         variables: Variables::new(),
         criteria: Criteria {
             mode: JudgeMode::Observed,
+            early_stop: false,
             targets: Vec::new(),
             not_measured: Vec::new(),
             waivers: Vec::new(),
@@ -236,6 +239,7 @@ async fn run_after<F: Future<Output = ()> + 'static>(
                 base_path: String::new(),
                 realtime: Connector::in_memory(connections, Duration::from_secs(1)),
                 realtime_path: "/realtime/v1/websocket?vsn=2.0.0".into(),
+                standby: None,
                 commit_clock: CommitClock::ThisHost,
             };
             let context = Rc::new(Context::new(surroundings).unwrap());

@@ -22,12 +22,12 @@ mod users;
 mod waiver;
 mod window;
 
-pub use action::{Action, ActionRequest, Deed, Outage, StopMode};
+pub use action::{Action, ActionRequest, CommandDeed, Deed, Outage, RollbackAction, SqlDeed, StopMode};
 pub use capacity::{CapacityPlan, STEP_OVERHEAD};
 pub use comparison::{
     Arm, Band, Claim, ClaimTest, Comparison, Negligible, Override, RatioLimit, Side, Sides, Subject,
 };
-pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, Statistic};
+pub use criteria::{Comparator, Condition, Criteria, JudgeMode, Limit, Rollback, RollbackLimits, Statistic};
 pub use journey::{
     AwaitStep, Binding, ChangeEvent, Check, EventMatch, Expect, Fallback, InitialRead, Journey, JsonPointer,
     Method, RequestStep, Step, StepId, StepInfo, StepKind, Submission, SubscribeStep, ThinkStep,
@@ -39,7 +39,8 @@ pub use postgres::{
     Architecture, ConnectionPool, DatabaseUrl, LegacyModel, Postgres, PostgresPlace, RealtimeSource,
 };
 pub use target::{
-    Attachment, ClassConnect, Database, ReferenceServer, RemoteTarget, Target, TargetKind, Tokens,
+    Attachment, ClassConnect, Database, ReferenceServer, RemoteTarget, StandbyServer, Target, TargetKind,
+    Tokens,
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
 pub use transport::{Certificates, HttpVersion, Transport};
@@ -60,6 +61,8 @@ pub struct Plan {
     pub load: Load,
     /// What is done to the target while the load goes on, in the order of time.
     pub actions: Vec<Action>,
+    /// What is done when the first rollback threshold trips.
+    pub rollback_action: Option<RollbackAction>,
     /// At least one; the weights decide which journey a ticket takes.
     pub journeys: Vec<Journey>,
     /// Every step that is measured, over all journeys, indexed by [`StepId`].

@@ -50,6 +50,17 @@ pub struct ReferenceServer {
     pub error_rate: Ratio,
     /// Whether the server asks ClassConnect for results whose webhook never came.
     pub poll_classconnect: bool,
+    /// A second server on the same database, ready to take over.
+    pub standby: Option<StandbyServer>,
+}
+
+/// A second server beside the first: the same program by default, with the first one's settings but none of its faults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandbyServer {
+    /// The version named in the report.
+    pub version: String,
+    /// Another build of this program; `None` = this one.
+    pub executable: Option<PathBuf>,
 }
 
 impl ReferenceServer {

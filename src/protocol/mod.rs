@@ -6,6 +6,7 @@ mod origin;
 mod realtime;
 mod stream;
 mod tls;
+mod traffic;
 
 pub use connect::{ConnectError, Connector, Dialing};
 pub use http::{Answer, HeaderBlock, HttpConnection, HttpError, HttpRequest, InvalidText};
@@ -16,3 +17,4 @@ pub use realtime::{
 };
 pub use stream::Stream;
 pub use tls::{TlsClient, TlsRefusal, TlsSettingsError};
+pub use traffic::{Server, Stay, TrafficSwitch};

@@ -190,6 +190,9 @@ fn windows(text: &mut String, record: &RunRecord) {
             line(text, &format!("- **{label}** {}", escape(&incident.headline())));
         }
     }
+    if let Some(times) = view::rollback_times(record) {
+        line(text, &format!("- **The rollback in all**: {}", escape(&times)));
+    }
     for condition in view::unwatched(record) {
         line(text, &format!("- **No data** for {}", escape(condition)));
     }
@@ -235,12 +238,12 @@ fn timelines(text: &mut String, incidents: &[IncidentView]) {
 }
 
 fn actions(text: &mut String, record: &RunRecord) {
-    if record.actions.is_empty() {
+    if record.actions.is_empty() && record.rollback_action.is_none() {
         return;
     }
     line(text, "#### What was done to the target\n");
-    for action in &record.actions {
-        line(text, &format!("- {}", escape(&view::action(action))));
+    for action in view::actions(record) {
+        line(text, &format!("- {}", escape(&action)));
     }
     text.push('\n');
 }

@@ -116,6 +116,7 @@ fn windows(record: &RunRecord) -> Vec<String> {
             lines.push(format!("          {}", incident.course()));
         }
     }
+    lines.extend(view::rollback_times(record).map(|times| format!("IN ALL    {times}")));
     lines.extend(view::unwatched(record).map(|condition| format!("NO DATA   {condition}")));
     lines
 }
@@ -132,7 +133,7 @@ fn waivers(record: &RunRecord) -> Vec<String> {
 }
 
 fn actions(record: &RunRecord) -> Vec<String> {
-    record.actions.iter().map(view::action).collect()
+    view::actions(record).collect()
 }
 
 fn audit(record: &RunRecord) -> Vec<String> {

@@ -198,11 +198,11 @@ fn a_stored_run_can_be_judged_by_other_criteria() {
 fn instrumented() -> Run {
     use crate::metrics::{Calibration, ClockOffset, Delivery, HostUse, Lateness, Level, MemoryUse};
     let mut run = fixture::healthy();
-    let level = Some(Level {
+    let level = Level {
         seconds: 41,
         mean: 0.375,
         worst: 0.75,
-    });
+    };
     let lateness = Some(Lateness {
         p50: Duration::from_micros(120),
         p99: Duration::from_micros(2_400),
@@ -211,13 +211,10 @@ fn instrumented() -> Run {
     let generator = &mut run.evidence.generator;
     generator.host_use = Some(HostUse {
         seconds: 41,
-        busy: level,
+        busy: Some(level),
         busy_seconds: 0,
-        stolen: Some(Level {
-            mean: 0.001,
-            ..level.unwrap()
-        }),
-        waiting: level,
+        stolen: Some(Level { mean: 0.001, ..level }),
+        waiting: Some(level),
         throttled: None,
         memory: Some(MemoryUse {
             first: 30 << 20,
@@ -601,6 +598,12 @@ fn what_was_done_to_the_target_is_shown_with_its_times_and_stored() {
         ),
         action("too late", None, None, ActionOutcome::NotBegun),
     ];
+    run.evidence.rollback_action = Some(action(
+        "back",
+        Some(21.0),
+        Some(22.5),
+        ActionOutcome::Done("SELECT 1: done (1.50 s)".to_owned()),
+    ));
     let mut record = record(run);
     record.target.notes = vec!["The trigger architecture is a <model>.".to_owned()];
     let lines = [
@@ -608,6 +611,7 @@ fn what_was_done_to_the_target_is_shown_with_its_times_and_stored() {
         "roll out <to> 10 %: at 12.0 s; answered with status 200",
         "all: FAILED at 13.0 s; answered with status 409",
         "too late: planned at 10 s, not begun",
+        "rollback: back: from 21.0 s to 22.5 s; SELECT 1: done (1.50 s)",
     ];
     let text = render(Format::Text, &record).unwrap();
     for line in lines
@@ -624,7 +628,8 @@ fn what_was_done_to_the_target_is_shown_with_its_times_and_stored() {
     assert!(page.contains("<span class=\"quiet\">not begun</span>"));
     // A mark in each chart over time, for each action that was begun.
     let charts = page.matches("class=\"chart\"").count() - page.matches("id=\"chart-spectrum\"").count();
-    assert_eq!(page.matches("<div class=\"phase action\"").count(), 3 * charts);
+    assert_eq!(page.matches("<div class=\"phase action\"").count(), 4 * charts);
+    assert!(page.contains("<span class=\"tag\">rollback</span> back"));
 
     let stored = RunRecord::from_json(&render(Format::Json, &record).unwrap()).unwrap();
     assert_eq!(stored, record);

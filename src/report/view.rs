@@ -1,6 +1,8 @@
 //! A stored run in words: what every format shows alike.
 
-use super::model::{ActionRecord, CheckRecord, HopRecord, RunRecord, SlaRecord, WindowPolicyRecord};
+use super::model::{
+    ActionRecord, CheckRecord, HopRecord, PacedRecord, RunRecord, SlaRecord, WindowPolicyRecord,
+};
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
 use crate::sla::wording::{count, counted, quantity};
@@ -233,9 +235,12 @@ fn signed_percent(ratio: f64) -> String {
     }
 }
 
-/// An action with its name, and what became of it, as a sentence.
-pub(super) fn action(action: &ActionRecord) -> String {
-    format!("{}: {}", action.name, action_course(action))
+/// Everything that was done to the target, each with its name and what became of it, as sentences.
+pub(super) fn actions(record: &RunRecord) -> impl Iterator<Item = String> {
+    let sentence = |action: &ActionRecord| format!("{}: {}", action.name, action_course(action));
+    let rollback = record.rollback_action.iter();
+    let actions = record.actions.iter().map(sentence);
+    actions.chain(rollback.map(move |action| format!("rollback: {}", sentence(action))))
 }
 
 /// When an action was carried out, and what was seen.
@@ -252,6 +257,38 @@ pub(super) fn action_course(action: &ActionRecord) -> String {
         ("failed", _) => format!("FAILED at {begun:.1} s; {detail}"),
         _ => format!("begun at {begun:.1} s and still under way when the run ended"),
     }
+}
+
+/// How long a rollback took, against its limits; `None` when none was called for, or the scenario neither acts nor sets
+/// limits.
+pub(super) fn rollback_times(record: &RunRecord) -> Option<String> {
+    let times = record.rollback_times.as_ref()?;
+    let parts = [
+        ("detect", &times.detect),
+        ("act", &times.act),
+        ("recover", &times.recover),
+    ];
+    let has_limits = parts.iter().any(|(_, part)| part.limit_s.is_some());
+    if record.rollback_action.is_none() && !has_limits {
+        return None;
+    }
+    let words = |(name, part): (&str, &PacedRecord)| {
+        let took = match (part.seconds, part.more_than_s) {
+            (Some(seconds), _) => format!("{seconds:.1} s"),
+            (None, Some(seconds)) => format!("more than {seconds:.0} s"),
+            (None, None) => "not known".to_owned(),
+        };
+        let limit = part.limit_s.map(|limit| {
+            let kept = match part.kept {
+                Some(true) => "kept",
+                Some(false) => "MISSED",
+                None => "not decided",
+            };
+            format!(" (limit {limit:.0} s: {kept})")
+        });
+        format!("time to {name} {took}{}", limit.unwrap_or_default())
+    };
+    Some(parts.map(words).join("; "))
 }
 
 /// The window conditions that nothing was measured for: they cannot have been breached, nor kept.

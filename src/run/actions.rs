@@ -10,13 +10,13 @@ use crate::clock::{Moment, RunClock};
 use crate::executor::{Stop, StopSignal};
 use crate::metrics::{ActionOutcome, ActionRun};
 use crate::plan::{Action, Deed, Outage};
-use crate::target::{TargetProbe, ThrowAwayDatabase};
+use crate::target::{Operator, ThrowAwayDatabase};
 
 /// How long an action that is under way is waited for when the user has cut the run off.
 const CUT_GRACE: Duration = Duration::from_secs(1);
 
 /// A deed under way: what was seen, or why it could not be done.
-type Doing = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+pub(super) type Doing = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
 
 /// News of one action.
 #[derive(Debug)]
@@ -132,25 +132,41 @@ async fn carry_out(
 /// What actions are carried out with.
 #[derive(Debug, Clone)]
 pub(super) struct Means {
-    /// A probe with connections of its own: those of another thread end with that thread's runtime.
-    pub(super) probe: TargetProbe,
+    /// With connections of their own: those of another thread end with that thread's runtime.
+    pub(super) operator: Operator,
     /// The run's own database, when it has one.
     pub(super) database: Option<ThrowAwayDatabase>,
 }
 
 impl Means {
-    fn carry_out(&self, deed: Deed, clock: RunClock, stop: StopSignal) -> Doing {
-        let means = self.clone();
+    /// Carries one deed out. Nobody waits for a program or for statements when the run is cut off.
+    pub(super) fn carry_out(&self, deed: Deed, clock: RunClock, mut stop: StopSignal) -> Doing {
+        let Means { operator, database } = self.clone();
         Box::pin(async move {
             match deed {
-                Deed::Request(request) => means.probe.act(&request).await,
-                Deed::StopDatabase(outage) => match means.database {
+                Deed::Request(request) => operator.request(&request).await,
+                Deed::Sql(sql) => unless_cut(&mut stop, operator.sql(&sql)).await,
+                Deed::Command(command) => unless_cut(&mut stop, operator.command(&command)).await,
+                Deed::SwitchToStandby { patience } => {
+                    unless_cut(&mut stop, operator.switch_to_standby(patience)).await
+                }
+                Deed::StopDatabase(outage) => match database {
                     Some(database) => stop_database(&database, outage, clock, stop).await,
                     // The scenario is refused before it comes to this.
                     None => Err("the run has no database of its own".to_owned()),
                 },
             }
         })
+    }
+}
+
+async fn unless_cut(
+    stop: &mut StopSignal,
+    deed: impl Future<Output = Result<String, String>>,
+) -> Result<String, String> {
+    tokio::select! {
+        done = deed => done,
+        () = stop.reached(Stop::Now) => Err("the run was over before it was done".to_owned()),
     }
 }
 

@@ -153,6 +153,7 @@ fn endpoints(plan: &Plan, base_url: String) -> Result<Endpoints, String> {
         identities: Identities::anonymous(Chance::new(plan.seed), None),
         description: "a server in this process".to_owned(),
         notes: Vec::new(),
+        standby: None,
         base_url,
     })
 }

@@ -75,9 +75,7 @@ impl Reading {
             at,
             cpu: read(CPU_TIMES).and_then(|text| cpu_times(&text)),
             waiting: read(PRESSURE).and_then(|text| some_waited(&text)),
-            throttled: throttling
-                .and_then(|path| read(path))
-                .and_then(|text| throttled(&text)),
+            throttled: throttling.and_then(read).and_then(|text| throttled(&text)),
         }
     }
 

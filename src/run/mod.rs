@@ -15,6 +15,7 @@ mod limits;
 mod observe;
 mod progress;
 mod read_back;
+mod rollback;
 mod supervise;
 mod tally;
 mod target_clock;
@@ -23,6 +24,8 @@ mod workers;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::civil::Date;
 
 use crate::clock::{Moment, RunClock, day_of, wall_clock_now};
 use crate::executor::StopSwitch;
@@ -44,6 +47,7 @@ pub use limits::SocketShortage;
 use progress::Progress;
 pub use progress::ProgressMode;
 use read_back::{ReadBack, awaited};
+use rollback::Rollback;
 use supervise::{Supervision, Supervisor};
 use workers::WorkerPlan;
 
@@ -134,21 +138,7 @@ pub async fn run(
     let started_at = wall_clock_now();
     let today = day_of(started_at);
     let mut progress = Progress::new(options.progress);
-    for waiver in plan
-        .criteria
-        .waivers
-        .iter()
-        .filter(|waiver| !waiver.holds_on(today))
-    {
-        progress.note(&format!("WARNING: {}", waiver.void_sentence()));
-    }
-    // Before the children start: they take over the limit.
-    let limits = SocketLimits::raise();
-    limits.check(&plan)?;
-    let peak_rate = sla::Context::of(&plan, None).peak_rate;
-    if let Some(warning) = limits.warning(&plan, peak_rate) {
-        progress.note(&warning);
-    }
+    let limits = look_ahead(&plan, today, &mut progress)?;
     let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
 
     progress.note(&format!("{}: starting the target", plan.name));
@@ -159,11 +149,10 @@ pub async fn run(
     };
 
     let clock = RunClock::start();
-    let preparing = Instrument::prepare(&plan, limits, &started, clock, &mut progress);
     let prepared = tokio::select! {
         biased;
         _ = interrupts.next() => None,
-        prepared = preparing => Some(prepared),
+        prepared = Instrument::prepare(&plan, limits, &started, clock, &mut progress) => Some(prepared),
     };
     let Some(instrument) = prepared else {
         bring_down(started, CHILD_PATIENCE).await;
@@ -171,18 +160,11 @@ pub async fn run(
     };
     let epoch = clock.now().plus(LEAD);
     progress.note(&format!("load on {}", started.endpoints.description));
-    if plan.target.is_unverified() {
-        progress.note("WARNING: the target's certificate is not verified (insecure = true in [target.tls])");
-    }
     let target = started.endpoints.description.clone();
     let target_notes = started.endpoints.notes.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
-        let context = sla::Context {
-            judged_on: Some(today),
-            realtime_is_upper_bound: instrument.clock.commit_clock == CommitClock::Unknown,
-            ..sla::Context::of(&plan, supervision.arrivals_planned)
-        };
+        let context = instrument.context(&plan, supervision.arrivals_planned, today);
         let judgement = sla::judge(&plan.criteria, &evidence, &context);
         RunResult {
             evidence,
@@ -220,12 +202,34 @@ pub async fn run(
     supervision.interruption = interrupts.so_far();
     let result = result(&collector, &supervision, audited);
 
-    let patience = match interrupts.so_far() {
+    bring_down(started, patience(interrupts.so_far())).await;
+    Ok(result)
+}
+
+/// What can be said before anything is started. The limit of open files is raised now, because children take it over.
+fn look_ahead(plan: &Plan, today: Date, progress: &mut Progress) -> Result<SocketLimits, SocketShortage> {
+    let waivers = plan.criteria.waivers.iter();
+    for waiver in waivers.filter(|waiver| !waiver.holds_on(today)) {
+        progress.note(&format!("WARNING: {}", waiver.void_sentence()));
+    }
+    if plan.target.is_unverified() {
+        progress.note("WARNING: the target's certificate is not verified (insecure = true in [target.tls])");
+    }
+    let limits = SocketLimits::raise();
+    limits.check(plan)?;
+    let peak_rate = sla::Context::of(plan, None).peak_rate;
+    if let Some(warning) = limits.warning(plan, peak_rate) {
+        progress.note(&warning);
+    }
+    Ok(limits)
+}
+
+/// How long a child may take to end in order.
+fn patience(interruption: Option<Interruption>) -> Duration {
+    match interruption {
         Some(Interruption::Cut | Interruption::Killed) => CHILD_PATIENCE_CUT,
         Some(Interruption::Drained) | None => CHILD_PATIENCE,
-    };
-    bring_down(started, patience).await;
-    Ok(result)
+    }
 }
 
 /// Ends what the run has started: the database last, because the server works with it to its end.
@@ -250,6 +254,9 @@ async fn bring_up(plan: &Plan, options: &RunOptions, folder: &RunFolder) -> Resu
     }
     let endpoints = &started.endpoints;
     try_connection(&endpoints.http).await?;
+    if let Some(standby) = &endpoints.standby {
+        try_connection(&standby.http).await?;
+    }
     if plan.steps.iter().any(|step| step.kind == StepKind::Subscribe) {
         try_connection(&endpoints.realtime).await?;
     }
@@ -316,14 +323,22 @@ impl Course<'_> {
             epoch,
             commit_clock: instrument.clock.commit_clock,
         };
-        let means = Means {
-            probe: started.probe.apart(),
+        let means = || Means {
+            operator: started.operator.apart(),
             database: started.database.clone(),
         };
         let actions =
-            Actions::start(&plan.actions, clock, epoch, signal.clone(), means).map_err(cannot_start)?;
+            Actions::start(&plan.actions, clock, epoch, signal.clone(), means()).map_err(cannot_start)?;
+        let rollback = Rollback::start(
+            plan.rollback_action.as_ref(),
+            clock,
+            epoch,
+            signal.clone(),
+            means(),
+        )
+        .map_err(cannot_start)?;
         let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
-        let mut observations = observe::start(started.mock.clone(), started.probe.clone(), signal);
+        let mut observations = observe::start(started.mock.clone(), started.probes(), signal);
         let stop = switch.clone();
         let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)
             .run(
@@ -331,6 +346,7 @@ impl Course<'_> {
                 batches,
                 &mut observations,
                 actions,
+                rollback,
                 &mut started.children,
             )
             .await;
@@ -392,7 +408,7 @@ impl Course<'_> {
             awaited: awaited(plan),
             plan,
             clock,
-            probe: &started.probe,
+            probe: started.serving(),
             ledger,
             commits_are_unknown: instrument.clock.commit_clock == CommitClock::Unknown,
             deadline,
@@ -442,6 +458,8 @@ fn evidence(
             &timeline,
         ),
         actions: supervision.actions.clone(),
+        early_stop: supervision.early_stop.clone(),
+        rollback_action: supervision.rollback_action.clone(),
         users: collector.users.clone(),
         interruption: supervision.interruption,
         measurements: collector.measurements.clone(),

@@ -28,17 +28,19 @@ pub(super) enum Observation {
 /// Observes until the stop says "now" or nobody listens any more.
 pub(super) fn start(
     mock: Option<MockControl>,
-    probe: TargetProbe,
+    probes: Vec<TargetProbe>,
     mut stop: StopSignal,
 ) -> mpsc::Receiver<Observation> {
     let (observations, receiver) = mpsc::channel(WAITING_MAX);
     tokio::spawn(async move {
         let mut observer = Observer {
             mock,
-            probe,
+            servers: probes
+                .into_iter()
+                .map(|probe| Observed { probe, queries: None })
+                .collect(),
             observations,
             last_seq: 0,
-            queries: None,
         };
         observer.begin().await;
         let mut ticks = tokio::time::interval(PERIOD);
@@ -58,16 +60,24 @@ pub(super) fn start(
 
 struct Observer {
     mock: Option<MockControl>,
-    probe: TargetProbe,
+    /// Each server of the target, which has counters of its own.
+    servers: Vec<Observed>,
     observations: mpsc::Sender<Observation>,
     last_seq: u64,
+}
+
+/// A server, and what it has said last.
+struct Observed {
+    probe: TargetProbe,
     queries: Option<QueryTimes>,
 }
 
 impl Observer {
     /// Queries before the run, such as migrations, are not the run's.
     async fn begin(&mut self) {
-        self.queries = self.probe.query_times().await;
+        for server in &mut self.servers {
+            server.queries = server.probe.query_times().await;
+        }
     }
 
     /// `None` when nobody listens any more.
@@ -98,11 +108,13 @@ impl Observer {
                 }
             }
         }
-        if let (Some(now), Some(before)) = (self.probe.query_times().await, &self.queries) {
-            let queries = now.since(before);
-            self.queries = Some(now);
-            if !queries.buckets.is_empty() {
-                self.observations.send(Observation::Queries(queries)).await.ok()?;
+        for server in &mut self.servers {
+            if let (Some(now), Some(before)) = (server.probe.query_times().await, &server.queries) {
+                let queries = now.since(before);
+                server.queries = Some(now);
+                if !queries.buckets.is_empty() {
+                    self.observations.send(Observation::Queries(queries)).await.ok()?;
+                }
             }
         }
         Some(())

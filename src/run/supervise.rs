@@ -12,14 +12,15 @@ use super::interrupts::Interrupts;
 use super::limits::descriptors_open;
 use super::observe::Observation;
 use super::progress::{Phase, Progress, Reading};
+use super::rollback::{Rollback, RollbackNews};
 use super::workers::WorkerMessage;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::executor::{Stop, StopSwitch};
-use crate::metrics::{ActionRun, Incident, IncidentKind, Interruption};
+use crate::metrics::{ActionRun, EarlyStop, Incident, IncidentKind, Interruption};
 use crate::plan::{Executor, Partition, Plan, WindowPolicy};
 use crate::schedule::Arrivals;
-use crate::sla::{Change, Due, WindowWatch};
+use crate::sla::{Change, Due, EarlyStopWatch, WindowWatch};
 use crate::target::Child;
 
 /// A second is looked at this long after it has passed, so that its samples have been handed over.
@@ -38,6 +39,10 @@ pub(super) struct Supervision {
     pub(super) incidents: Vec<Incident>,
     /// What was done to the target, as far as it is known.
     pub(super) actions: Vec<ActionRun>,
+    /// Why the load was ended before its time, when a target was settled.
+    pub(super) early_stop: Option<EarlyStop>,
+    /// What was done when a rollback threshold tripped.
+    pub(super) rollback_action: Option<ActionRun>,
     /// Arrivals that the schedule holds until the load ended; `None` for closed models.
     pub(super) arrivals_planned: Option<u64>,
     /// Arrivals of the schedule after that; 0 for closed models.
@@ -54,6 +59,8 @@ pub(super) struct Supervisor<'a> {
     stop: StopSwitch,
     alerts: Option<WindowWatch>,
     rollback: Option<WindowWatch>,
+    targets: Option<EarlyStopWatch>,
+    early_stop: Option<EarlyStop>,
     due: DueArrivals,
     actions: ActionBook,
     load_ended: Option<Moment>,
@@ -76,6 +83,12 @@ impl<'a> Supervisor<'a> {
         let measured_from_s = plan.load.warm_up.as_secs_f64();
         let watch =
             |kind, policy: &WindowPolicy| WindowWatch::new(kind, policy, &plan.steps, measured_from_s);
+        let due = DueArrivals::of(plan);
+        let users = due
+            .before(Duration::MAX)
+            .zip(due.before(plan.load.warm_up))
+            .map(|(all, warm_up)| all - warm_up)
+            .or_else(|| plan.load.executor.fixed_iterations(plan.load.partition));
         Self {
             clock,
             epoch,
@@ -90,7 +103,9 @@ impl<'a> Supervisor<'a> {
                 .rollback
                 .as_ref()
                 .map(|rollback| watch(IncidentKind::Rollback, &rollback.policy)),
-            due: DueArrivals::of(plan),
+            targets: EarlyStopWatch::of(plan, users),
+            early_stop: None,
+            due,
             actions: ActionBook::new(&plan.actions, epoch),
             load_ended: None,
             interrupts,
@@ -108,9 +123,10 @@ impl<'a> Supervisor<'a> {
         mut workers: mpsc::Receiver<WorkerMessage>,
         observations: &mut mpsc::Receiver<Observation>,
         mut actions: Actions,
+        mut rollback: Rollback,
         children: &mut [Child],
     ) -> Supervision {
-        let (mut observing, mut acting) = (true, true);
+        let (mut observing, mut acting, mut rolling_back) = (true, true, true);
         loop {
             let next_tick = self
                 .epoch
@@ -131,11 +147,16 @@ impl<'a> Supervisor<'a> {
                     Some(news) => self.take_action(news),
                     None => acting = false,
                 },
-                () = self.clock.sleep_until(next_tick) => self.tick(collector, children),
+                news = rollback.next(), if rolling_back => match news {
+                    Some(news) => self.take_rollback(&mut rollback, news),
+                    None => rolling_back = false,
+                },
+                () = self.clock.sleep_until(next_tick) => self.tick(collector, &mut rollback, children),
             }
         }
         // No user is left, so no action has anybody to be noticed by; one under way ends in order.
         let drained = self.clock.now();
+        self.finish_rollback(&mut rollback).await;
         self.stop.stop(Stop::Now);
         // A database that does not come back must not hold whoever wants the report now.
         let interrupts = &mut *self.interrupts;
@@ -150,7 +171,28 @@ impl<'a> Supervisor<'a> {
         }
         Supervision {
             drained,
-            ..self.supervision(self.interrupts.so_far())
+            ..self.supervision(self.interrupts.so_far(), &rollback)
+        }
+    }
+
+    /// A rollback that is under way is the user's way back: it is waited for, unless they cut it off.
+    async fn finish_rollback(&mut self, rollback: &mut Rollback) {
+        rollback.close();
+        loop {
+            tokio::select! {
+                biased;
+                interruption = self.interrupts.next() => self.interrupt(interruption),
+                news = rollback.next() => match news {
+                    Some(news) => self.take_rollback(rollback, news),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn take_rollback(&mut self, rollback: &mut Rollback, news: RollbackNews) {
+        if let Some(line) = rollback.take(news) {
+            self.progress.note(&line);
         }
     }
 
@@ -161,7 +203,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// What has been seen so far; `interruption` as given.
-    fn supervision(&self, interruption: Option<Interruption>) -> Supervision {
+    fn supervision(&self, interruption: Option<Interruption>, rollback: &Rollback) -> Supervision {
         let now = self.clock.now();
         let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end()).min(now);
         let watches = self.alerts.iter().chain(&self.rollback);
@@ -176,6 +218,8 @@ impl<'a> Supervisor<'a> {
             interruption,
             incidents,
             actions: self.actions.written(),
+            early_stop: self.early_stop.clone(),
+            rollback_action: rollback.written(),
             arrivals_planned,
             planned_by_second: self.due.by_second.clone(),
             arrivals_called_off: self
@@ -217,7 +261,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// One second has passed.
-    fn tick(&mut self, collector: &mut Collector, children: &mut [Child]) {
+    fn tick(&mut self, collector: &mut Collector, rollback: &mut Rollback, children: &mut [Child]) {
         let ended = self.next_second;
         self.next_second += 1;
         for child in children {
@@ -228,7 +272,8 @@ impl<'a> Supervisor<'a> {
         collector.take_descriptors(descriptors_open());
         let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end());
         if Duration::from_secs(u64::from(ended)) < load_ended.since(self.epoch) {
-            self.watch_windows(collector, ended);
+            self.watch_windows(collector, rollback, ended);
+            self.watch_targets(collector, ended);
         }
         let phase = match self.clock.now() {
             now if now >= load_ended => Phase::Draining,
@@ -238,12 +283,34 @@ impl<'a> Supervisor<'a> {
         let reading = Reading::of(&collector.measurements, &collector.iterations, ended, phase);
         self.progress.show(&reading);
         if self.next_second.is_multiple_of(CHECKPOINT_EVERY_S) {
-            let so_far = self.supervision(Some(Interruption::Killed));
+            let so_far = self.supervision(Some(Interruption::Killed), rollback);
             (self.checkpoint)(collector, &so_far);
         }
     }
 
-    fn watch_windows(&mut self, collector: &Collector, ended: u32) {
+    /// Ends the load once a target is settled and the run cannot end in a GO any more.
+    fn watch_targets(&mut self, collector: &Collector, ended: u32) {
+        // A load that has been stopped already is not stopped for another reason; and when it goes on after a rollback, that
+        // is to see the target recover.
+        let is_rolled_back = self
+            .rollback
+            .as_ref()
+            .is_some_and(|watch| !watch.incidents().is_empty());
+        if is_rolled_back || !self.has_load() || self.stop.current() != Stop::No {
+            return;
+        }
+        let found = self
+            .targets
+            .as_ref()
+            .and_then(|watch| watch.tick(&collector.measurements, ended));
+        if let Some(stop) = found {
+            self.progress.note(&stop.sentence);
+            self.early_stop = Some(stop);
+            self.stop_load();
+        }
+    }
+
+    fn watch_windows(&mut self, collector: &Collector, rollback: &mut Rollback, ended: u32) {
         let mut changes = Vec::new();
         let arrivals = &self.due;
         let due = |seconds: Range<u32>| Due {
@@ -265,14 +332,12 @@ impl<'a> Supervisor<'a> {
             self.progress
                 .note(&format!("{policy} {verb}: {}", incident.breach()));
             let tripped = matches!(change, Change::Opened(_)) && incident.kind == IncidentKind::Rollback;
-            if tripped
-                && self
-                    .plan
-                    .criteria
-                    .rollback
-                    .as_ref()
-                    .is_some_and(|rollback| rollback.stop_load)
-            {
+            if !tripped {
+                continue;
+            }
+            rollback.trip(incident.detected_at_s);
+            let policy = self.plan.criteria.rollback.as_ref();
+            if policy.is_some_and(|policy| policy.stop_load) {
                 self.stop_load();
             }
         }

@@ -15,7 +15,7 @@ use crate::metrics::{Batch, Recorder, WorkerHealth};
 use crate::pacing::Pacer;
 use crate::plan::{Partition, Plan};
 use crate::protocol::{Connector, Dialing};
-use crate::step::{CommitClock, Context, Surroundings};
+use crate::step::{CommitClock, Context, StandbyConnectors, Surroundings};
 use crate::target::Endpoints;
 
 /// How often a worker hands over what it has recorded, at least; a full batch goes at once.
@@ -210,6 +210,14 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
             .await
             .map_err(|error| error.to_string())
     };
+    let standby = match &shared.endpoints.standby {
+        Some(standby) => Some(StandbyConnectors {
+            http: resolve(&standby.http).await?,
+            realtime: resolve(&standby.realtime).await?,
+            traffic: standby.traffic.clone(),
+        }),
+        None => None,
+    };
     let pacer = Pacer::fine(shared.clock).map_err(|error| format!("cannot make a timer: {error}"))?;
     Context::new(Surroundings {
         plan: Arc::clone(&shared.plan),
@@ -222,6 +230,7 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
         base_path: shared.endpoints.base_path.clone(),
         realtime: resolve(&shared.endpoints.realtime).await?,
         realtime_path: shared.endpoints.realtime_path.clone(),
+        standby,
         commit_clock: shared.commit_clock,
     })
     .map_err(|error| format!("the target's address or API key cannot be sent as a header: {error}"))

@@ -103,7 +103,8 @@ impl Diagnostics {
         }
     }
 
-    fn without_secrets(&self, text: String) -> String {
+    /// The text with the stand-ins of all values that are never shown.
+    pub(super) fn without_secrets(&self, text: String) -> String {
         self.secrets
             .iter()
             .fold(text, |text, (value, stand_in)| text.replace(value, stand_in))

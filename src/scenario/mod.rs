@@ -186,9 +186,14 @@ impl<'a> Loader<'a> {
             seed: self.options.seed,
             cores: self.options.cores,
         };
-        let (plan, comparison) = lower::lower(&files, &surroundings, &mut self.diagnostics)?;
-        if role == Role::Arm {
-            lower::check_arm(&files, &plan, &mut self.diagnostics);
+        let (mut plan, comparison) = lower::lower(&files, &surroundings, &mut self.diagnostics)?;
+        match role {
+            Role::Run => lower::check_certified(&files, &plan, &mut self.diagnostics),
+            Role::Arm => {
+                lower::check_arm(&files, &plan, &mut self.diagnostics);
+                // Claims are judged over whole loads, and an arm that misses its targets is still an arm.
+                plan.criteria.early_stop = false;
+            }
         }
         Some((plan, comparison))
     }
@@ -231,11 +236,59 @@ impl<'a> Loader<'a> {
             let span = at.key("sla").key("file").value_span();
             self.read_named::<SlaFile>(folder.join(sla.file.as_ref()?), span)
         });
+        let sql_files = self.sql_files(&scenario, folder);
         Files {
             scenario,
             journeys,
             sla,
+            sql_files,
         }
+    }
+
+    /// The files of statements that actions name, each read once.
+    fn sql_files(&mut self, scenario: &Read<ScenarioFile>, folder: &Path) -> HashMap<String, Option<String>> {
+        let at = At::root(&scenario.root);
+        let actions = scenario.file.actions.iter().flatten().enumerate();
+        let mut named: Vec<(&str, Span)> = actions
+            .filter_map(|(index, action)| {
+                let at = at.key("actions").item(index).key("sql_file");
+                Some((action.sql_file.as_deref()?, at.value_span()))
+            })
+            .collect();
+        let rollback = scenario.file.rollback.as_ref();
+        if let Some(action) = rollback.and_then(|rollback| rollback.action.as_ref()) {
+            let at = at.key("rollback").key("action");
+            let whole = action.sql_file.as_deref();
+            named.extend(whole.map(|file| (file, at.key("sql_file").value_span())));
+            let steps = action.steps.iter().flatten().enumerate();
+            named.extend(steps.filter_map(|(index, step)| {
+                let at = at.key("steps").item(index).key("sql_file");
+                Some((step.sql_file.as_deref()?, at.value_span()))
+            }));
+        }
+        let mut texts = HashMap::new();
+        for (file, span) in named {
+            if texts.contains_key(file) {
+                continue;
+            }
+            let path = folder.join(file);
+            let text = match (self.options.read)(&path) {
+                Ok(text) => Some(text),
+                Err(error) => {
+                    let sentence = format!("`{}` could not be read: {error}", path.display());
+                    self.diagnostics.push(span, sentence);
+                    None
+                }
+            };
+            if let Some(text) = &text {
+                self.files.push(Source {
+                    path: path.display().to_string(),
+                    text: text.clone(),
+                });
+            }
+            texts.insert(file.to_owned(), text);
+        }
+        texts
     }
 
     fn read_named<T: JsonSchema + DeserializeOwned>(

@@ -11,7 +11,7 @@ use crate::identity::Identities;
 use crate::metrics::{EventSample, Recorder, Sample, SeriesKind};
 use crate::pacing::Pacer;
 use crate::plan::{Plan, StepId, VariableId, Variables};
-use crate::protocol::{Connector, HeaderBlock, InvalidText};
+use crate::protocol::{Connector, HeaderBlock, InvalidText, Server, Stay, TrafficSwitch};
 
 /// What a worker's virtual users share.
 #[derive(Debug)]
@@ -25,9 +25,11 @@ pub struct Context {
     pub chance: Chance,
     pub identities: Identities,
     pub recorder: Recorder,
-    pub(super) http: Connector,
+    http: Connector,
     pub(super) base_path: String,
-    pub(super) realtime: Connector,
+    realtime: Connector,
+    /// Where users go once traffic is switched; `None` for a target with one server.
+    standby: Option<StandbyConnectors>,
     pub(super) realtime_path: String,
     pub(super) commit_clock: CommitClock,
     /// The headers that every request carries.
@@ -38,6 +40,14 @@ pub struct Context {
     pub(super) watched: WatchedColumns,
     /// For each journey, how long its user-visible steps take at their targets; empty without users with patience.
     pub(super) waits_at_target: Vec<Vec<Duration>>,
+}
+
+/// A second server: how it is connected to, and who goes there.
+#[derive(Debug)]
+pub struct StandbyConnectors {
+    pub http: Connector,
+    pub realtime: Connector,
+    pub traffic: TrafficSwitch,
 }
 
 /// What a context is made of; the rest follows from the plan.
@@ -57,6 +67,8 @@ pub struct Surroundings {
     pub realtime: Connector,
     /// Path and query of the realtime endpoint, with API key and protocol version.
     pub realtime_path: String,
+    /// `None` for a target with one server.
+    pub standby: Option<StandbyConnectors>,
     /// How the moment of a row change's commit is known.
     pub commit_clock: CommitClock,
 }
@@ -111,9 +123,31 @@ impl Context {
             http,
             base_path: surroundings.base_path,
             realtime: surroundings.realtime,
+            standby: surroundings.standby,
             realtime_path: surroundings.realtime_path,
             commit_clock: surroundings.commit_clock,
         })
+    }
+
+    /// A user comes: where they stay to their end; `None` when there is nowhere else to go.
+    pub(super) fn enter(&self) -> Option<Stay> {
+        self.standby.as_ref().map(|standby| standby.traffic.enter())
+    }
+
+    /// How the user of a stay connects, for requests.
+    pub(super) fn http(&self, stay: Option<&Stay>) -> &Connector {
+        self.standby_of(stay).map_or(&self.http, |standby| &standby.http)
+    }
+
+    /// How the user of a stay connects, for realtime.
+    pub(super) fn realtime(&self, stay: Option<&Stay>) -> &Connector {
+        self.standby_of(stay)
+            .map_or(&self.realtime, |standby| &standby.realtime)
+    }
+
+    fn standby_of(&self, stay: Option<&Stay>) -> Option<&StandbyConnectors> {
+        let is_there = stay.is_some_and(|stay| stay.server() == Server::Standby);
+        self.standby.as_ref().filter(|_| is_there)
     }
 
     /// Records how late the generator got to a ticket.

@@ -19,7 +19,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use commit_clock::CommitClock;
-pub use context::{Context, Surroundings};
+pub use context::{Context, StandbyConnectors, Surroundings};
 pub(crate) use experience::{Experience, SharedExperience};
 pub use render::{VariableValue, render, render_cow, render_into};
 pub(crate) use session::Session;

@@ -16,7 +16,7 @@ use crate::chance::Purpose;
 use crate::clock::Moment;
 use crate::metrics::Outcome;
 use crate::plan::{Method, StepId, Variables};
-use crate::protocol::{Answer, HeaderBlock, HttpConnection, HttpRequest};
+use crate::protocol::{Answer, HeaderBlock, HttpConnection, HttpRequest, Stay};
 
 /// Courses beside each other draw from ranges of their own, so that what one draws does not depend on how far the others
 /// have got. No course draws so often.
@@ -36,6 +36,8 @@ pub(crate) struct Session {
     pub(super) intended: Moment,
     pub(super) http: Option<HttpConnection>,
     pub(super) realtime: Option<Realtime>,
+    /// At which of two servers this user is; `None` for a target with one.
+    pub(super) stay: Option<Rc<Stay>>,
     /// The latest sending of each request step, for the steps that wait for its outcome.
     triggers: Vec<(StepId, Trigger)>,
     /// How many draws of each kind were taken: the n in (seed, ticket, purpose, n).
@@ -114,6 +116,7 @@ impl Session {
             intended,
             http,
             realtime: None,
+            stay: context.enter().map(Rc::new),
             triggers: Vec::new(),
             thinks: 0,
             idempotency_keys: 0,
@@ -150,6 +153,7 @@ impl Session {
             intended: self.intended,
             http: None,
             realtime: None,
+            stay: self.stay.clone(),
             triggers: Vec::new(),
             thinks: self.thinks + own,
             idempotency_keys: self.idempotency_keys + own,
@@ -322,11 +326,12 @@ impl Session {
         let connection = match &mut self.http {
             Some(connection) => connection,
             none => {
-                let stream = context.http.connect().await.map_err(|error| {
+                let connector = context.http(self.stay.as_deref());
+                let stream = connector.connect().await.map_err(|error| {
                     tracing::debug!(ticket = self.ticket, %error, "no connection");
                     error.outcome()
                 })?;
-                let opened = HttpConnection::open(stream, context.http.http_version()).await;
+                let opened = HttpConnection::open(stream, connector.http_version()).await;
                 none.insert(opened.map_err(|error| error.outcome())?)
             }
         };

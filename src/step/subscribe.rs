@@ -72,7 +72,7 @@ async fn subscribe(session: &mut Session, step: &SubscribeStep) -> Result<(), St
     let realtime = match session.realtime.take() {
         Some(realtime) => session.realtime.insert(realtime),
         None => {
-            let socket = connect_realtime(&context.realtime, &context.realtime_path)
+            let socket = connect_realtime(context.realtime(session.stay.as_deref()), &context.realtime_path)
                 .await
                 .map_err(|error| {
                     tracing::debug!(ticket = session.ticket, %error, "no realtime socket");

@@ -5,11 +5,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child as Process, ChildStdin, Command};
+use tokio::sync::{Notify, watch};
 
 /// How long a child may take until its ready line: an empty database is migrated in that time.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -18,11 +21,69 @@ const READY_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Child {
     name: &'static str,
-    process: Process,
-    /// Closing it asks the child to end.
-    stdin: Option<ChildStdin>,
+    leash: Leash,
+    /// Ends the process the hard way.
+    kill: Arc<Notify>,
     url: String,
     log: PathBuf,
+}
+
+/// What keeps a child running, and tells of its end. Cloning shares it.
+#[derive(Debug, Clone)]
+pub(super) struct Leash {
+    /// Closing it asks the child to end.
+    stdin: Arc<Mutex<Option<ChildStdin>>>,
+    was_let_go: Arc<AtomicBool>,
+    /// How the child ended.
+    ended: watch::Receiver<Option<String>>,
+}
+
+impl Leash {
+    /// Asks the child to end.
+    pub(super) fn let_go(&self) {
+        self.was_let_go.store(true, Ordering::SeqCst);
+        drop(self.stdin.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Whether somebody has asked the child to end.
+    pub(super) fn was_let_go(&self) -> bool {
+        self.was_let_go.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the child has ended, and says how.
+    pub(super) async fn ended(&self) -> String {
+        let mut ended = self.ended.clone();
+        let how = ended.wait_for(Option::is_some).await;
+        // Nobody watches the process any more when the run is given up.
+        how.map_or_else(|_| "unknown".to_owned(), |how| how.clone().unwrap_or_default())
+    }
+
+    /// The leash of a child that is only an end to be told of.
+    #[cfg(test)]
+    pub(super) fn of_nobody() -> (watch::Sender<Option<String>>, Self) {
+        let (sender, ended) = watch::channel(None);
+        let leash = Self {
+            stdin: Arc::default(),
+            was_let_go: Arc::default(),
+            ended,
+        };
+        (sender, leash)
+    }
+}
+
+/// Waits for the end of a process, or brings it about.
+async fn watch_over(mut process: Process, kill: Arc<Notify>, ended: watch::Sender<Option<String>>) {
+    let status = tokio::select! {
+        status = process.wait() => status,
+        () = kill.notified() => {
+            // One that has ended meanwhile cannot be killed, and need not be.
+            let _ = process.start_kill();
+            process.wait().await
+        }
+    };
+    let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    // Nobody asks any more when the run is given up.
+    let _ = ended.send(Some(how));
 }
 
 /// Why a child is not running.
@@ -95,13 +156,22 @@ impl Child {
             None
         };
         match tokio::time::timeout(READY_TIMEOUT, ready).await {
-            Ok(Some(url)) => Ok(Self {
-                name,
-                process,
-                stdin,
-                url,
-                log,
-            }),
+            Ok(Some(url)) => {
+                let (sender, ended) = watch::channel(None);
+                let kill = Arc::new(Notify::new());
+                tokio::spawn(watch_over(process, Arc::clone(&kill), sender));
+                Ok(Self {
+                    name,
+                    leash: Leash {
+                        stdin: Arc::new(Mutex::new(stdin)),
+                        was_let_go: Arc::default(),
+                        ended,
+                    },
+                    kill,
+                    url,
+                    log,
+                })
+            }
             Ok(None) => Err(ChildError::Ended {
                 name,
                 reason: last_words(&log),
@@ -115,24 +185,31 @@ impl Child {
         &self.url
     }
 
+    /// What keeps it running, for whoever may let it go.
+    pub(super) fn leash(&self) -> &Leash {
+        &self.leash
+    }
+
     /// Whether the child has ended by itself: a crash. The sentence says how.
     pub fn crashed(&mut self) -> Option<String> {
-        match self.process.try_wait() {
-            Ok(Some(status)) => Some(format!(
-                "{} ended during the run ({status}): {}",
-                self.name,
-                last_words(&self.log)
-            )),
-            _ => None,
+        if self.leash.was_let_go() {
+            return None;
         }
+        let status = self.leash.ended.borrow().clone()?;
+        Some(format!(
+            "{} ended during the run ({status}): {}",
+            self.name,
+            last_words(&self.log)
+        ))
     }
 
     /// Asks the child to end and waits for it; kills it when it has not ended after `patience`.
-    pub async fn stop(mut self, patience: Duration) {
-        self.stdin = None;
-        if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
+    pub async fn stop(self, patience: Duration) {
+        self.leash.let_go();
+        if tokio::time::timeout(patience, self.leash.ended()).await.is_err() {
             tracing::warn!(child = self.name, "did not end when asked, and is killed");
-            let _ = self.process.kill().await;
+            self.kill.notify_one();
+            self.leash.ended().await;
         }
     }
 }

@@ -25,14 +25,18 @@ const DATABASE: &str = "practice";
 pub struct ThrowAwayDatabase(Arc<Cluster>);
 
 impl ThrowAwayDatabase {
-    /// Makes a cluster and starts its server.
+    /// Makes a cluster for so many practice servers and starts its PostgreSQL.
     ///
     /// # Errors
     /// When PostgreSQL is not installed, or does not start.
-    pub(super) async fn start(pool_connections: Option<u16>, commit_delay: Duration) -> Result<Self, Error> {
+    pub(super) async fn start(
+        pool_connections: Option<u16>,
+        servers: u32,
+        commit_delay: Duration,
+    ) -> Result<Self, Error> {
         let pool = pool_connections.map_or(POOL_CONNECTIONS, u32::from);
         let mut settings = Settings {
-            max_connections: pool + CONNECTIONS_BESIDES_POOL,
+            max_connections: servers * (pool + CONNECTIONS_BESIDES_POOL),
             ..Settings::default()
         };
         if let Some(folder) = std::env::var_os(BINARIES_VARIABLE) {

@@ -1,24 +1,27 @@
 //! Bringing the target up: the mock and the reference server as child processes, or the addresses of a deployment.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
 use super::about::About;
+use super::arguments::{common_arguments, first_server, other_server};
 use super::children::{Child, ChildError};
 use super::database::ThrowAwayDatabase;
+use super::forwarder::Forwarder;
 use super::mock::MockControl;
-use super::postgres::postgres_arguments;
+use super::operator::Operator;
 use super::probe::{ControlError, TargetProbe};
+use super::remote::connect_remote;
+use super::standby::{Standby, StandbyEndpoints};
 use crate::chance::Chance;
 use crate::clock::wall_clock_now;
 use crate::identity::Identities;
 use crate::plan::{
-    Database, HttpVersion, Plan, Postgres, PostgresPlace, ReferenceServer, RemoteTarget, TargetKind, Tokens,
-    Transport,
+    Database, HttpVersion, Plan, Postgres, PostgresPlace, ReferenceServer, TargetKind, Transport,
 };
-use crate::protocol::{ConnectError, Connector, Dialing, Origin, TlsClient, TlsSettingsError};
-use crate::units::format_duration;
+use crate::protocol::{ConnectError, Connector, Dialing, Origin, TlsClient, TlsSettingsError, TrafficSwitch};
 
 /// Where the load goes and where questions are asked.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub struct Endpoints {
     pub description: String,
     /// What a reader must know of it, in sentences.
     pub notes: Vec<String>,
+    /// A second server; `None` for a target with one.
+    pub standby: Option<StandbyEndpoints>,
 }
 
 /// A target that is up.
@@ -45,6 +50,10 @@ pub struct Endpoints {
 pub struct Started {
     pub endpoints: Endpoints,
     pub probe: TargetProbe,
+    /// Who acts on the target beside the load.
+    pub operator: Operator,
+    /// A second server that is ready to take over.
+    pub standby: Option<Standby>,
     pub mock: Option<MockControl>,
     /// In the order in which they are stopped.
     pub children: Vec<Child>,
@@ -52,6 +61,22 @@ pub struct Started {
     pub database: Option<ThrowAwayDatabase>,
     /// Path that answers 2xx when the target is up.
     pub health_path: Option<String>,
+}
+
+impl Started {
+    /// Asks each of the target's servers.
+    pub fn probes(&self) -> Vec<TargetProbe> {
+        let standby = self.standby.iter().map(Standby::probe);
+        std::iter::once(&self.probe).chain(standby).cloned().collect()
+    }
+
+    /// Asks the server that traffic goes to.
+    pub fn serving(&self) -> &TargetProbe {
+        match &self.standby {
+            Some(standby) if standby.has_taken_over() => standby.probe(),
+            Some(_) | None => &self.probe,
+        }
+    }
 }
 
 /// Why there is no target.
@@ -71,6 +96,8 @@ pub enum StartError {
     },
     #[error("{0} is not an address that load can be sent to")]
     Address(String),
+    #[error("no address can be had for ClassConnect to deliver to")]
+    Forwarder(#[source] std::io::Error),
     #[error(transparent)]
     Tls(#[from] TlsSettingsError),
     #[error(transparent)]
@@ -132,47 +159,159 @@ async fn start_reference(
     ];
     let url = database_url(server, database.as_ref());
     all_secrets.extend(url.as_deref().map(|url| ("PRACTICE_DATABASE_URL", url)));
-    let target = Child::start(
-        executable,
-        "practice-server",
-        &server_arguments(plan, server, mock.url()),
-        &all_secrets,
-        folder.join("practice-server.log"),
-    )
-    .await?;
+    let servers = start_servers(plan, server, mock.url(), &all_secrets, executable, folder).await?;
 
     let chance = Chance::new(plan.seed);
     let now_s = wall_clock_now().as_second();
     let identities = Identities::signed(chance, Some(&secrets.api_key), &secrets.jwt, now_s);
+    let (dialing, probe) = reach(plan, &servers.first, &identities).await?;
+    let about = About::ask(server, database.as_ref(), &probe).await;
+    let base_url = servers.first.url().to_owned();
+    let mut endpoints = Endpoints {
+        base_url: base_url.clone(),
+        http: dialing.clone(),
+        base_path: String::new(),
+        realtime: dialing,
+        realtime_path: format!("/realtime/v1/websocket?apikey={}&vsn=2.0.0", secrets.api_key),
+        identities: identities.clone(),
+        description: about.description,
+        notes: about.notes,
+        standby: None,
+    };
+    let mut operator = Operator::new(probe.clone(), &base_url, identities, url);
+    let mut children = vec![servers.first];
+    let mut standby = None;
+    if let Some((second, forwarder, traffic)) = servers.second {
+        let ready = stand_by(
+            plan,
+            server,
+            (&children[0], &second),
+            forwarder,
+            traffic,
+            &mut endpoints,
+        )
+        .await?;
+        operator = operator.with_standby(&ready);
+        standby = Some(ready);
+        children.push(second);
+    }
+    let mock_control = MockControl::new(mock.url())?;
+    // The servers first: a mock that is still there can take its last webhooks' answers.
+    children.push(mock);
+    Ok(Started {
+        probe,
+        operator,
+        standby,
+        mock: Some(mock_control),
+        endpoints,
+        children,
+        database,
+        health_path: Some("/readyz".to_owned()),
+    })
+}
+
+/// The practice servers of a run.
+struct Servers {
+    first: Child,
+    /// The one that stands by, what stands before both, and what decides between them.
+    second: Option<(Child, Forwarder, TrafficSwitch)>,
+}
+
+async fn start_servers(
+    plan: &Plan,
+    server: &ReferenceServer,
+    mock_url: &str,
+    secrets: &[(&str, &str)],
+    executable: &Path,
+    folder: &Path,
+) -> Result<Servers, StartError> {
+    const NAME: &str = "practice-server";
+    let mut common = common_arguments(plan, server, mock_url);
+    let mut before_both = None;
+    if server.standby.is_some() {
+        let traffic = TrafficSwitch::default();
+        let forwarder = Forwarder::start(traffic.clone()).await;
+        let forwarder = forwarder.map_err(StartError::Forwarder)?;
+        common.extend(["--public-url".to_owned(), forwarder.url()]);
+        before_both = Some((forwarder, traffic));
+    }
+    let arguments = first_server(&common, plan, server);
+    let log = folder.join("practice-server.log");
+    let first = Child::start(executable, NAME, &arguments, secrets, log).await?;
+    let Some(((forwarder, traffic), standby)) = before_both.zip(server.standby.as_ref()) else {
+        return Ok(Servers { first, second: None });
+    };
+    let executable = standby.executable.as_deref().unwrap_or(executable);
+    let arguments = other_server(&common, &standby.version);
+    let log = folder.join("practice-server-standby.log");
+    let second = Child::start(executable, NAME, &arguments, secrets, log).await?;
+    Ok(Servers {
+        first,
+        second: Some((second, forwarder, traffic)),
+    })
+}
+
+/// Makes the second of the servers ready to take over.
+async fn stand_by(
+    plan: &Plan,
+    server: &ReferenceServer,
+    (first, second): (&Child, &Child),
+    forwarder: Forwarder,
+    traffic: TrafficSwitch,
+    endpoints: &mut Endpoints,
+) -> Result<Standby, StartError> {
+    let (dialing, probe) = reach(plan, second, &endpoints.identities).await?;
+    forwarder.lead_to(address_of(first)?, address_of(second)?);
+    endpoints.standby = Some(StandbyEndpoints {
+        http: dialing.clone(),
+        realtime: dialing,
+        traffic: traffic.clone(),
+    });
+    endpoints.notes.extend(about_standby(server));
+    Ok(Standby {
+        traffic,
+        probe,
+        first: first.leash().clone(),
+        _forwarder: forwarder,
+    })
+}
+
+/// How a server of the run's own is connected to, and asked.
+async fn reach(
+    plan: &Plan,
+    server: &Child,
+    identities: &Identities,
+) -> Result<(Dialing, TargetProbe), StartError> {
     let dialing = dialing(
         plan,
-        target.url(),
+        server.url(),
         &Transport::default(),
         HttpVersion::Http1,
         None,
     )?;
     let connector = Connector::resolve(&dialing).await?;
-    let probe = TargetProbe::new(target.url(), connector, identities.clone());
-    let about = About::ask(server, database.as_ref(), &probe).await;
-    let endpoints = Endpoints {
-        base_url: target.url().to_owned(),
-        http: dialing.clone(),
-        base_path: String::new(),
-        realtime: dialing,
-        realtime_path: format!("/realtime/v1/websocket?apikey={}&vsn=2.0.0", secrets.api_key),
-        identities,
-        description: about.description,
-        notes: about.notes,
+    let probe = TargetProbe::new(server.url(), connector, identities.clone());
+    Ok((dialing, probe))
+}
+
+/// The address of a server of the run's own, which its ready line gives by number.
+fn address_of(server: &Child) -> Result<SocketAddr, StartError> {
+    let url = server.url();
+    let address = url.strip_prefix("http://").and_then(|rest| rest.parse().ok());
+    address.ok_or_else(|| StartError::Address(url.to_owned()))
+}
+
+fn about_standby(server: &ReferenceServer) -> Option<String> {
+    let standby = server.standby.as_ref()?;
+    let whose = match standby.executable {
+        Some(_) => "another build",
+        None => "the same build",
     };
-    Ok(Started {
-        probe,
-        mock: Some(MockControl::new(mock.url())?),
-        endpoints,
-        // The server first: a mock that is still there can take its last webhooks' answers.
-        children: vec![target, mock],
-        database,
-        health_path: Some("/readyz".to_owned()),
-    })
+    Some(format!(
+        "A second server, version {}, {whose}, stands by on the same database; ClassConnect reaches both by a forwarder, virtual \
+         users connect to each directly.",
+        standby.version
+    ))
 }
 
 /// Starts the run's own database, when the plan has one.
@@ -182,9 +321,12 @@ async fn database(server: &ReferenceServer) -> Result<Option<ThrowAwayDatabase>,
             place: PostgresPlace::ThrowAway { commit_delay },
             pool,
             ..
-        }) => ThrowAwayDatabase::start(pool.connections, *commit_delay)
-            .await
-            .map(Some),
+        }) => {
+            let servers = if server.standby.is_some() { 2 } else { 1 };
+            ThrowAwayDatabase::start(pool.connections, servers, *commit_delay)
+                .await
+                .map(Some)
+        }
         Database::Postgres(_) | Database::Sqlite => Ok(None),
     }
 }
@@ -200,14 +342,17 @@ fn database_url(server: &ReferenceServer, own: Option<&ThrowAwayDatabase>) -> Op
     }
 }
 
-fn classconnect_secrets<'a>(api_key: &'a str, webhook_secret: &'a str) -> [(&'static str, &'a str); 2] {
+pub(super) fn classconnect_secrets<'a>(
+    api_key: &'a str,
+    webhook_secret: &'a str,
+) -> [(&'static str, &'a str); 2] {
     [
         ("CLASSCONNECT_API_KEY", api_key),
         ("CLASSCONNECT_WEBHOOK_SECRET", webhook_secret),
     ]
 }
 
-async fn start_mock(
+pub(super) async fn start_mock(
     plan: &Plan,
     listen: &str,
     secrets: &[(&str, &str)],
@@ -241,116 +386,8 @@ async fn start_mock(
     .await
 }
 
-fn server_arguments(plan: &Plan, server: &ReferenceServer, mock_url: &str) -> Vec<String> {
-    let mut arguments: Vec<String> = ["--listen", "127.0.0.1:0", "--classconnect-url", mock_url]
-        .map(str::to_owned)
-        .into();
-    match &server.database {
-        Database::Sqlite => arguments.extend(["--database".to_owned(), "sqlite::memory:".to_owned()]),
-        // Its address goes by the environment: it holds a password.
-        Database::Postgres(postgres) => arguments.extend(postgres_arguments(postgres, plan.seed)),
-    }
-    arguments.extend([
-        "--poll-classconnect".to_owned(),
-        server.poll_classconnect.to_string(),
-    ]);
-    arguments.extend(["--version-name".to_owned(), plan.target.version.clone()]);
-    if !server.answer_delay.is_zero() {
-        arguments.extend(["--fault-delay".to_owned(), format_duration(server.answer_delay)]);
-    }
-    if server.error_rate.get() > 0.0 {
-        arguments.extend(["--fault-error-rate".to_owned(), server.error_rate.to_string()]);
-        arguments.extend(["--fault-seed".to_owned(), plan.seed.to_string()]);
-    }
-    arguments
-}
-
-async fn connect_remote(
-    plan: &Plan,
-    remote: &RemoteTarget,
-    executable: &Path,
-    folder: &Path,
-) -> Result<Started, StartError> {
-    let mut children = Vec::new();
-    let mut mock = None;
-    if let Some(attachment) = plan
-        .classconnect
-        .as_ref()
-        .and_then(|mock| mock.attachment.as_ref())
-    {
-        let secrets = classconnect_secrets(&attachment.api_key, &attachment.webhook_secret);
-        let child = start_mock(plan, &attachment.listen.to_string(), &secrets, executable, folder).await?;
-        mock = Some(MockControl::new(child.url())?);
-        children.push(child);
-    }
-    let chance = Chance::new(plan.seed);
-    let key = remote.api_key.as_deref();
-    let identities = match &remote.tokens {
-        Tokens::None => Identities::anonymous(chance, key),
-        Tokens::Signed { jwt_secret } => {
-            Identities::signed(chance, key, jwt_secret, wall_clock_now().as_second())
-        }
-        Tokens::File(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| StartError::TokensFile {
-                path: path.clone(),
-                source,
-            })?;
-            let tokens = text
-                .lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .map(str::to_owned);
-            Identities::listed(chance, key, tokens.collect())
-        }
-    };
-    let realtime_path = path_of(&remote.realtime_url);
-    let separator = if realtime_path.contains('?') { '&' } else { '?' };
-    let key_part = key.map(|key| format!("apikey={key}&")).unwrap_or_default();
-    let (http, realtime) = dial_remote(plan, remote)?;
-    let connector = Connector::resolve(&http).await?;
-    let endpoints = Endpoints {
-        base_url: remote.base_url.clone(),
-        http,
-        base_path: path_of(&remote.base_url),
-        realtime,
-        realtime_path: format!("{realtime_path}{separator}{key_part}vsn=2.0.0"),
-        identities: identities.clone(),
-        notes: Vec::new(),
-        description: if plan.target.is_unverified() {
-            format!("{} (certificate not verified)", remote.base_url)
-        } else {
-            remote.base_url.clone()
-        },
-    };
-    Ok(Started {
-        probe: TargetProbe::new(&remote.base_url, connector, identities),
-        endpoints,
-        mock,
-        children,
-        database: None,
-        health_path: remote.health_path.clone(),
-    })
-}
-
-/// How the load's two kinds of connections are made: for requests and for realtime sockets.
-fn dial_remote(plan: &Plan, remote: &RemoteTarget) -> Result<(Dialing, Dialing), StartError> {
-    let transport = &remote.transport;
-    let has_tls = [&remote.base_url, &remote.realtime_url]
-        .into_iter()
-        .any(|url| Origin::parse(url).is_some_and(|origin| origin.is_secure()));
-    let tls = if has_tls {
-        Some(TlsClient::new(&transport.certificates)?)
-    } else {
-        None
-    };
-    let dial = |url, version| dialing(plan, url, transport, version, tls.as_ref());
-    let http = dial(&remote.base_url, transport.http_version)?;
-    // A realtime socket begins as a request of HTTP/1.1, whatever the other requests are.
-    let realtime = dial(&remote.realtime_url, HttpVersion::Http1)?;
-    Ok((http, realtime))
-}
-
-fn dialing(
+/// How connections to an address are made.
+pub(super) fn dialing(
     plan: &Plan,
     url: &str,
     transport: &Transport,
@@ -369,27 +406,9 @@ fn dialing(
     })
 }
 
-/// Path and query of a URL, without a trailing slash.
-fn path_of(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.find('/').map_or_else(String::new, |start| {
-        rest[start..].trim_end_matches('/').to_owned()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_taken_off_their_addresses() {
-        assert_eq!(path_of("http://127.0.0.1:8080/api/"), "/api");
-        assert_eq!(path_of("http://127.0.0.1:8080"), "");
-        assert_eq!(
-            path_of("ws://h/realtime/v1/websocket?x=1"),
-            "/realtime/v1/websocket?x=1"
-        );
-    }
 
     #[test]
     fn every_run_has_secrets_of_its_own() {

@@ -198,3 +198,141 @@ async fn writers_at_once_lose_nothing_to_each_other() {
     assert_nothing_lost(&record);
     assert_eq!(record["requests"]["failed"], 0);
 }
+
+/// What a drill takes when it is shortened; the trouble comes at 4 s, and its errors are many, so that it is noticed soon.
+const SHORT_DRILL: [&str; 14] = [
+    "--set",
+    "load.duration=24s",
+    "--set",
+    "load.rate=4/s",
+    "--set",
+    "actions.1.at=4s",
+    "--set",
+    "actions.1.body.error_rate=60%",
+    "--set",
+    "rollback.over=4s",
+    // What a debug build on a busy machine may take, on the triggers' way above all.
+    "--set",
+    "rollback.response_time.p95=> 20s",
+    "--set",
+    "rollback.realtime_failures=> 60%",
+];
+
+/// Everything that a drill must show: that it happened, that the rollback came through, that it healed, and what it cost.
+#[track_caller]
+fn assert_rolled_back(record: &Value, done: &[&str]) {
+    let actions = record["actions"].as_array().unwrap();
+    assert!(
+        actions.iter().all(|action| action["status"] == "done"),
+        "{actions:?}"
+    );
+    assert_eq!(record["rollback"][0]["condition"]["metric"], "error_rate");
+    let action = &record["rollback_action"];
+    assert_eq!(action["status"], "done", "{action}");
+    let detail = action["detail"].as_str().unwrap();
+    assert!(done.iter().all(|deed| detail.contains(deed)), "{detail}");
+    // The load went on, and learners came through by triggers.
+    assert!(record["timeline"]["load_ended_s"].as_f64().unwrap() >= 24.0);
+    assert!(failures(record, 500) > 0, "{}", record["failures"]);
+    assert_nothing_lost(record);
+    let reasons = reasons(record);
+    assert!(reasons.contains("was carried out in"), "{reasons}");
+    assert!(!reasons.contains("FAILED"), "{reasons}");
+}
+
+#[tokio::test]
+async fn a_rollback_to_the_triggers_is_carried_out_under_load_and_loses_nothing() {
+    let record = run(&shipped("rollback-drill"), &SHORT_DRILL)
+        .await
+        .record(13, "ROLLBACK");
+    assert_rolled_back(
+        &record,
+        &[
+            "SELECT enable_practice_triggers(): done",
+            "PUT /admin/v1/rollout: answered with status 200",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn triggers_that_were_dropped_are_restored_under_load_and_the_drill_is_green() {
+    let mut arguments = SHORT_DRILL.to_vec();
+    arguments.extend(["--expect", "ROLLBACK"]);
+    let record = run(&shipped("rollback-full"), &arguments)
+        .await
+        .record(0, "ROLLBACK");
+    assert_rolled_back(&record, &["restore_practice_triggers.sql: done"]);
+}
+
+#[tokio::test]
+async fn traffic_goes_back_to_the_previous_version_and_the_broken_server_is_drained_and_stopped() {
+    let arguments = [
+        "--set",
+        "load.duration=18s",
+        "--set",
+        "load.rate=4/s",
+        "--set",
+        "actions.0.at=3s",
+        "--set",
+        "actions.0.body.error_rate=60%",
+        "--set",
+        "rollback.over=4s",
+        "--set",
+        "rollback.response_time.p95=> 20s",
+        "--set",
+        "rollback.realtime_failures=> 60%",
+    ];
+    let ended = run(&shipped("blue-green"), &arguments).await;
+    let record = ended.record(13, "ROLLBACK");
+    let action = &record["rollback_action"];
+    assert_eq!(action["status"], "done", "{action}");
+    let detail = action["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("users left at the first server, each second: ")
+            && detail.contains(", 0; then the first server ended (exit status: 0)"),
+        "{detail}"
+    );
+    assert!(failures(&record, 500) > 0, "{}", record["failures"]);
+    assert_nothing_lost(&record);
+    // Stopped on purpose is no crash.
+    assert!(
+        !ended.said.stderr.contains("ended during the run"),
+        "{}",
+        ended.said.stderr
+    );
+    let notes = record["target"]["notes"].to_string();
+    assert!(notes.contains("A second server, version previous"), "{notes}");
+}
+
+#[tokio::test]
+async fn a_rollback_that_fails_is_said_and_is_a_rollback_all_the_same() {
+    let action = "rollback.action={ name = \"back\", steps = [{ command = [\"sh\", \"-c\", \"echo no way back; exit 4\"] }, \
+                  { request = \"PUT /never\" }] }";
+    let arguments = [
+        "--set",
+        "target.faults.error_rate=60%",
+        "--set",
+        "rollback={ over = \"2s\", samples_min = 5, error_rate = \"> 5%\" }",
+        "--set",
+        action,
+    ];
+    let ended = run(&scenario("quick"), &arguments).await;
+    let record = ended.record(13, "ROLLBACK");
+    let action = &record["rollback_action"];
+    assert_eq!(action["status"], "failed", "{action}");
+    let told = reasons(&record);
+    assert!(
+        told.contains("THE ROLLBACK FAILED: \"back\"")
+            && told.contains("it ended with exit status: 4; it said: no way back"),
+        "{told}"
+    );
+    assert!(
+        !told.contains("/never:"),
+        "nothing is done after a deed that failed: {told}"
+    );
+    assert!(
+        ended.said.stderr.contains("THE ROLLBACK FAILED: back:"),
+        "{}",
+        ended.said.stderr
+    );
+}

@@ -56,7 +56,13 @@ impl About {
         };
         match legacy {
             Some(legacy) if !percent.is_everybody() => Self::of_model(percent, legacy.settings()),
-            Some(_) | None => direct,
+            Some(legacy) => Self {
+                summary: "Every user is served by direct service calls; a model of the trigger architecture stands by."
+                    .to_owned(),
+                notes: notes(legacy.settings()),
+                ..direct
+            },
+            None => direct,
         }
     }
 

@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::auth::authenticate;
+use crate::degradation::degrade;
 use crate::error::ApiError;
 use crate::fault;
 use crate::legacy;
@@ -36,6 +37,7 @@ pub(crate) fn router(app: &App) -> Router {
     let practice = OpenApiRouter::new()
         .merge(sessions::router())
         .merge(attempts::router())
+        .route_layer(from_fn_with_state(app.clone(), degrade))
         .route_layer(from_fn_with_state(app.clone(), fault::fail_some))
         .route_layer(from_fn_with_state(app.clone(), authenticate))
         .route_layer(from_fn(limit_time))

@@ -48,6 +48,7 @@ pub(crate) fn config(classconnect_url: &str) -> Config {
             webhook: Verifier::new(vec![webhook_secret()]).unwrap(),
         },
         faults: FaultSettings::default(),
+        drills: false,
         legacy: LegacySettings::default(),
         poll_classconnect: true,
         dispatch: DispatchSettings {

@@ -20,6 +20,8 @@ pub(super) struct Lane {
 
 /// One action over the run.
 pub(super) struct ActionLane {
+    /// `action` or `rollback`.
+    pub(super) kind: &'static str,
     pub(super) name: String,
     pub(super) failed: bool,
     /// `None` when it was not begun.
@@ -65,13 +67,18 @@ pub(super) fn actions(record: &RunRecord, evidence: &Evidence) -> Vec<ActionLane
             width: percent((ended - begun).max(span * 0.004) / span),
         })
     };
-    let lane = |action: &ActionRecord| ActionLane {
+    let lane = |kind, action: &ActionRecord| ActionLane {
+        kind,
         name: action.name.clone(),
         failed: action.status == "failed",
         bar: bar(action),
         words: view::action_course(action),
     };
-    record.actions.iter().map(lane).collect()
+    let actions = record.actions.iter().map(|action| lane("action", action));
+    let rollback = record.rollback_action.iter();
+    actions
+        .chain(rollback.map(|action| lane("rollback", action)))
+        .collect()
 }
 
 /// All conditions that were watched, with what was found.

@@ -47,7 +47,8 @@ pub(super) fn phases(timeline: &Timeline) -> Vec<Band> {
 /// What was done to the target, as marks that charts show over the phases.
 fn marks(evidence: &Evidence) -> impl Iterator<Item = Band> {
     let span = span_s(&evidence.timeline);
-    evidence.actions.iter().filter_map(move |action| {
+    let actions = evidence.actions.iter().chain(&evidence.rollback_action);
+    actions.filter_map(move |action| {
         let begun = action.begun_s?;
         let ended = action.ended_s.unwrap_or(span);
         Some(Band {

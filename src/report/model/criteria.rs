@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::super::ReportError;
 use super::waiver::WaiverRecord;
 use crate::plan::{
-    BurnRate, Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, Statistic, Unit,
-    WindowPolicy,
+    BurnRate, Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Rollback, RollbackLimits, Statistic,
+    Unit, WindowPolicy,
 };
 use crate::units::{Quantile, Rate, Ratio};
 
@@ -17,6 +17,9 @@ use crate::units::{Quantile, Rate, Ratio};
 pub struct CriteriaRecord {
     /// `observed` or `certified`.
     pub mode: String,
+    /// Whether the load was to end once no pass was possible any more; not so in files of versions that did not say.
+    #[serde(default)]
+    pub early_stop: bool,
     pub targets: Vec<ConditionRecord>,
     pub not_measured: Vec<String>,
     /// Absent in files of versions that knew no waivers.
@@ -84,6 +87,42 @@ pub struct RollbackRecord {
     #[serde(flatten)]
     pub policy: WindowPolicyRecord,
     pub stop_load: bool,
+    /// How long the parts of a rollback may take; absent in files of versions that knew no such limits.
+    #[serde(default)]
+    pub limits: RollbackLimitsRecord,
+}
+
+/// Limits of a rollback, in seconds; `null` = none is set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct RollbackLimitsRecord {
+    pub detect_s: Option<f64>,
+    pub act_s: Option<f64>,
+    pub recover_s: Option<f64>,
+}
+
+impl From<RollbackLimits> for RollbackLimitsRecord {
+    fn from(limits: RollbackLimits) -> Self {
+        let seconds = |limit: Option<Duration>| limit.map(|limit| limit.as_secs_f64());
+        Self {
+            detect_s: seconds(limits.detect),
+            act_s: seconds(limits.act),
+            recover_s: seconds(limits.recover),
+        }
+    }
+}
+
+impl RollbackLimitsRecord {
+    fn read(self) -> Result<RollbackLimits, ReportError> {
+        let duration = |seconds: Option<f64>| {
+            let duration = seconds.map(Duration::try_from_secs_f64).transpose();
+            duration.map_err(|error| ReportError::invalid(format!("a limit of a rollback: {error}")))
+        };
+        Ok(RollbackLimits {
+            detect: duration(self.detect_s)?,
+            act: duration(self.act_s)?,
+            recover: duration(self.recover_s)?,
+        })
+    }
 }
 
 /// The unit as `run.json` writes it.
@@ -112,6 +151,7 @@ impl CriteriaRecord {
     pub(super) fn of(criteria: &Criteria) -> Self {
         Self {
             mode: mode_key(criteria.mode).to_owned(),
+            early_stop: criteria.early_stop,
             targets: criteria.targets.iter().map(ConditionRecord::of).collect(),
             not_measured: criteria
                 .not_measured
@@ -123,6 +163,7 @@ impl CriteriaRecord {
             rollback: criteria.rollback.as_ref().map(|rollback| RollbackRecord {
                 policy: WindowPolicyRecord::of(&rollback.policy),
                 stop_load: rollback.stop_load,
+                limits: rollback.limits.into(),
             }),
         }
     }
@@ -139,6 +180,7 @@ impl CriteriaRecord {
         };
         Ok(Criteria {
             mode,
+            early_stop: self.early_stop,
             targets: self
                 .targets
                 .iter()
@@ -159,9 +201,10 @@ impl CriteriaRecord {
                 .rollback
                 .as_ref()
                 .map(|rollback| {
-                    rollback.policy.read().map(|policy| Rollback {
-                        policy,
+                    Ok::<_, ReportError>(Rollback {
+                        policy: rollback.policy.read()?,
                         stop_load: rollback.stop_load,
+                        limits: rollback.limits.read()?,
                     })
                 })
                 .transpose()?,

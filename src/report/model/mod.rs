@@ -7,12 +7,14 @@ mod action;
 mod capacity;
 pub mod comparison;
 mod criteria;
+mod early_stop;
 mod failure;
 mod generator;
 mod health;
 mod incident;
 mod instrument;
 mod plan;
+mod rollback;
 mod series;
 mod summary;
 mod users;
@@ -29,7 +31,10 @@ pub use capacity::{
     CAPACITY_KIND, CAPACITY_SCHEMA_VERSION, CapacityRecord, CapacityResultRecord, CapacitySearchRecord,
     CapacityStepRecord,
 };
-pub use criteria::{BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackRecord, WindowPolicyRecord};
+pub use criteria::{
+    BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackLimitsRecord, RollbackRecord, WindowPolicyRecord,
+};
+pub use early_stop::EarlyStopRecord;
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
@@ -42,6 +47,7 @@ pub use instrument::{
     MemoryRecord, ShortSecondRecord, TakenRecord,
 };
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
+pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
 pub use users::{
@@ -53,7 +59,7 @@ pub use waiver::{WaiverRecord, WaiverUseRecord};
 use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
 use crate::plan::{Criteria, StepId};
-use crate::sla::{Context, Judgement, all_dated, judge, replay};
+use crate::sla::{Context, Judgement, RollbackTimes, all_dated, judge, replay};
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -143,6 +149,15 @@ pub struct RunRecord {
     /// What the scenario did to its target; absent in files of versions that knew no actions.
     #[serde(default)]
     pub actions: Vec<ActionRecord>,
+    /// Why the load ended before its time, when a target was settled already.
+    #[serde(default)]
+    pub early_stop: Option<EarlyStopRecord>,
+    /// What was done when a rollback threshold tripped; absent when nothing was, and in files of versions that could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_action: Option<ActionRecord>,
+    /// How long the rollback took; absent when no threshold tripped, and in files of versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_times: Option<RollbackTimesRecord>,
     /// Users with patience; absent when the scenario had none, and in files of versions that knew none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<UsersRecord>,
@@ -207,6 +222,9 @@ impl RunRecord {
             alerts: incidents(IncidentKind::Alert),
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
+            early_stop: evidence.early_stop.as_ref().map(EarlyStopRecord::from),
+            rollback_action: evidence.rollback_action.as_ref().map(ActionRecord::from),
+            rollback_times: RollbackTimes::of(criteria, evidence, context).map(RollbackTimesRecord::from),
             users: evidence
                 .users
                 .as_ref()
@@ -330,6 +348,12 @@ impl RunRecord {
                 .iter()
                 .map(ActionRecord::read)
                 .collect::<Result<_, _>>()?,
+            early_stop: self.early_stop.as_ref().map(Into::into),
+            rollback_action: self
+                .rollback_action
+                .as_ref()
+                .map(ActionRecord::read)
+                .transpose()?,
             users: self.users.as_ref().map(UsersRecord::read).transpose()?,
             interruption: match self.interruption.as_deref() {
                 None => None,

@@ -6,7 +6,9 @@ use super::super::diagnostic::{Diagnostics, Span, list_names, nearest};
 use super::super::raw::{JudgeFile, JudgeModeFile, LimitFile, Limits, SlaFile, StepLimitsFile, WindowKeys};
 use super::at::At;
 use super::limit::parse_limit;
-use crate::plan::{Condition, Criteria, JudgeMode, Metric, Rollback, Statistic, Unit, WindowPolicy};
+use crate::plan::{
+    Condition, Criteria, JudgeMode, Metric, Rollback, RollbackLimits, Statistic, Unit, Waiver, WindowPolicy,
+};
 use crate::units::Quantile;
 
 /// A condition, and where it was written.
@@ -19,6 +21,7 @@ pub(super) struct Written {
 /// The criteria of a scenario, and where their conditions were written.
 pub(super) struct WrittenCriteria {
     pub(super) mode: JudgeMode,
+    pub(super) early_stop: bool,
     pub(super) targets: Vec<Written>,
     /// Whether a target was written that could not be read.
     pub(super) targets_are_incomplete: bool,
@@ -40,18 +43,19 @@ impl WrittenCriteria {
         self.targets.iter().chain(alerts).chain(rollback)
     }
 
-    /// The criteria without their places.
-    pub(super) fn into_criteria(self) -> Criteria {
+    /// The criteria without their places, and what was waived of them.
+    pub(super) fn into_criteria(self, waivers: Vec<Waiver>) -> Criteria {
         Criteria {
             mode: self.mode,
+            early_stop: self.early_stop,
             targets: without_places(self.targets),
             not_measured: self.not_measured,
-            // Read last of all, because they name the targets.
-            waivers: Vec::new(),
+            waivers,
             alerts: self.alerts.map(WrittenPolicy::into_policy),
             rollback: self.rollback.map(|rollback| Rollback {
                 policy: rollback.policy.into_policy(),
                 stop_load: rollback.stop_load,
+                limits: rollback.limits,
             }),
         }
     }
@@ -65,6 +69,7 @@ fn without_places(written: Vec<Written>) -> Vec<Condition> {
 pub(super) struct WrittenRollback {
     pub(super) policy: WrittenPolicy,
     pub(super) stop_load: bool,
+    pub(super) limits: RollbackLimits,
 }
 
 /// A window policy, and where its conditions were written.
@@ -90,18 +95,14 @@ enum Sense {
     Breach,
 }
 
-/// Lowers `[judge]`.
-pub(super) fn judge_mode(file: Option<&JudgeFile>, at: At<'_>, diagnostics: &mut Diagnostics) -> JudgeMode {
-    match file.and_then(|file| file.mode) {
+/// Lowers `[judge]`: the mode, and whether the load ends early.
+pub(super) fn judge(file: Option<&JudgeFile>) -> (JudgeMode, bool) {
+    let mode = match file.and_then(|file| file.mode) {
         None | Some(JudgeModeFile::Observed) => JudgeMode::Observed,
-        Some(JudgeModeFile::Certified) => {
-            diagnostics.push(
-                at.key("mode").value_span(),
-                "certified mode is not available yet; write \"observed\"",
-            );
-            JudgeMode::Certified
-        }
-    }
+        Some(JudgeModeFile::Certified) => JudgeMode::Certified,
+    };
+    let early_stop = file.and_then(|file| file.early_stop);
+    (mode, early_stop.unwrap_or(mode.stops_early()))
 }
 
 /// Lowers the targets of `[sla]` and of the file that it names. A target of the scenario replaces the file's.

@@ -4,9 +4,11 @@ mod actions;
 mod address;
 mod at;
 mod capacity;
+mod certified;
 mod classconnect;
 mod compare;
 mod criteria;
+mod deed;
 mod distribution;
 mod journey;
 mod limit;
@@ -16,6 +18,7 @@ mod postgres;
 mod realtime;
 mod request;
 mod request_line;
+mod rollback;
 mod target;
 mod transport;
 mod users;
@@ -23,6 +26,7 @@ mod waiver;
 mod windows;
 
 pub(super) use at::At;
+pub(super) use certified::check as check_certified;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -30,14 +34,13 @@ use std::time::Duration;
 
 use self::classconnect::Mock;
 use self::criteria::WrittenCriteria;
+use self::deed::DeedContext;
 use self::journey::{NAME_RULE, Shared, is_name};
 use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{
-    Comparison, Condition, Criteria, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables,
-};
+use crate::plan::{Comparison, Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -53,6 +56,8 @@ pub(super) struct Files {
     pub(super) journeys: HashMap<usize, Option<Read<JourneyFile>>>,
     /// The targets that `[sla] file` names.
     pub(super) sla: Option<Read<SlaFile>>,
+    /// The text of each `sql_file`, by the name it is written with; `None` when it could not be read.
+    pub(super) sql_files: HashMap<String, Option<String>>,
 }
 
 /// What comes from outside the files.
@@ -115,13 +120,24 @@ pub(super) fn lower(
         transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
     }
 
+    target::check_standby(target.as_ref(), load.as_ref(), at, diagnostics);
+    let deeds = DeedContext {
+        target: target.as_ref(),
+        folder: surroundings.folder,
+        sql_files: &files.sql_files,
+    };
     let actions = actions::lower(
         file.actions.as_deref(),
-        target.as_ref(),
+        deeds,
         load.as_ref(),
         at.key("actions"),
         diagnostics,
     );
+    let rollback_action = file
+        .rollback
+        .as_ref()
+        .and_then(|rollback| rollback.action.as_ref())
+        .and_then(|action| rollback::action(action, deeds, at.key("rollback").key("action"), diagnostics));
     let mut shared = Shared {
         given_names: given_names(files),
         diagnostics,
@@ -154,8 +170,7 @@ pub(super) fn lower(
         };
         measurable::check(&criteria, &target.kind, has, journeys, &steps, diagnostics);
     }
-    let targets = (!criteria.targets_are_incomplete).then_some(criteria.targets.as_slice());
-    let waivers = waiver::lower(file.waiver.as_deref(), targets, at.key("waiver"), diagnostics);
+    let waivers = waiver::lower(file.waiver.as_deref(), &criteria, at.key("waiver"), diagnostics);
     if !diagnostics.is_empty() {
         return None;
     }
@@ -168,6 +183,7 @@ pub(super) fn lower(
         classconnect: mock.map(|mock| mock.plan),
         load: load?,
         actions: actions?,
+        rollback_action,
         journeys: journeys?,
         steps,
         users: match users {
@@ -175,10 +191,7 @@ pub(super) fn lower(
             None => None,
         },
         variables,
-        criteria: Criteria {
-            waivers,
-            ..criteria.into_criteria()
-        },
+        criteria: criteria.into_criteria(waivers),
         capacity: None,
     };
     // The last of all: its defaults follow from the rest of the plan.
@@ -189,6 +202,13 @@ pub(super) fn lower(
 /// Checks a plan that is to be an arm of a comparison: both arms must be measured over the same load.
 pub(super) fn check_arm(files: &Files, plan: &Plan, diagnostics: &mut Diagnostics) {
     let at = At::root(&files.scenario.root).key("rollback");
+    if plan.rollback_action.is_some() {
+        diagnostics.push(
+            at.key("action").key_span(),
+            "a rollback action would make another arm of the one that it is carried out in, and the two could not be compared: \
+             leave it out",
+        );
+    }
     if plan
         .criteria
         .rollback
@@ -344,7 +364,7 @@ fn lower_criteria(
     diagnostics: &mut Diagnostics,
 ) -> WrittenCriteria {
     let file = &files.scenario.file;
-    let mode = criteria::judge_mode(file.judge.as_ref(), at.key("judge"), diagnostics);
+    let (mode, early_stop) = criteria::judge(file.judge.as_ref());
     let own = file.sla.as_ref().map(|sla| (sla, at.key("sla")));
     let named = files.sla.as_ref().map(|read| (&read.file, At::root(&read.root)));
     let mistakes_before = diagnostics.len();
@@ -365,6 +385,7 @@ fn lower_criteria(
         .and_then(|rollback| windows::rollback(rollback, &background, at.key("rollback"), diagnostics));
     WrittenCriteria {
         mode,
+        early_stop,
         targets,
         targets_are_incomplete,
         not_measured,

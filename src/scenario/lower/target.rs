@@ -8,7 +8,9 @@ use super::super::raw::{ServerFile, TargetFaults, TargetFile};
 use super::address::{Address, parse_address};
 use super::at::{At, duration_or, parse, positive_duration_or};
 use super::{postgres, transport};
-use crate::plan::{ReferenceServer, RemoteTarget, Target, TargetKind, Tokens};
+use crate::plan::{
+    Connections, Database, Load, ReferenceServer, RemoteTarget, StandbyServer, Target, TargetKind, Tokens,
+};
 use crate::units::Ratio;
 
 /// Path of the realtime endpoint where the scenario does not name one.
@@ -45,7 +47,7 @@ pub(super) fn lower(
                 "is for a target with `base_url`; the run knows this of its own server",
                 diagnostics,
             );
-            reference(file, at, diagnostics).map(TargetKind::Reference)
+            reference(file, folder, at, diagnostics).map(TargetKind::Reference)
         }
         (None, Some(base_url)) => {
             refuse_keys(
@@ -58,6 +60,7 @@ pub(super) fn lower(
                     "pool",
                     "legacy",
                     "faults",
+                    "standby",
                 ],
                 "is a setting of the reference server; it cannot be chosen for a target with `base_url`",
                 diagnostics,
@@ -97,8 +100,23 @@ fn refuse_keys(at: At<'_>, keys: &[&str], reason: &str, diagnostics: &mut Diagno
     }
 }
 
-fn reference(file: &TargetFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Option<ReferenceServer> {
+fn reference(
+    file: &TargetFile,
+    folder: &Path,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ReferenceServer> {
     let database = postgres::database(file, at, diagnostics);
+    if file.standby.is_some() && database == Some(Database::Sqlite) {
+        diagnostics.push(
+            at.key("standby").key_span(),
+            "a second server needs a database that two can share: write database = \"postgres\", or the address of your own",
+        );
+    }
+    let standby = file.standby.as_ref().map(|standby| StandbyServer {
+        version: standby.version.clone().unwrap_or_else(|| "unknown".to_owned()),
+        executable: standby.executable.as_ref().map(|path| folder.join(path)),
+    });
     let none = TargetFaults::default();
     let faults = file.faults.as_ref().unwrap_or(&none);
     let at = at.key("faults");
@@ -118,7 +136,28 @@ fn reference(file: &TargetFile, at: At<'_>, diagnostics: &mut Diagnostics) -> Op
         answer_delay: answer_delay?,
         error_rate: error_rate?,
         poll_classconnect: faults.poll_classconnect.unwrap_or(true),
+        standby,
     })
+}
+
+/// Whoever keeps a connection from one iteration to the next would never go elsewhere; `at` is the whole file.
+pub(super) fn check_standby(
+    target: Option<&Target>,
+    load: Option<&Load>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let has_standby =
+        |target: &Target| matches!(&target.kind, TargetKind::Reference(server) if server.standby.is_some());
+    if target.is_some_and(has_standby)
+        && load.is_some_and(|load| load.connections == Connections::PerVirtualUser)
+    {
+        diagnostics.push(
+            at.key("target").key("standby").key_span(),
+            "users who keep their connection from one iteration to the next never move to a second server: write \
+             connections = \"per-iteration\" in `[load]`",
+        );
+    }
 }
 
 fn remote(

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::super::diagnostic::{Diagnostics, list_names, nearest};
 use super::super::raw::WaiverFile;
 use super::at::At;
-use super::criteria::Written;
+use super::criteria::{Written, WrittenCriteria};
 use crate::plan::Waiver;
 
 /// Longest reason, and longest name of an owner: both stand on the first page of every report.
@@ -13,14 +13,14 @@ const TEXT_LENGTH_MAX: usize = 200;
 /// Who waives more than this has no targets left.
 const WAIVERS_MAX: usize = 50;
 
-/// Lowers `[[waiver]]`. `targets` is `None` when they have mistakes of their own: nothing is then said about which of
-/// them there are.
+/// Lowers `[[waiver]]`. When targets have mistakes of their own, nothing is said about which of them there are.
 pub(super) fn lower(
     files: Option<&[WaiverFile]>,
-    targets: Option<&[Written]>,
+    criteria: &WrittenCriteria,
     at: At<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Waiver> {
+    let targets = (!criteria.targets_are_incomplete).then_some(criteria.targets.as_slice());
     let files = files.unwrap_or_default();
     if files.len() > WAIVERS_MAX {
         diagnostics.push(

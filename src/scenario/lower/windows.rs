@@ -7,6 +7,7 @@ use super::super::raw::{AlertsFile, BudgetFile, DurationText, RollbackFile, Wind
 use super::at::{At, parse, positive_duration};
 use super::criteria::{Written, WrittenPolicy, WrittenRollback, breaches, metric_named, statistic};
 use super::limit::split_comparator;
+use super::rollback;
 use crate::plan::{BurnRate, Comparator, Condition, WindowPolicy};
 use crate::units::{Ratio, format_duration};
 
@@ -46,10 +47,13 @@ pub(super) fn rollback(
     at: At<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<WrittenRollback> {
+    let limits = rollback::limits(file.limits.as_ref(), at.key("limits"), diagnostics);
     let policy = policy("rollback", &file.keys(), background, at, diagnostics)?;
     Some(WrittenRollback {
         policy,
-        stop_load: file.stop_load.unwrap_or(true),
+        // An action is proven by what the load meets after it.
+        stop_load: file.stop_load.unwrap_or(file.action.is_none()),
+        limits,
     })
 }
 
@@ -85,6 +89,8 @@ fn policy(
             "clear_at",
             "samples_min",
             "stop_load",
+            "action",
+            "limits",
         ])
     {
         diagnostics.push(

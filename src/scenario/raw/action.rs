@@ -1,4 +1,4 @@
-//! `[[actions]]`.
+//! `[[actions]]` and `[rollback.action]`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::text::DurationText;
 
-/// Something that is done to the target at a given time: `request` or `stop_database`.
+/// Something that is done to the target at a given time: one of `request`, `sql`, `sql_file`,
+/// `command`, `switch_to_standby`, `stop_database`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ActionFile {
@@ -19,10 +20,142 @@ pub(in crate::scenario) struct ActionFile {
     pub(in crate::scenario) request: Option<String>,
     /// The JSON body of the request. Default: none.
     pub(in crate::scenario) body: Option<Value>,
+    /// Statements on the target's database, in one transaction unless they say otherwise.
+    pub(in crate::scenario) sql: Option<String>,
+    /// A file of such statements, relative to the scenario.
+    pub(in crate::scenario) sql_file: Option<String>,
+    /// A program and its arguments, run without a shell in the folder of the scenario.
+    #[schemars(length(min = 1))]
+    pub(in crate::scenario) command: Option<Vec<String>>,
+    /// Environment variables that the program is given besides those of every program. Default: none.
+    pub(in crate::scenario) environment: Option<Vec<String>>,
+    /// How long statements or a program may take. Default: 60 s.
+    pub(in crate::scenario) timeout: Option<DurationText>,
+    /// Sends new users to the target's second server, waits at most so long until the last one has left the first, and stops
+    /// that.
+    pub(in crate::scenario) switch_to_standby: Option<DurationText>,
     /// Stops the throw-away database for so long, and starts it again.
     pub(in crate::scenario) stop_database: Option<OutageFile>,
     /// Whether this is the fault of a drill: reports time its detection and the recovery from it. Default: `false`.
     pub(in crate::scenario) injects: Option<bool>,
+}
+
+/// What is done when the first rollback threshold trips: one deed, or `steps`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct RollbackActionFile {
+    /// What it is called in reports. Default: `rollback`.
+    pub(in crate::scenario) name: Option<String>,
+    /// Several deeds, one after the other; none is begun after one that failed.
+    #[schemars(length(min = 1))]
+    pub(in crate::scenario) steps: Option<Vec<RollbackStepFile>>,
+    /// A request in the name of the target's operator, such as `"PUT /admin/v1/rollout"`.
+    pub(in crate::scenario) request: Option<String>,
+    /// The JSON body of the request. Default: none.
+    pub(in crate::scenario) body: Option<Value>,
+    /// Statements on the target's database, in one transaction unless they say otherwise.
+    pub(in crate::scenario) sql: Option<String>,
+    /// A file of such statements, relative to the scenario.
+    pub(in crate::scenario) sql_file: Option<String>,
+    /// A program and its arguments, run without a shell in the folder of the scenario.
+    #[schemars(length(min = 1))]
+    pub(in crate::scenario) command: Option<Vec<String>>,
+    /// Environment variables that the program is given besides those of every program. Default: none.
+    pub(in crate::scenario) environment: Option<Vec<String>>,
+    /// How long statements or a program may take. Default: 60 s.
+    pub(in crate::scenario) timeout: Option<DurationText>,
+    /// Sends new users to the target's second server, waits at most so long until the last one has left the first, and stops
+    /// that.
+    pub(in crate::scenario) switch_to_standby: Option<DurationText>,
+}
+
+/// One deed of several: one of `request`, `sql`, `sql_file`, `command`, `switch_to_standby`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct RollbackStepFile {
+    /// A request in the name of the target's operator, such as `"PUT /admin/v1/rollout"`.
+    pub(in crate::scenario) request: Option<String>,
+    /// The JSON body of the request. Default: none.
+    pub(in crate::scenario) body: Option<Value>,
+    /// Statements on the target's database, in one transaction unless they say otherwise.
+    pub(in crate::scenario) sql: Option<String>,
+    /// A file of such statements, relative to the scenario.
+    pub(in crate::scenario) sql_file: Option<String>,
+    /// A program and its arguments, run without a shell in the folder of the scenario.
+    #[schemars(length(min = 1))]
+    pub(in crate::scenario) command: Option<Vec<String>>,
+    /// Environment variables that the program is given besides those of every program. Default: none.
+    pub(in crate::scenario) environment: Option<Vec<String>>,
+    /// How long statements or a program may take. Default: 60 s.
+    pub(in crate::scenario) timeout: Option<DurationText>,
+    /// Sends new users to the target's second server, waits at most so long until the last one has left the first, and stops
+    /// that.
+    pub(in crate::scenario) switch_to_standby: Option<DurationText>,
+}
+
+/// The keys of one deed, whichever table they stand in.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scenario) struct DeedKeys<'a> {
+    pub(in crate::scenario) request: Option<&'a str>,
+    pub(in crate::scenario) body: Option<&'a Value>,
+    pub(in crate::scenario) sql: Option<&'a str>,
+    pub(in crate::scenario) sql_file: Option<&'a str>,
+    pub(in crate::scenario) command: Option<&'a [String]>,
+    pub(in crate::scenario) environment: Option<&'a [String]>,
+    pub(in crate::scenario) timeout: Option<&'a DurationText>,
+    pub(in crate::scenario) switch_to_standby: Option<&'a DurationText>,
+    pub(in crate::scenario) stop_database: Option<&'a OutageFile>,
+}
+
+impl ActionFile {
+    /// The keys of its deed.
+    pub(in crate::scenario) fn deed(&self) -> DeedKeys<'_> {
+        DeedKeys {
+            request: self.request.as_deref(),
+            body: self.body.as_ref(),
+            sql: self.sql.as_deref(),
+            sql_file: self.sql_file.as_deref(),
+            command: self.command.as_deref(),
+            environment: self.environment.as_deref(),
+            timeout: self.timeout.as_ref(),
+            switch_to_standby: self.switch_to_standby.as_ref(),
+            stop_database: self.stop_database.as_ref(),
+        }
+    }
+}
+
+impl RollbackActionFile {
+    /// The keys of its deed.
+    pub(in crate::scenario) fn deed(&self) -> DeedKeys<'_> {
+        DeedKeys {
+            request: self.request.as_deref(),
+            body: self.body.as_ref(),
+            sql: self.sql.as_deref(),
+            sql_file: self.sql_file.as_deref(),
+            command: self.command.as_deref(),
+            environment: self.environment.as_deref(),
+            timeout: self.timeout.as_ref(),
+            switch_to_standby: self.switch_to_standby.as_ref(),
+            stop_database: None,
+        }
+    }
+}
+
+impl RollbackStepFile {
+    /// The keys of its deed.
+    pub(in crate::scenario) fn deed(&self) -> DeedKeys<'_> {
+        DeedKeys {
+            request: self.request.as_deref(),
+            body: self.body.as_ref(),
+            sql: self.sql.as_deref(),
+            sql_file: self.sql_file.as_deref(),
+            command: self.command.as_deref(),
+            environment: self.environment.as_deref(),
+            timeout: self.timeout.as_ref(),
+            switch_to_standby: self.switch_to_standby.as_ref(),
+            stop_database: None,
+        }
+    }
 }
 
 /// A time without the database.

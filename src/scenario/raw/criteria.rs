@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::action::RollbackActionFile;
 use super::text::{DurationText, PercentText};
 use crate::plan::{Metric, Unit};
 
@@ -18,6 +19,9 @@ use crate::plan::{Metric, Unit};
 pub(in crate::scenario) struct JudgeFile {
     /// How sure a verdict must be. Default: `observed`.
     pub(in crate::scenario) mode: Option<JudgeModeFile>,
+    /// Whether the load ends once a target is settled and the run cannot end in a GO any more. Default: `true` in certified
+    /// mode, `false` in observed.
+    pub(in crate::scenario) early_stop: Option<bool>,
 }
 
 /// How sure a verdict must be.
@@ -26,7 +30,7 @@ pub(in crate::scenario) struct JudgeFile {
 pub(in crate::scenario) enum JudgeModeFile {
     /// A target is met when the measured value meets it.
     Observed,
-    /// A target is met only when its confidence bound meets it. Not available yet.
+    /// A target is met only when its confidence bound meets it as well.
     Certified,
 }
 
@@ -97,8 +101,13 @@ pub(in crate::scenario) struct AlertsFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(transform = with_breaches)]
 pub(in crate::scenario) struct RollbackFile {
-    /// Whether the load ends when a threshold trips. Default: `true`.
+    /// Whether the load ends when a threshold trips. Default: `true`, and `false` with an `action`, so that the report can
+    /// say when all was well again.
     pub(in crate::scenario) stop_load: Option<bool>,
+    /// What is done to the target when the first threshold trips. Default: nothing.
+    pub(in crate::scenario) action: Option<RollbackActionFile>,
+    /// How long it may take until the trouble is detected, acted on and over. Default: no limits.
+    pub(in crate::scenario) limits: Option<RollbackLimitsFile>,
     /// Length of the sliding window; whole seconds.
     pub(in crate::scenario) over: Option<DurationText>,
     /// An older name of `over`.
@@ -121,6 +130,18 @@ pub(in crate::scenario) struct RollbackFile {
     #[serde(flatten)]
     #[schemars(skip)]
     pub(in crate::scenario) metrics: Limits,
+}
+
+/// How long the parts of a rollback may take.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct RollbackLimitsFile {
+    /// From the injected fault, or else the first bad second, to the threshold's tripping. Default: no limit.
+    pub(in crate::scenario) detect: Option<DurationText>,
+    /// From the threshold's tripping to the end of the action. Default: no limit.
+    pub(in crate::scenario) act: Option<DurationText>,
+    /// From the threshold's tripping to the first second after which all is well. Default: no limit.
+    pub(in crate::scenario) recover: Option<DurationText>,
 }
 
 /// How fast the budget of a target may be spent: `burn_rate` or `consumed`.

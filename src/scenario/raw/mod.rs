@@ -16,13 +16,13 @@ mod text;
 mod users;
 mod waiver;
 
-pub(super) use action::{ActionFile, OutageFile, StopModeFile};
+pub(super) use action::{ActionFile, DeedKeys, OutageFile, RollbackActionFile, StopModeFile};
 pub(super) use capacity::CapacityFile;
 pub(super) use classconnect::{ClassConnectFaults, ClassConnectFile, DelayFile, DistributionFile};
 pub(super) use compare::{ArmFile, ClaimFile, CompareFile};
 pub(super) use criteria::{
-    AlertsFile, BudgetFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, SlaFile,
-    StepLimitsFile, WindowKeys,
+    AlertsFile, BudgetFile, JudgeFile, JudgeModeFile, LimitFile, Limits, RollbackFile, RollbackLimitsFile,
+    SlaFile, StepLimitsFile, WindowKeys,
 };
 pub(super) use journey::{
     AwaitStepFile, BindingFile, ChangeEventFile, EventFile, ExpectFile, FallbackFile, InitialReadFile,

@@ -51,6 +51,18 @@ pub(in crate::scenario) struct TargetFile {
     pub(in crate::scenario) legacy: Option<LegacyFile>,
     /// Faults of the reference server, for drills.
     pub(in crate::scenario) faults: Option<TargetFaults>,
+    /// A second server on the same PostgreSQL, ready to take over. Default: none.
+    pub(in crate::scenario) standby: Option<StandbyFile>,
+}
+
+/// A second server beside the first, with its settings but none of its faults.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct StandbyFile {
+    /// The version named in the report. Default: `unknown`.
+    pub(in crate::scenario) version: Option<String>,
+    /// Another build of this program, relative to the scenario. Default: this one.
+    pub(in crate::scenario) executable: Option<String>,
 }
 
 /// Which certificates are believed.

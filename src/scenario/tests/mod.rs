@@ -2,6 +2,7 @@
 
 mod actions;
 mod capacity;
+mod certified;
 mod compare;
 mod connections;
 mod mistakes;
@@ -9,6 +10,7 @@ mod outside;
 mod parallel;
 mod postgres;
 mod properties;
+mod rollback;
 mod shipped;
 mod users;
 mod waivers;

@@ -6,9 +6,10 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 14] = [
+const SCENARIOS: [&str; 18] = [
     "smoke",
     "peak",
+    "release",
     "spike",
     "soak",
     "slow-server",
@@ -18,6 +19,9 @@ const SCENARIOS: [&str; 14] = [
     "legacy-vs-direct",
     "legacy-vs-direct-users",
     "rollout",
+    "rollback-drill",
+    "rollback-full",
+    "blue-green",
     "concurrent-sessions",
     "pool-exhaustion",
     "database-outage",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::context::Context;
 use super::measure::Measure;
 use super::window::{bad_events_needed, calm_condition};
-use crate::metrics::{Evidence, Incident, IncidentKind, Measurements, Timeline};
+use crate::metrics::{ActionOutcome, ActionRun, Evidence, Incident, IncidentKind, Measurements, Timeline};
 use crate::plan::{Condition, Criteria, StepInfo, WindowPolicy};
 
 /// Seconds between two looks at the windows.
@@ -53,6 +53,11 @@ pub struct IncidentTimeline {
 impl IncidentTimeline {
     /// The timeline of an incident that was [`dated`].
     pub fn of(incident: &Incident, criteria: &Criteria, evidence: &Evidence, context: &Context) -> Self {
+        // Nothing is done about an alert.
+        let action = evidence
+            .rollback_action
+            .as_ref()
+            .filter(|_| incident.kind == IncidentKind::Rollback);
         let timeline = &evidence.timeline;
         let theoretical = policy_of(incident.kind, criteria)
             .and_then(|policy| theoretical_s(incident, policy, &context.steps, evidence));
@@ -60,12 +65,12 @@ impl IncidentTimeline {
             injected_s: injected_s(incident, evidence, context),
             onset_s: incident.onset_s,
             detected_s: incident.detected_at_s,
-            rolled_back_s: None,
+            rolled_back_s: action.and_then(done_at),
             recovered_s: incident.recovered_at_s,
             cleared_s: incident.cleared_at_s,
             watched_from_s: timeline.measured_from_s,
             observed_until_s: timeline.load_ended_s.max(incident.detected_at_s),
-            acted: false,
+            acted: action.is_some(),
             detection_theoretical_s: theoretical,
         }
     }
@@ -97,6 +102,14 @@ impl IncidentTimeline {
 
     fn more_than(&self) -> Timing {
         Timing::MoreThan((self.observed_until_s - self.detected_s).max(0.0))
+    }
+}
+
+/// When an action was done; `None` when it failed, or was not over when the run ended.
+fn done_at(action: &ActionRun) -> Option<f64> {
+    match action.outcome {
+        ActionOutcome::Done(_) => action.ended_s,
+        ActionOutcome::NotBegun | ActionOutcome::UnderWay | ActionOutcome::Failed(_) => None,
     }
 }
 

@@ -2,7 +2,6 @@
 //! really misbehave, the same promises are kept in virtual time: `executor/tests/verdict_rows.rs`.
 
 use super::*;
-use crate::plan::Rollback;
 
 /// Requests per second of the runs below, all of one step.
 const RATE: u64 = 60;
@@ -50,7 +49,7 @@ fn too_short_is_inconclusive_with_the_time_that_would_decide() {
     // 30 s without a failure bound the error rate to 3.3 %: bursts cannot be ruled out.
     let judgement = expect(&certified(hold(30, |_| 0)), Verdict::Inconclusive, 11);
     assert!(
-        judgement.reasons[0].contains("more of the same would settle it"),
+        judgement.reasons[0].contains("measure for 100 s instead of 30 s"),
         "{:?}",
         judgement.reasons
     );
@@ -164,15 +163,14 @@ fn ten_bad_seconds_of_ten_minutes_are_caught_by_a_window() {
         "over the whole run it does not show: {:?}",
         judgement.findings
     );
-    let mut policy = healthy().criteria.rollback.unwrap().policy;
+    let mut rollback = healthy().criteria.rollback.unwrap();
+    rollback.stop_load = false;
     // A failed request is a slow one as well, so a threshold on times would see the same.
-    policy
+    rollback
+        .policy
         .conditions
         .retain(|condition| condition.metric == Metric::ErrorRate);
-    run.criteria.rollback = Some(Rollback {
-        policy,
-        stop_load: false,
-    });
+    run.criteria.rollback = Some(rollback);
     let incidents = rollback_of(&run);
     assert_eq!(incidents.len(), 1, "{incidents:#?}");
     let incident = &incidents[0];

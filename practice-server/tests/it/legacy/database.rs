@@ -172,3 +172,85 @@ async fn what_a_real_supabase_has_is_neither_replaced_nor_removed() {
         .unwrap();
     assert_eq!(functions, 1, "theirs is left");
 }
+
+/// A file of statements that is shipped with the server.
+fn shipped(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql").join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Everything that the removal takes and the restoration brings back, as PostgreSQL itself says it.
+async fn definitions(connection: &mut PgConnection) -> Vec<String> {
+    sqlx::query_scalar(
+        "SELECT pg_get_triggerdef(oid) || ' ' || tgenabled FROM pg_trigger WHERE NOT tgisinternal AND tgname LIKE \
+         'practice%trigger' UNION ALL SELECT pg_get_functiondef(oid) || coalesce(proacl::text, '') FROM pg_proc WHERE proname \
+         LIKE '%able_practice_triggers' OR proname = 'lock_practice_tables' ORDER BY 1",
+    )
+    .fetch_all(connection)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn the_full_way_back_restores_what_the_migrations_made() {
+    let url = postgres_database().await;
+    let mut connection = PgConnection::connect(url.expose()).await.unwrap();
+    let made = definitions(&mut connection).await;
+    assert_eq!(made.len(), 6);
+    let remove = shipped("remove_practice_triggers.sql");
+    let restore = shipped("restore_practice_triggers.sql");
+    // The second time there is nothing to do, and that does no harm.
+    for (statements, left) in [(&remove, 0), (&restore, 6), (&restore, 6)] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements.clone()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(definitions(&mut connection).await.len(), left);
+    }
+    assert_eq!(definitions(&mut connection).await, made);
+    // A row of the trigger architecture fires again; without settings that is an error.
+    let fired = sqlx::raw_sql(
+        "INSERT INTO practice_sessions (id, user_id, status, transcript, language, created_at, updated_at, architecture) \
+         VALUES (gen_random_uuid(), 'user-1', 'created', 'Hi.', 'en', now(), now(), 'trigger')",
+    )
+    .execute(&mut connection)
+    .await;
+    let error = fired.unwrap_err().to_string();
+    assert!(error.contains("start the practice server"), "{error}");
+}
+
+/// A writer is half-way when the triggers are switched, and then needs what the switch has locked already: neither is
+/// cancelled, whichever table the writer took first.
+#[tokio::test]
+async fn triggers_are_switched_beside_writers_that_lock_the_tables_in_either_order() {
+    const SESSIONS: &str = "UPDATE practice_sessions SET updated_at = now()";
+    const ATTEMPTS: &str = "UPDATE practice_attempts SET updated_at = now()";
+    const WAITING: &str =
+        "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND mode = 'ShareRowExclusiveLock'";
+    let url = postgres_database().await;
+    let connect = async || PgConnection::connect(url.expose()).await.unwrap();
+    let (mut writer, mut looking) = (connect().await, connect().await);
+    for (first, second, enable) in [(SESSIONS, ATTEMPTS, false), (ATTEMPTS, SESSIONS, true)] {
+        let verb = if enable { "enable" } else { "disable" };
+        sqlx::raw_sql("BEGIN").execute(&mut writer).await.unwrap();
+        sqlx::raw_sql(first).execute(&mut writer).await.unwrap();
+        let mut switching = connect().await;
+        let switch = tokio::spawn(async move {
+            let statement = sqlx::AssertSqlSafe(format!("SELECT {verb}_practice_triggers()"));
+            let switched = sqlx::raw_sql(statement).execute(&mut switching).await;
+            switched.map(|_| switching)
+        });
+        let seen = tokio::time::timeout(super::NEVER, async {
+            while !sqlx::query_scalar::<_, bool>(WAITING)
+                .fetch_one(&mut looking)
+                .await
+                .unwrap()
+            {}
+        });
+        seen.await.expect("the switch never waited");
+        sqlx::raw_sql(second).execute(&mut writer).await.unwrap();
+        sqlx::raw_sql("COMMIT").execute(&mut writer).await.unwrap();
+        let mut switched = switch.await.unwrap().unwrap();
+        assert_eq!(triggers(&mut switched).await, expected(enable));
+    }
+}

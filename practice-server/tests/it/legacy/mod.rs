@@ -2,6 +2,7 @@
 
 mod admin;
 mod database;
+mod degradation;
 mod journey;
 mod losses;
 mod rollout;
