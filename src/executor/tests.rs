@@ -5,6 +5,7 @@ mod asynchronous;
 mod backend;
 mod conservation;
 mod iterations;
+mod verdict_rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -36,6 +36,28 @@ pub struct Evidence {
     pub interruption: Option<Interruption>,
 }
 
+impl Evidence {
+    /// Evidence of nothing but requests: from a generator that had no trouble, without a mock, with nothing accepted that
+    /// could be lost, and nothing that happened beside the load.
+    pub fn of_measurements(measurements: Measurements, timeline: Timeline, iterations: Iterations) -> Self {
+        Self {
+            measurements,
+            timeline,
+            iterations,
+            generator: GeneratorHealth::default(),
+            mock: None,
+            audit: None,
+            hops: Vec::new(),
+            incidents: Vec::new(),
+            actions: Vec::new(),
+            early_stop: None,
+            rollback_action: None,
+            users: None,
+            interruption: None,
+        }
+    }
+}
+
 /// The end of a load that had nothing left to prove.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EarlyStop {
