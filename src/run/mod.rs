@@ -331,25 +331,11 @@ impl Course<'_> {
             plan,
             clock,
             epoch,
-            folder,
-            limits,
             instrument,
             ..
         } = *self;
-        let history = folder.file("history.jsonl");
         let cannot_start = |error: std::io::Error| RunError::Generator(error.to_string());
-        let host = HostWatch::start(clock, epoch).map_err(cannot_start)?;
-        let has_mock = started.mock.is_some();
-        let mut collector =
-            Collector::new(plan, clock, epoch, has_mock, host, history.clone()).map_err(|source| {
-                RunError::History {
-                    path: history,
-                    source,
-                }
-            })?;
-        collector.take_limits(limits);
-        collector.exposition.clone_from(&self.exposition);
-        collector.take_calibration(instrument.calibration);
+        let mut collector = self.collector(started.mock.is_some())?;
         let (switch, signal) = StopSwitch::new();
         let shared = WorkerPlan {
             plan: Arc::clone(plan),
@@ -404,6 +390,24 @@ impl Course<'_> {
             Some(reason) => Err(RunError::Generator(reason.clone())),
             None => Ok((collector, supervision)),
         }
+    }
+
+    /// A collector of what the run learns, with what is known before it.
+    fn collector(&self, has_mock: bool) -> Result<Collector, RunError> {
+        let history = self.folder.file("history.jsonl");
+        let host = HostWatch::start(self.clock, self.epoch)
+            .map_err(|error| RunError::Generator(error.to_string()))?;
+        let mut collector =
+            Collector::new(self.plan, self.clock, self.epoch, has_mock, host, history.clone()).map_err(
+                |source| RunError::History {
+                    path: history,
+                    source,
+                },
+            )?;
+        collector.take_limits(self.limits);
+        collector.exposition.clone_from(&self.exposition);
+        collector.take_calibration(self.instrument.calibration);
+        Ok(collector)
     }
 
     /// After the load: the mock's last deliveries, the rest of its ledger, and the audit. `None` when there was no

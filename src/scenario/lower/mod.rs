@@ -105,24 +105,13 @@ pub(super) fn lower(
 ) -> Option<(Plan, Option<Comparison>)> {
     let at = At::root(&files.scenario.root);
     let file = &files.scenario.file;
-    if let Some(name) = &file.name
-        && !is_name(name)
-    {
-        diagnostics.push(at.key("name").value_span(), NAME_RULE);
-    }
+    check_name(file, at, diagnostics);
     let mut target = file
         .target
         .as_ref()
         .and_then(|target| target::lower(target, surroundings.folder, at.key("target"), diagnostics));
     let mock = lower_mock(file, target.as_ref(), at, diagnostics);
-    let load = file
-        .load
-        .as_ref()
-        .and_then(|load| load::lower(load, surroundings.cores, at.key("load"), diagnostics));
-    if let Some(load) = &file.load {
-        transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
-    }
-
+    let load = lower_load(file, surroundings.cores, target.as_mut(), at, diagnostics);
     target::check_standby(target.as_ref(), load.as_ref(), at, diagnostics);
     let (actions, rollback_action) = lower_deeds(
         files,
@@ -184,6 +173,28 @@ pub(super) fn lower(
     // The last of all: its defaults follow from the rest of the plan.
     plan.capacity = capacity::resolve(&capacity?, &plan, at.key("capacity"), diagnostics);
     diagnostics.is_empty().then_some((plan, comparison))
+}
+
+fn check_name(file: &ScenarioFile, at: At<'_>, diagnostics: &mut Diagnostics) {
+    if let Some(name) = &file.name
+        && !is_name(name)
+    {
+        diagnostics.push(at.key("name").value_span(), NAME_RULE);
+    }
+}
+
+/// The load; the addresses that it leaves from are a matter of the target's connections.
+fn lower_load(
+    file: &ScenarioFile,
+    cores: usize,
+    target: Option<&mut Target>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Load> {
+    let written = file.load.as_ref()?;
+    let load = load::lower(written, cores, at.key("load"), diagnostics);
+    transport::source_addresses(written, target, at.key("load"), diagnostics);
+    load
 }
 
 /// What is done to the target: the actions, `None` after a mistake, and what the rollback does.
