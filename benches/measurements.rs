@@ -17,6 +17,7 @@ const STEPS: u64 = 4;
 fn thresholds() -> Thresholds {
     Thresholds::of(&Criteria {
         mode: JudgeMode::Observed,
+        early_stop: false,
         targets: Vec::new(),
         not_measured: Vec::new(),
         waivers: Vec::new(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::search::{Aim, Answer};
 use crate::clock::wall_clock_now;
-use crate::plan::{CapacityPlan, Executor, Metric, Plan, Spacing, Unit};
+use crate::plan::{CapacityPlan, Executor, JudgeMode, Metric, Plan, Spacing, Unit};
 use crate::recording::{Recorded, RecordingError, run_recorded};
 use crate::report::model::{CapacityStepRecord, RunRecord, SlaRecord};
 use crate::run::{FolderError, ProgressMode, RunFolder, RunOptions};
@@ -122,6 +122,10 @@ fn plan_of_step(plan: &Plan, capacity: &CapacityPlan, rate: Rate, number: u32) -
             _ => Spacing::Poisson,
         },
     };
+    // The search decides by what many short steps show together; none of them could certify anything by itself, and each
+    // shows more of its rate when it is held to the end.
+    step.criteria.mode = JudgeMode::Observed;
+    step.criteria.early_stop = false;
     // What happens to the target at given times belongs to the scenario's own load.
     step.actions.clear();
     step.rollback_action = None;

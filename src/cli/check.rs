@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ScenarioArgs, print, say};
+use super::{RequireArgs, ScenarioArgs, print, say};
 use crate::clock::{day_of, wall_clock_now};
 use crate::compare::Outline;
 use crate::plan::Waiver;
@@ -13,15 +13,18 @@ use crate::sla::ExitCode;
 pub(super) struct CheckArgs {
     #[command(flatten)]
     scenario: ScenarioArgs,
+    #[command(flatten)]
+    require: RequireArgs,
 }
 
 pub(super) fn execute(args: &CheckArgs) -> ExitCode {
-    match load(&args.scenario) {
+    let scenario = args.require.apply(&args.scenario);
+    match load(&scenario) {
         Ok(loaded) => {
             print(scenario::check(&loaded.plan).to_string().trim_end());
             say_what_is_waived(&loaded.plan.criteria.waivers);
             match &loaded.comparison {
-                Some(_) => comparison(&args.scenario),
+                Some(_) => comparison(&scenario),
                 None => ExitCode::Go,
             }
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::civil::Date;
 
-use super::{VerdictArgs, check, describe, print, report, say};
+use super::{RequireArgs, VerdictArgs, check, describe, print, report, say};
 use crate::clock::{day_of, wall_clock_now};
 use crate::report::{Format, render};
 use crate::scenario;
@@ -24,6 +24,8 @@ pub(super) struct JudgeArgs {
     /// What to print: text, markdown, html or json
     #[arg(long, default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    require: RequireArgs,
     #[command(flatten)]
     verdict: VerdictArgs,
 }
@@ -49,6 +51,9 @@ fn judge(args: &JudgeArgs) -> Result<(String, Verdict), String> {
         let context = record.context().map_err(|error| broken(&error))?;
         criteria.targets = scenario::load_targets(path, &context.steps, &check::load_options(&[], None))
             .map_err(|diagnostics| diagnostics.to_string().trim_end().to_owned())?;
+    }
+    if let Some(mode) = args.require.mode() {
+        criteria.mode = mode;
     }
     // A judgement of today is a decision of today: a risk that was accepted until last week is not accepted any more.
     let day = args.day.unwrap_or_else(|| day_of(wall_clock_now()));

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::plan::JudgeMode;
 use crate::serve::{ServeCommand, serve};
 use crate::sla::{ExitCode, Verdict};
 
@@ -78,6 +79,39 @@ struct ScenarioArgs {
     /// The seed of all chance in the run, in place of the scenario's
     #[arg(long)]
     seed: Option<u64>,
+}
+
+/// How sure a verdict must be, whatever the scenario says.
+#[derive(Debug, Clone, Copy, Args)]
+struct RequireArgs {
+    /// Judge in this mode whatever the scenario says: a GO is then a certified one
+    #[arg(long, value_enum, value_name = "MODE")]
+    require: Option<Require>,
+}
+
+/// What can be required of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Require {
+    /// Every target is met only when its 95 % bound meets it
+    Certified,
+}
+
+impl RequireArgs {
+    /// The mode that is required.
+    fn mode(self) -> Option<JudgeMode> {
+        self.require.map(|Require::Certified| JudgeMode::Certified)
+    }
+
+    /// The scenario, judged as required: the same as the setting of its own key, after all others.
+    fn apply(self, scenario: &ScenarioArgs) -> ScenarioArgs {
+        let mut scenario = scenario.clone();
+        if self.require.is_some() {
+            scenario
+                .sets
+                .push(("judge.mode".to_owned(), "certified".to_owned()));
+        }
+        scenario
+    }
 }
 
 /// How a verdict becomes an exit code.
@@ -219,6 +253,23 @@ mod tests {
         };
         assert_eq!(lenient.exit_code(Verdict::Inconclusive), ExitCode::Go);
         assert_eq!(lenient.exit_code(Verdict::NoGo), ExitCode::NoGo);
+    }
+
+    #[test]
+    fn what_is_required_wins_over_what_is_set() {
+        let scenario = ScenarioArgs {
+            scenario: PathBuf::from("s.toml"),
+            sets: vec![("judge.mode".to_owned(), "observed".to_owned())],
+            seed: None,
+        };
+        let required = RequireArgs {
+            require: Some(Require::Certified),
+        };
+        let last = required.apply(&scenario).sets.pop();
+        assert_eq!(last, Some(("judge.mode".to_owned(), "certified".to_owned())));
+        assert_eq!(required.mode(), Some(JudgeMode::Certified));
+        let free = RequireArgs { require: None };
+        assert_eq!((free.apply(&scenario).sets, free.mode()), (scenario.sets, None));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ScenarioArgs, VerdictArgs, check, describe, print, say};
+use super::{RequireArgs, ScenarioArgs, VerdictArgs, check, describe, print, say};
 use crate::clock::wall_clock_now;
 use crate::recording::{RecordingError, run_recorded};
 use crate::report::{Format, render};
@@ -22,6 +22,8 @@ pub(super) struct RunArgs {
     /// How progress is shown: live on a terminal, plain lines elsewhere, or not at all
     #[arg(long, value_enum, default_value = "auto")]
     progress: ProgressChoice,
+    #[command(flatten)]
+    require: RequireArgs,
     #[command(flatten)]
     verdict: VerdictArgs,
 }
@@ -48,7 +50,7 @@ impl ProgressChoice {
 
 pub(super) fn execute(args: &RunArgs) -> ExitCode {
     log_to_stderr();
-    let loaded = match check::load(&args.scenario) {
+    let loaded = match check::load(&args.require.apply(&args.scenario)) {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
             say(diagnostics.to_string().trim_end());

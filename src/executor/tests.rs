@@ -137,6 +137,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
         variables: Variables::new(),
         criteria: Criteria {
             mode: JudgeMode::Observed,
+            early_stop: false,
             targets: Vec::new(),
             not_measured: Vec::new(),
             waivers: Vec::new(),

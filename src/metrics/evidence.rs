@@ -27,11 +27,22 @@ pub struct Evidence {
     pub incidents: Vec<Incident>,
     /// What the scenario did to its target, in the order of the plan.
     pub actions: Vec<ActionRun>,
+    /// Why the load ended before its time, when a target could not be met any more; `None` when it did not.
+    pub early_stop: Option<EarlyStop>,
     /// What was done when the first rollback threshold tripped; `None` when none tripped, or nothing was to be done.
     pub rollback_action: Option<ActionRun>,
     /// Users with patience; `None` when the scenario has none.
     pub users: Option<Users>,
     pub interruption: Option<Interruption>,
+}
+
+/// The end of a load that had nothing left to prove.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EarlyStop {
+    /// Seconds from the start of the run.
+    pub at_s: f64,
+    /// Which target, and why it was settled, as a sentence.
+    pub sentence: String,
 }
 
 /// The phases of the run, in seconds from its start.

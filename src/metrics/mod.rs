@@ -15,8 +15,8 @@ mod users;
 
 pub use action::{ActionOutcome, ActionRun};
 pub use evidence::{
-    Audit, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations, MockHealth,
-    Timeline, Violation, ViolationKind, WorkerHealth,
+    Audit, EarlyStop, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations,
+    MockHealth, Timeline, Violation, ViolationKind, WorkerHealth,
 };
 pub use health::{Delivery, HostStalls, Lateness, NeverBegun, ProcessHealth, Punctuality, TIMELY_WITHIN};
 pub use history::{

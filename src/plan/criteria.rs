@@ -12,6 +12,8 @@ use crate::units::{Quantile, Rate, Ratio, format_duration};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Criteria {
     pub mode: JudgeMode,
+    /// Whether the load ends as soon as a target cannot be met any more, or is missed beyond doubt.
+    pub early_stop: bool,
     /// Conditions that must hold over the whole measured part of the run.
     pub targets: Vec<Condition>,
     /// Metrics that the user declares as not measurable on this target: shown, never silently passed.
@@ -32,6 +34,14 @@ pub enum JudgeMode {
     Observed,
     /// PASS only when the confidence bound meets the target.
     Certified,
+}
+
+impl JudgeMode {
+    /// Whether the load ends early unless the scenario says otherwise. A certified run is long, and worth nothing once it
+    /// cannot end in a GO; an observed one is short, and shows what happened.
+    pub fn stops_early(self) -> bool {
+        self == JudgeMode::Certified
+    }
 }
 
 /// `metric statistic comparator limit`, for one step or over all: a target that must hold, or, in a window policy,

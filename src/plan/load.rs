@@ -111,6 +111,52 @@ impl Executor {
         }
     }
 
+    /// The longest stretch of time in which the load does not change, from its beginning to its end; `None` when there is
+    /// none, or when only the run shows how long it is.
+    pub fn plateau(&self) -> Option<(Duration, Duration)> {
+        fn longest<T: Copy + PartialEq + Default>(
+            mut before: T,
+            stages: &[Stage<T>],
+        ) -> Option<(Duration, Duration)> {
+            let mut begun = Duration::ZERO;
+            let mut longest = None;
+            // Stages at one height are one plateau.
+            let mut level_since = None;
+            for stage in stages {
+                let ended = begun + stage.duration;
+                if stage.target == before && before != T::default() {
+                    let since = *level_since.get_or_insert(begun);
+                    if longest.is_none_or(|(from, to)| ended - since > to - from) {
+                        longest = Some((since, ended));
+                    }
+                } else {
+                    level_since = None;
+                }
+                (before, begun) = (stage.target, ended);
+            }
+            longest
+        }
+        match self {
+            Executor::ConstantArrivalRate { duration, .. } | Executor::ConstantVus { duration, .. } => {
+                Some((Duration::ZERO, *duration))
+            }
+            Executor::RampingArrivalRate {
+                start_rate, stages, ..
+            } => {
+                let per_second: Vec<Stage<f64>> = stages
+                    .iter()
+                    .map(|stage| Stage {
+                        target: stage.target.as_per_second(),
+                        duration: stage.duration,
+                    })
+                    .collect();
+                longest(start_rate.as_per_second(), &per_second)
+            }
+            Executor::RampingVus { start_vus, stages } => longest(*start_vus, stages),
+            Executor::PerVuIterations { .. } | Executor::SharedIterations { .. } => None,
+        }
+    }
+
     /// Makes everything that takes time take `factor` times as long, at the same rates and numbers of users. A fixed
     /// number of iterations stays as it is.
     pub fn scale_time(&mut self, factor: f64) {
@@ -192,5 +238,41 @@ impl DurationDistribution {
             DurationDistribution::Uniform { max, .. } => Some(*max),
             DurationDistribution::LogNormal { max, .. } => *max,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plateau_is_where_the_load_stays_and_is_not_zero() {
+        let seconds = Duration::from_secs;
+        let stages = |heights: &[(u32, u64)]| Executor::RampingVus {
+            start_vus: 0,
+            stages: heights
+                .iter()
+                .map(|(target, duration)| Stage {
+                    target: *target,
+                    duration: seconds(*duration),
+                })
+                .collect(),
+        };
+        for (heights, plateau) in [
+            (&[(40, 15), (40, 60), (0, 5), (0, 600)][..], Some((15, 75))),
+            (
+                &[(40, 15), (40, 60), (40, 30), (80, 1), (80, 50)],
+                Some((15, 105)),
+            ),
+            (&[(40, 15), (80, 60), (0, 5)], None),
+        ] {
+            let expected = plateau.map(|(from, to)| (seconds(from), seconds(to)));
+            assert_eq!(stages(heights).plateau(), expected, "{heights:?}");
+        }
+        let constant = Executor::ConstantVus {
+            vus: 3,
+            duration: seconds(9),
+        };
+        assert_eq!(constant.plateau(), Some((Duration::ZERO, seconds(9))));
     }
 }

@@ -458,6 +458,7 @@ fn evidence(
             &timeline,
         ),
         actions: supervision.actions.clone(),
+        early_stop: supervision.early_stop.clone(),
         rollback_action: supervision.rollback_action.clone(),
         users: collector.users.clone(),
         interruption: supervision.interruption,

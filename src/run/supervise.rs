@@ -17,10 +17,10 @@ use super::workers::WorkerMessage;
 use crate::chance::Chance;
 use crate::clock::{Moment, RunClock};
 use crate::executor::{Stop, StopSwitch};
-use crate::metrics::{ActionRun, Incident, IncidentKind, Interruption};
+use crate::metrics::{ActionRun, EarlyStop, Incident, IncidentKind, Interruption};
 use crate::plan::{Executor, Partition, Plan, WindowPolicy};
 use crate::schedule::Arrivals;
-use crate::sla::{Change, Due, WindowWatch};
+use crate::sla::{Change, Due, EarlyStopWatch, WindowWatch};
 use crate::target::Child;
 
 /// A second is looked at this long after it has passed, so that its samples have been handed over.
@@ -39,6 +39,8 @@ pub(super) struct Supervision {
     pub(super) incidents: Vec<Incident>,
     /// What was done to the target, as far as it is known.
     pub(super) actions: Vec<ActionRun>,
+    /// Why the load was ended before its time, when a target was settled.
+    pub(super) early_stop: Option<EarlyStop>,
     /// What was done when a rollback threshold tripped.
     pub(super) rollback_action: Option<ActionRun>,
     /// Arrivals that the schedule holds until the load ended; `None` for closed models.
@@ -57,6 +59,8 @@ pub(super) struct Supervisor<'a> {
     stop: StopSwitch,
     alerts: Option<WindowWatch>,
     rollback: Option<WindowWatch>,
+    targets: Option<EarlyStopWatch>,
+    early_stop: Option<EarlyStop>,
     due: DueArrivals,
     actions: ActionBook,
     load_ended: Option<Moment>,
@@ -79,6 +83,12 @@ impl<'a> Supervisor<'a> {
         let measured_from_s = plan.load.warm_up.as_secs_f64();
         let watch =
             |kind, policy: &WindowPolicy| WindowWatch::new(kind, policy, &plan.steps, measured_from_s);
+        let due = DueArrivals::of(plan);
+        let users = due
+            .before(Duration::MAX)
+            .zip(due.before(plan.load.warm_up))
+            .map(|(all, warm_up)| all - warm_up)
+            .or_else(|| plan.load.executor.fixed_iterations(plan.load.partition));
         Self {
             clock,
             epoch,
@@ -93,7 +103,9 @@ impl<'a> Supervisor<'a> {
                 .rollback
                 .as_ref()
                 .map(|rollback| watch(IncidentKind::Rollback, &rollback.policy)),
-            due: DueArrivals::of(plan),
+            targets: EarlyStopWatch::of(plan, users),
+            early_stop: None,
+            due,
             actions: ActionBook::new(&plan.actions, epoch),
             load_ended: None,
             interrupts,
@@ -206,6 +218,7 @@ impl<'a> Supervisor<'a> {
             interruption,
             incidents,
             actions: self.actions.written(),
+            early_stop: self.early_stop.clone(),
             rollback_action: rollback.written(),
             arrivals_planned,
             planned_by_second: self.due.by_second.clone(),
@@ -260,6 +273,7 @@ impl<'a> Supervisor<'a> {
         let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end());
         if Duration::from_secs(u64::from(ended)) < load_ended.since(self.epoch) {
             self.watch_windows(collector, rollback, ended);
+            self.watch_targets(collector, ended);
         }
         let phase = match self.clock.now() {
             now if now >= load_ended => Phase::Draining,
@@ -271,6 +285,28 @@ impl<'a> Supervisor<'a> {
         if self.next_second.is_multiple_of(CHECKPOINT_EVERY_S) {
             let so_far = self.supervision(Some(Interruption::Killed), rollback);
             (self.checkpoint)(collector, &so_far);
+        }
+    }
+
+    /// Ends the load once a target is settled and the run cannot end in a GO any more.
+    fn watch_targets(&mut self, collector: &Collector, ended: u32) {
+        // A load that has been stopped already is not stopped for another reason; and when it goes on after a rollback, that
+        // is to see the target recover.
+        let is_rolled_back = self
+            .rollback
+            .as_ref()
+            .is_some_and(|watch| !watch.incidents().is_empty());
+        if is_rolled_back || !self.has_load() || self.stop.current() != Stop::No {
+            return;
+        }
+        let found = self
+            .targets
+            .as_ref()
+            .and_then(|watch| watch.tick(&collector.measurements, ended));
+        if let Some(stop) = found {
+            self.progress.note(&stop.sentence);
+            self.early_stop = Some(stop);
+            self.stop_load();
         }
     }
 

@@ -24,10 +24,11 @@ use super::context::Context;
 use super::finding::{Finding, Status, Subject};
 use super::measure::{Measure, Reading};
 use super::sockets::{share_without_realtime, unsent};
+use super::target::failures_within;
 use super::validity::{STALL_WARNING, lag_limit_ms};
 use super::wording::quantity;
 use crate::metrics::{Evidence, Incident, Measurements, SeriesKind, Slice};
-use crate::plan::{Condition, Criteria, Limit, Metric, StepInfo, StepKind, Unit};
+use crate::plan::{Condition, Criteria, JudgeMode, Limit, Metric, StepInfo, StepKind, Unit};
 
 /// The lag must make up this part of the excess over the limit to explain it on its own.
 const MATERIAL_PART: f64 = 0.5;
@@ -63,6 +64,11 @@ impl<'a> Blame<'a> {
         };
         if finding.status != Status::Fail {
             return None;
+        }
+        if condition.metric == Metric::Availability && self.criteria.mode == JudgeMode::Certified {
+            // Certified by requests, so that only those that were never sent can explain it.
+            let failures = failures_within(condition)?;
+            return self.no_sockets(&failures, 0..u32::MAX, |reading| reading.satisfies(&failures));
         }
         if condition.metric == Metric::Availability {
             return self

@@ -37,6 +37,9 @@ pub struct Context {
     pub realtime_is_upper_bound: bool,
     /// Whether the target runs on the generator's own host, so that a stall of the host may be the target's doing.
     pub target_on_this_host: bool,
+    /// The longest stretch of judged seconds in which the load is constant and nothing is done to the target, from the
+    /// first to before the last: where its values should not drift. `None` when there is none.
+    pub plateau: Option<(u32, u32)>,
     /// Faults that the scenario injects from the start of the load on, in words.
     pub faults_from_the_start: Vec<String>,
     /// The day (UTC) of the judgement, which decides what waivers hold: of a run the day it started, of a stored run
@@ -88,6 +91,7 @@ impl Context {
             realtime_is_upper_bound: matches!(plan.target.kind, TargetKind::Remote(_)),
             // Only loopback needs no permission.
             target_on_this_host: plan.target.allow_hosts.is_empty(),
+            plateau: plateau(plan),
             faults_from_the_start: plan.faults_from_the_start(),
             judged_on: None,
         }
@@ -161,6 +165,14 @@ fn healthy_response(plan: &Plan) -> Duration {
             Limit::Ratio(_) | Limit::PerSecond(_) => None,
         })
         .unwrap_or(HEALTHY_RESPONSE)
+}
+
+/// Where the target should be steady. What a scenario does to its target changes it on purpose.
+fn plateau(plan: &Plan) -> Option<(u32, u32)> {
+    let (from, to) = plan.load.executor.plateau().filter(|_| plan.actions.is_empty())?;
+    let from = from.max(plan.load.warm_up).as_secs_f64().ceil() as u32;
+    let to = to.as_secs_f64() as u32;
+    (from < to).then_some((from, to))
 }
 
 /// The rate of the part of the load that the run drives.
@@ -288,6 +300,20 @@ mod tests {
         assert_eq!(context.pool_needed(&fixture::healthy().evidence), 130.0);
         assert!(!context.submissions && !context.realtime_is_upper_bound);
         assert_eq!(context.fixed_iterations, None);
+        assert_eq!(context.plateau, None, "the rate changes all the time");
+    }
+
+    #[test]
+    fn the_plateau_is_judged_and_nothing_is_done_to_the_target_in_it() {
+        let mut plan = plan(vec![journey("only", 1, vec![think(4)])]);
+        plan.load.executor = Executor::ConstantVus {
+            vus: 10,
+            duration: Duration::from_secs(400),
+        };
+        plan.load.warm_up = Duration::from_millis(20_500);
+        assert_eq!(Context::of(&plan, None).plateau, Some((21, 400)));
+        plan.load.warm_up = Duration::from_secs(400);
+        assert_eq!(Context::of(&plan, None).plateau, None);
     }
 
     #[test]

@@ -124,6 +124,7 @@ pub(crate) fn criteria() -> Criteria {
     use Comparator::{Greater, GreaterOrEqual, Less, LessOrEqual};
     Criteria {
         mode: JudgeMode::Observed,
+        early_stop: false,
         targets: vec![
             time(Metric::ResponseTime, 0.95, LessOrEqual, 150),
             share(Metric::ErrorRate, Less, 1.0),
@@ -181,6 +182,7 @@ pub(crate) fn context() -> Context {
         submissions: true,
         realtime_is_upper_bound: false,
         target_on_this_host: true,
+        plateau: None,
         faults_from_the_start: Vec::new(),
         judged_on: None,
     }
@@ -244,6 +246,7 @@ pub(crate) fn run(trouble: Trouble) -> Run {
         hops: hops(tickets),
         incidents: Vec::new(),
         actions: Vec::new(),
+        early_stop: None,
         rollback_action: None,
         users: None,
         interruption: None,

@@ -14,8 +14,8 @@ const ALPHA: f64 = 0.05;
 const BATCHES_MIN: usize = 20;
 /// With bad events in fewer seconds than this the effect cannot be estimated, and the floor holds.
 const EVENTFUL_SECONDS_MIN: usize = 10;
-/// Design effect that is assumed when it cannot be estimated.
-pub(super) const DESIGN_EFFECT_FLOOR: f64 = 20.0;
+/// Design effect that is assumed when it cannot be estimated: so many events of a burst count as one.
+pub const DESIGN_EFFECT_FLOOR: f64 = 20.0;
 
 /// What one second (or a batch of seconds) adds to a ratio: its events and how many of them were bad. Also used for
 /// means, with the sum of the values in `bad`.
@@ -35,6 +35,8 @@ pub(super) struct ShareBounds {
     /// How many independent events the events are worth.
     pub(super) samples_effective: f64,
     pub(super) design_effect: f64,
+    /// Whether the effect is the assumed one, because too few events were bad to estimate it.
+    pub(super) effect_assumed: bool,
     /// Whether the effect still grew at the longest batches: the run may be too short for its own correlation.
     pub(super) effect_growing: bool,
 }
@@ -109,8 +111,10 @@ pub(super) fn share_bounds(seconds: &[Second], caution: Caution) -> Option<Share
         .iter()
         .copied()
         .max_by(|left, right| left.1.total_cmp(&right.1));
-    let effect_growing =
-        effects.len() >= 2 && largest.map(|(batches, _)| batches) == effects.last().map(|e| e.0);
+    // With batches of one length only, nobody has seen the growth end either.
+    let effect_growing = effects
+        .split_last()
+        .is_some_and(|((_, last), shorter)| shorter.iter().all(|(_, effect)| effect < last));
     let (batches, estimated) = largest.unwrap_or((seconds.len(), 1.0));
     let eventful = seconds.iter().filter(|second| second.bad > 0.0).count();
     let uncertain = eventful < EVENTFUL_SECONDS_MIN || seconds.len() < BATCHES_MIN || independent <= 0.0;
@@ -133,6 +137,7 @@ pub(super) fn share_bounds(seconds: &[Second], caution: Caution) -> Option<Share
         upper,
         samples_effective,
         design_effect,
+        effect_assumed: floor > 1.0 && estimated <= floor,
         effect_growing,
     })
 }
@@ -175,21 +180,39 @@ pub(super) fn clopper_pearson(bad: f64, events: f64) -> (f64, f64) {
 /// How many more events, at the same share of bad ones, would bring the upper bound within `budget`; `None` when no
 /// number would.
 pub(super) fn events_missing(bounds: &ShareBounds, share: f64, budget: f64) -> Option<f64> {
-    const EFFECTIVE_MAX: f64 = 1e9;
     let passes = |events: f64| clopper_pearson(share * events, events).1 <= budget;
-    if share >= budget || !passes(EFFECTIVE_MAX) {
+    let needed = fewest(bounds.samples_effective, share < budget, passes)?;
+    Some((needed - bounds.samples_effective) * bounds.design_effect)
+}
+
+/// How many more events, at the same share of bad ones, would bring the lower bound beyond `budget`: they would prove
+/// that the target is missed. `None` when no number would.
+pub(super) fn events_missing_to_fail(bounds: &ShareBounds, share: f64, budget: f64) -> Option<f64> {
+    let fails = |events: f64| clopper_pearson(share * events, events).0 > budget;
+    let needed = fewest(bounds.samples_effective, share > budget, fails)?;
+    Some((needed - bounds.samples_effective) * bounds.design_effect)
+}
+
+/// The fewest effective events from `low` on for which `decided` holds, by bisection on a logarithmic scale; `None` when
+/// that is beyond all measure or not `possible`.
+fn fewest(low: f64, possible: bool, decided: impl Fn(f64) -> bool) -> Option<f64> {
+    const EFFECTIVE_MAX: f64 = 1e9;
+    if !possible || !decided(EFFECTIVE_MAX) {
         return None;
     }
-    let (mut low, mut high) = (bounds.samples_effective, EFFECTIVE_MAX);
+    let (mut low, mut high) = (low, EFFECTIVE_MAX);
+    if decided(low) {
+        return Some(low);
+    }
     for _ in 0..80 {
         let middle = (low * high).sqrt();
-        if passes(middle) {
+        if decided(middle) {
             high = middle;
         } else {
             low = middle;
         }
     }
-    Some((high - bounds.samples_effective).max(0.0) * bounds.design_effect)
+    Some(high)
 }
 
 /// One-sided 95 % bounds of a mean (`bad` holds sums of values), by batch means; `None` with fewer than two seconds.
@@ -290,6 +313,47 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_is_too_short_for_its_own_correlation_is_recognised() {
+        let blocks = |seconds: usize, period: usize| -> Vec<Second> {
+            (0..seconds)
+                .map(|second| Second {
+                    events: 100.0,
+                    bad: if second % (2 * period) < period { 6.0 } else { 2.0 },
+                })
+                .collect()
+        };
+        let growing = |seconds: &[Second]| {
+            let bounds = share_bounds(seconds, Caution::AssumeBursts).unwrap();
+            bounds.effect_growing
+        };
+        // 300 s have batches of up to 8 s with 37 of them; 16 s would leave 18.
+        assert!(
+            growing(&blocks(300, 32)),
+            "alike for longer than the longest batch"
+        );
+        assert!(!growing(&blocks(300, 2)), "the effect was largest at 2 s");
+        // 35 s have one length of batches: nothing shows that the effect has stopped growing.
+        assert!(growing(&blocks(35, 2)));
+        // No second differs from another, so nothing depends on anything.
+        assert!(!growing(&even(300, 100.0, 4.0)));
+        assert!(!growing(&even(300, 100.0, 0.0)) && !growing(&even(300, 100.0, 100.0)));
+    }
+
+    #[test]
+    fn all_bad_is_certain_and_still_assumes_bursts() {
+        let dead = share_bounds(&even(300, 10.0, 10.0), Caution::AssumeBursts).unwrap();
+        assert_eq!((dead.design_effect, dead.samples_effective), (20.0, 150.0));
+        assert!(dead.effect_assumed);
+        // n of n: the lower bound is alpha^(1/n).
+        assert!(
+            (dead.lower - 0.05_f64.powf(1.0 / 150.0)).abs() < 1e-9,
+            "{}",
+            dead.lower
+        );
+        assert_eq!(dead.upper, 1.0);
+    }
+
+    #[test]
     fn few_events_assume_bursts() {
         let mut seconds = even(100, 100.0, 0.0);
         seconds[7].bad = 1.0;
@@ -305,6 +369,12 @@ mod tests {
         // 59 effective events are needed, 30 are there, each costs 20.
         assert!((missing - 29.0 * 20.0).abs() < 20.0, "{missing}");
         assert_eq!(events_missing(&bounds, 0.06, 0.05), None);
+        // 8 % measured where 5 % may: more of the same would prove the miss, and no number would if it were 5 %.
+        let missed = events_missing_to_fail(&bounds, 0.08, 0.05).unwrap();
+        let effective = bounds.samples_effective + missed / bounds.design_effect;
+        assert!(clopper_pearson(0.08 * effective, effective).0 >= 0.05 - 1e-6);
+        assert!(clopper_pearson(0.08 * effective * 0.99, effective * 0.99).0 < 0.05);
+        assert_eq!(events_missing_to_fail(&bounds, 0.05, 0.05), None);
     }
 
     #[test]

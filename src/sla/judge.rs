@@ -4,6 +4,7 @@ use super::blame::Blame;
 use super::context::Context;
 use super::finding::{Finding, Status, Subject};
 use super::rolled_back;
+use super::steady::PLATEAU_MIN_S;
 use super::target::Bench;
 use super::validity::{self, Check, CheckName, Severity, Validity};
 use super::verdict::Verdict;
@@ -37,6 +38,10 @@ pub fn judge(criteria: &Criteria, evidence: &Evidence, context: &Context) -> Jud
         context,
         measurements: &evidence.measurements,
         load: from..to,
+        plateau: context
+            .plateau
+            .map(|(begun, ended)| begun.max(from)..ended.min(to))
+            .filter(|seconds| seconds.end >= seconds.start + PLATEAU_MIN_S),
     };
     let mut findings: Vec<Finding> = criteria
         .targets
@@ -58,7 +63,12 @@ pub fn judge(criteria: &Criteria, evidence: &Evidence, context: &Context) -> Jud
     if let Some(explained) = case.explained() {
         validity.checks.push(explained);
     }
-    let (verdict, reasons) = case.decide(&validity);
+    let (verdict, mut reasons) = case.decide(&validity);
+    if let Some(stop) = &evidence.early_stop
+        && !reasons.contains(&stop.sentence)
+    {
+        reasons.push(stop.sentence.clone());
+    }
     Judgement {
         verdict,
         mode: criteria.mode,
@@ -202,6 +212,8 @@ impl Case<'_> {
         if self.context.submissions {
             reasons.extend(audit_gaps(self.evidence.audit.as_ref()));
         }
+        // What was called off cannot have been passed, whatever was measured before.
+        reasons.extend(self.evidence.early_stop.iter().map(|stop| stop.sentence.clone()));
         if !self.findings.iter().any(|finding| finding.status == Status::Pass) && reasons.is_empty() {
             let is_waived = self.findings.iter().any(|finding| finding.waived.is_some());
             reasons.push(if is_waived {

@@ -6,8 +6,10 @@
 
 mod availability;
 mod blame;
+mod certifiable;
 mod context;
 mod distribution;
+mod early_stop;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -17,6 +19,7 @@ mod judge;
 mod measure;
 mod rolled_back;
 mod sockets;
+mod steady;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -28,10 +31,13 @@ pub mod wording;
 
 pub(crate) use availability::by_second;
 pub use availability::slot_samples_min;
+pub use certifiable::{certifiable_bad, certifiable_samples};
 pub use context::{Context, FixedIterations};
 pub(crate) use distribution::{Z_97_5, t_quantile};
+pub use early_stop::EarlyStopWatch;
 pub use finding::{Finding, Status, Subject};
 pub use incident::{IncidentTimeline, Timing, all_dated, dated, detection_time_s};
+pub use interval::DESIGN_EFFECT_FLOOR;
 pub(crate) use interval::{Second, correlation_length, share_range};
 pub use judge::{Judgement, judge};
 pub use rolled_back::{Paced, RollbackTimes};

@@ -1,16 +1,20 @@
 //! Judges one target: value, interval, status, and one sentence.
 
+mod availability;
+mod sentence;
+mod steadiness;
+
 use std::ops::Range;
 
-use super::availability::{self, Basis};
+pub(super) use self::availability::failures_within;
+use self::sentence::Extent;
 use super::context::Context;
 use super::distribution::Z_97_5;
 use super::finding::{Finding, Status, Subject};
-use super::interval::{Caution, ShareBounds, clopper_pearson, events_missing, mean_bounds, share_bounds};
+use super::interval::{Caution, ShareBounds, clopper_pearson, mean_bounds, share_bounds};
 use super::measure::{Measure, Reading};
-use super::wording::{counted, quantity};
 use crate::metrics::{Measurements, Slice};
-use crate::plan::{Condition, Criteria, JudgeMode, Metric, Unit};
+use crate::plan::{Condition, Criteria, JudgeMode, Metric};
 
 /// What every target is judged against.
 pub(crate) struct Bench<'a> {
@@ -19,6 +23,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) measurements: &'a Measurements,
     /// The seconds in which judged tickets were issued: what rates are per second of.
     pub(crate) load: Range<u32>,
+    /// The seconds in which the load was constant, when they are enough to ask whether the target was steady.
+    pub(crate) plateau: Option<Range<u32>>,
 }
 
 /// Every second. Samples belong to the phase of their ticket, so the steps and results that follow a judged arrival
@@ -58,10 +64,22 @@ impl Bench<'_> {
                 Status::NoData,
                 format!("No sample of {condition} was taken; a target without data is never met."),
             ),
-            Some(reading) if measure.budget().is_some() => {
-                self.judge_share(condition, &measure, &total, &reading)
+            Some(reading) => {
+                let finding = if measure.budget().is_some() {
+                    self.judge_share(condition, &measure, &total, &reading)
+                } else {
+                    self.judge_mean(condition, &measure, &reading, seconds)
+                };
+                self.unless_unsteady(finding, condition, &measure)
             }
-            Some(reading) => self.judge_mean(condition, &measure, &reading, seconds),
+        }
+    }
+
+    /// How long the judged load was, which says how long more samples would take.
+    fn extent(&self, samples: u64) -> Extent {
+        Extent {
+            samples,
+            load_s: f64::from(self.load.end - self.load.start),
         }
     }
 
@@ -86,9 +104,24 @@ impl Bench<'_> {
         let met = reading.satisfies(condition);
         let share = reading.bad as f64 / reading.samples as f64;
         let mut status = self.status(met, &bounds, share, budget);
-        let mut reason = share_sentence(condition, measure, reading, &bounds, budget, status);
+        let mut reason = sentence::share(
+            condition,
+            measure,
+            reading,
+            &bounds,
+            budget,
+            status,
+            noun(condition.metric),
+        );
         if status == Status::Inconclusive {
-            reason.push_str(&more_data(&bounds, share, budget, self.criteria.mode));
+            let extent = self.extent(reading.samples);
+            reason.push_str(&sentence::more_data(
+                &bounds,
+                share,
+                budget,
+                noun(condition.metric),
+                extent,
+            ));
         }
         if status == Status::Fail
             && condition.metric == Metric::RealtimeLatency
@@ -158,12 +191,11 @@ impl Bench<'_> {
             (JudgeMode::Certified, Some((true, true))) if met => Status::Pass,
             (JudgeMode::Observed | JudgeMode::Certified, _) => Status::Inconclusive,
         };
-        let unit = condition.limit.unit();
-        let tail = if reading.bad > 0 && unit == Unit::Time {
-            format!(" {} failed and have no time.", counted(reading.bad, "request"))
-        } else {
-            String::new()
-        };
+        let mut reason = sentence::mean(condition, reading, interval, noun(condition.metric));
+        if status == Status::Inconclusive {
+            let extent = self.extent(reading.samples);
+            reason.push_str(&sentence::more_time(reading.value, limit, interval, met, extent));
+        }
         Finding {
             subject: Subject::Target(condition.clone()),
             waived: None,
@@ -175,78 +207,7 @@ impl Bench<'_> {
             samples_effective: None,
             bad: reading.bad,
             budget: None,
-            reason: format!(
-                "Measured {} over {}; the target is {} {}.{tail}",
-                quantity(reading.value, unit),
-                counted(reading.samples, "sample"),
-                condition.comparator,
-                condition.limit,
-            ),
-        }
-    }
-
-    /// Availability by slots is a fact about the observed seconds; no run of minutes can certify 99.9 %.
-    fn judge_availability(&self, condition: &Condition) -> Finding {
-        let slots = availability::slots(
-            self.criteria,
-            &self.context.steps,
-            self.measurements,
-            &availability::responses(self.measurements),
-        );
-        let slots = match slots {
-            Ok(slots) => slots,
-            Err(why) => {
-                return empty(
-                    condition,
-                    Status::NoData,
-                    format!("Availability cannot be computed: {why}."),
-                );
-            }
-        };
-        let left_out = match slots.left_out {
-            0 => String::new(),
-            count => format!(
-                " {} had too few requests to tell and are left out.",
-                counted(count, "second")
-            ),
-        };
-        let (Some(share), Some(bounds)) = (slots.share(), share_bounds(&slots.seconds, Caution::None)) else {
-            return empty(
-                condition,
-                Status::NoData,
-                format!("No second had enough requests to tell whether the target was available.{left_out}"),
-            );
-        };
-        let budget = 1.0 - condition.limit.as_number();
-        let status = if condition.comparator.holds(share, condition.limit.as_number()) {
-            Status::Pass
-        } else if bounds.lower > budget {
-            Status::Fail
-        } else {
-            Status::Inconclusive
-        };
-        let basis = match slots.basis {
-            Basis::Rollback => "the rollback thresholds",
-            Basis::Targets => "the targets on errors and response time, for want of rollback thresholds,",
-        };
-        Finding {
-            subject: Subject::Target(condition.clone()),
-            waived: None,
-            status,
-            value: Some(share),
-            ci_low: Some(1.0 - bounds.upper),
-            ci_high: Some(1.0 - bounds.lower),
-            samples: slots.counted(),
-            samples_effective: Some(bounds.samples_effective),
-            bad: slots.bad(),
-            budget: Some(budget),
-            reason: format!(
-                "In {} of {} {basis} held; the target is {} {}. This is what was observed, not a forecast.{left_out}",
-                slots.counted() - slots.bad(),
-                counted(slots.counted(), "measured second"),
-                condition.comparator,
-                condition.limit,
-            ),
+            reason,
         }
     }
 }
@@ -288,38 +249,6 @@ fn quantile_interval(total: &Slice, quantile: f64, samples_effective: f64) -> (O
     (low, high)
 }
 
-fn share_sentence(
-    condition: &Condition,
-    measure: &Measure,
-    reading: &Reading,
-    bounds: &ShareBounds,
-    budget: f64,
-    status: Status,
-) -> String {
-    let share = quantity(reading.bad as f64 / reading.samples as f64, Unit::Ratio);
-    let allowed = quantity(budget, Unit::Ratio);
-    let what = if measure.quantile().is_some() || condition.limit.unit() == Unit::Time {
-        format!("took longer than {} or failed", condition.limit)
-    } else {
-        verb(condition.metric).to_owned()
-    };
-    let of = format!(
-        "{share} of {} {what}; {allowed} may.",
-        counted(reading.samples, noun(condition.metric))
-    );
-    match status {
-        Status::Fail => format!(
-            "{of} With 95 % confidence it is at least {}.",
-            quantity(bounds.lower, Unit::Ratio)
-        ),
-        Status::Pass | Status::Inconclusive | Status::NoData | Status::NotMeasured => format!(
-            "{of} The data bound it to {} with 95 % confidence (worth {:.0} independent samples).",
-            quantity(bounds.upper, Unit::Ratio),
-            bounds.samples_effective.max(1.0)
-        ),
-    }
-}
-
 /// What happened to those samples of a metric that count against it.
 fn verb(metric: Metric) -> &'static str {
     match metric {
@@ -347,24 +276,49 @@ fn noun(metric: Metric) -> &'static str {
     }
 }
 
-fn more_data(bounds: &ShareBounds, share: f64, budget: f64, mode: JudgeMode) -> String {
-    if share > budget {
-        return " That misses the target, but too few events failed to be sure that it was not chance."
-            .to_owned();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Moment;
+    use crate::metrics::{SeriesKind, Thresholds};
+
+    /// A thousand times of 1 to 1 000 ms, and failures.
+    fn slice(failed: u64) -> Slice {
+        let mut measurements = Measurements::new(Moment::from_nanos(0), Thresholds::default());
+        for value_ms in 1..=1_000 {
+            let value_ns = Some(value_ms * 1_000_000);
+            measurements.add_many(SeriesKind::Response, None, false, 0, value_ns, 1);
+        }
+        measurements.add_many(SeriesKind::Response, None, false, 0, None, failed);
+        measurements.total(SeriesKind::Response, None)
     }
-    match (mode, events_missing(bounds, share, budget)) {
-        (JudgeMode::Certified, Some(missing)) if missing >= 1.0 => {
-            format!(
-                " About {} more of the same would settle it.",
-                super::wording::count(missing.ceil() as u64)
-            )
+
+    #[test]
+    fn the_interval_of_a_percentile_is_two_other_percentiles() {
+        // (percentile, independent samples, lower and upper percentile), two-sided 95 %.
+        for (quantile, samples, low, high) in [
+            (0.95, 1_000.0, 0.936, 0.964),
+            (0.95, 10_000.0, 0.945_7, 0.954_3),
+            (0.99, 10_000.0, 0.988_0, 0.992_0),
+            (0.5, 100.0, 0.402, 0.598),
+        ] {
+            let (found_low, found_high) = quantile_interval(&slice(0), quantile, samples);
+            for (found, expected) in [(found_low, low), (found_high, high)] {
+                let found = found.unwrap() / 1e3;
+                // The values are whole milliseconds, and a bucket holds three digits of them.
+                assert!((found - expected).abs() < 0.002_1, "{found} is not {expected}");
+            }
         }
-        (JudgeMode::Certified, Some(_)) => {
-            " The run is too short for how strongly its samples depend on each other.".to_owned()
-        }
-        (JudgeMode::Certified, None) => {
-            " The measured share is too close to the limit for any number of samples to settle it.".to_owned()
-        }
-        (JudgeMode::Observed, _) => String::new(),
+    }
+
+    #[test]
+    fn the_interval_of_a_percentile_reaches_the_failed_events() {
+        // 30 of 1 030 failed: p97 and all above have no value.
+        let (low, high) = quantile_interval(&slice(30), 0.95, 300.0);
+        assert!(low.unwrap().is_finite());
+        assert_eq!(high, Some(f64::INFINITY));
+        // Nothing lies above the largest value, however few samples there are.
+        assert_eq!(quantile_interval(&slice(0), 0.95, 3.0).1, Some(1_000.0));
+        assert_eq!(quantile_interval(&Slice::default(), 0.95, 3.0), (None, None));
     }
 }

@@ -1,9 +1,11 @@
 //! The verdict, row by row, on made-up runs.
 
 mod actions;
+mod certified;
 mod instrument;
 mod rollback;
 mod sockets;
+mod steadiness;
 mod users;
 mod waivers;
 
@@ -362,7 +364,11 @@ fn certified_mode_asks_for_the_bound() {
     expect(&run, Verdict::Go, 0);
     run.criteria.targets = vec![share(Metric::ErrorRate, Comparator::Less, 0.1)];
     let judgement = expect(&run, Verdict::Inconclusive, 11);
-    assert!(judgement.reasons[0].contains("more of the same would settle it"));
+    assert!(
+        judgement.reasons[0].contains("would settle it: measure for"),
+        "{:?}",
+        judgement.reasons
+    );
 }
 
 #[test]

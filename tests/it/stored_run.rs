@@ -185,6 +185,37 @@ async fn a_stored_run_is_judged_again() {
 }
 
 #[tokio::test]
+async fn a_certified_verdict_can_be_required() {
+    let stored = stored().await;
+    // Some seconds of load meet their targets, and prove none of them.
+    let judged = say(&["judge", &stored.file(), "--require", "certified"]).await;
+    assert_eq!(judged.code, Some(11), "{}", judged.stdout);
+    let banner = judged.stdout.trim_end().lines().last();
+    assert_eq!(banner, Some("INCONCLUSIVE (certified)"), "{}", judged.stdout);
+    assert!(
+        judged.stdout.contains("would settle it: measure for"),
+        "{}",
+        judged.stdout
+    );
+
+    // That is known before a run, and where the target is written.
+    let smoke = shipped("smoke").display().to_string();
+    let refused = say(&["check", &smoke, "--require", "certified"]).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+    let targets = repository("scenarios/sla.toml");
+    let place = format!(
+        "{}:3:23: `response_time p95 <= 150ms` cannot be certified",
+        targets.display()
+    );
+    assert!(refused.stderr.contains(&place), "{}", refused.stderr);
+    let release = shipped("release").display().to_string();
+    assert_eq!(
+        say(&["check", &release, "--require", "certified"]).await.code,
+        Some(0)
+    );
+}
+
+#[tokio::test]
 async fn every_shipped_scenario_is_valid_and_its_plan_can_be_read() {
     for entry in std::fs::read_dir(repository("scenarios")).unwrap() {
         let path = entry.unwrap().path();

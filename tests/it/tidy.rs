@@ -24,7 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
         "report",
         &["clock", "comparison", "metrics", "plan", "sla", "units"],
     ),
-    ("scenario", &["plan", "units"]),
+    ("scenario", &["plan", "sla", "units"]),
     // Effects.
     ("pacing", &["clock"]),
     ("protocol", &["metrics", "plan"]),

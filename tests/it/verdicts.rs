@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::program::{reasons, run, say, shipped};
+use crate::program::{reasons, run, say, scenario, shipped};
 
 /// What a debug build on a busy machine may take: the wiring is tested here, not the speed.
 const LENIENT: [&str; 10] = [
@@ -167,6 +167,40 @@ async fn a_failing_server_is_rolled_back_and_its_load_stopped_early() {
         "{}",
         disappointed.stderr
     );
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_pass_any_more_is_ended_and_judged() {
+    let arguments = [
+        "--set",
+        "load.duration=120s",
+        "--set",
+        "target.faults.error_rate=100%",
+        "--set",
+        "judge.early_stop=true",
+    ];
+    let ended = run(&scenario("quick"), &arguments).await;
+    let record = ended.record(10, "NO-GO");
+    let stop = &record["early_stop"];
+    let sentence = stop["sentence"].as_str().unwrap();
+    assert!(sentence.contains("cannot pass any more"), "{sentence}");
+    // 720 users are planned; a share of 1 % of what they send is reached within seconds, on a busy machine too.
+    assert!(stop["at_s"].as_f64().unwrap() < 60.0, "{stop}");
+    assert!(
+        record["timeline"]["load_ended_s"].as_f64().unwrap() < 60.0,
+        "{}",
+        record["timeline"]
+    );
+    assert!(reasons(&record).contains(sentence), "{}", reasons(&record));
+    assert!(
+        record["validity"]["valid"].as_bool().unwrap(),
+        "{}",
+        record["validity"]
+    );
+    assert!(ended.said.stderr.contains(sentence), "{}", ended.said.stderr);
+
+    let stored = ended.out().join("run.json").display().to_string();
+    assert_eq!(say(&["judge", &stored]).await.code, Some(10));
 }
 
 #[tokio::test]

@@ -17,6 +17,9 @@ use crate::units::{Quantile, Rate, Ratio};
 pub struct CriteriaRecord {
     /// `observed` or `certified`.
     pub mode: String,
+    /// Whether the load was to end once no pass was possible any more; not so in files of versions that did not say.
+    #[serde(default)]
+    pub early_stop: bool,
     pub targets: Vec<ConditionRecord>,
     pub not_measured: Vec<String>,
     /// Absent in files of versions that knew no waivers.
@@ -148,6 +151,7 @@ impl CriteriaRecord {
     pub(super) fn of(criteria: &Criteria) -> Self {
         Self {
             mode: mode_key(criteria.mode).to_owned(),
+            early_stop: criteria.early_stop,
             targets: criteria.targets.iter().map(ConditionRecord::of).collect(),
             not_measured: criteria
                 .not_measured
@@ -176,6 +180,7 @@ impl CriteriaRecord {
         };
         Ok(Criteria {
             mode,
+            early_stop: self.early_stop,
             targets: self
                 .targets
                 .iter()

@@ -7,6 +7,7 @@ mod action;
 mod capacity;
 pub mod comparison;
 mod criteria;
+mod early_stop;
 mod failure;
 mod generator;
 mod health;
@@ -33,6 +34,7 @@ pub use capacity::{
 pub use criteria::{
     BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackLimitsRecord, RollbackRecord, WindowPolicyRecord,
 };
+pub use early_stop::EarlyStopRecord;
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
 pub use health::{
@@ -147,6 +149,9 @@ pub struct RunRecord {
     /// What the scenario did to its target; absent in files of versions that knew no actions.
     #[serde(default)]
     pub actions: Vec<ActionRecord>,
+    /// Why the load ended before its time, when a target was settled already.
+    #[serde(default)]
+    pub early_stop: Option<EarlyStopRecord>,
     /// What was done when a rollback threshold tripped; absent when nothing was, and in files of versions that could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_action: Option<ActionRecord>,
@@ -217,6 +222,7 @@ impl RunRecord {
             alerts: incidents(IncidentKind::Alert),
             rollback: incidents(IncidentKind::Rollback),
             actions: evidence.actions.iter().map(ActionRecord::from).collect(),
+            early_stop: evidence.early_stop.as_ref().map(EarlyStopRecord::from),
             rollback_action: evidence.rollback_action.as_ref().map(ActionRecord::from),
             rollback_times: RollbackTimes::of(criteria, evidence, context).map(RollbackTimesRecord::from),
             users: evidence
@@ -342,6 +348,7 @@ impl RunRecord {
                 .iter()
                 .map(ActionRecord::read)
                 .collect::<Result<_, _>>()?,
+            early_stop: self.early_stop.as_ref().map(Into::into),
             rollback_action: self
                 .rollback_action
                 .as_ref()

@@ -25,6 +25,10 @@ pub struct PlanRecord {
     /// Taken to be so for files of versions that did not say.
     #[serde(default = "on_this_host")]
     pub target_on_this_host: bool,
+    /// The judged seconds in which the load is constant, from and to; absent when there are none, and in files of
+    /// versions that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau_s: Option<(u32, u32)>,
     /// Faults that the scenario injects from the start of the load on, in words. Absent in files of versions that did not
     /// say.
     #[serde(default)]
@@ -87,6 +91,7 @@ impl PlanRecord {
             submissions: context.submissions,
             realtime_is_upper_bound: context.realtime_is_upper_bound,
             target_on_this_host: context.target_on_this_host,
+            plateau_s: context.plateau,
             faults_from_the_start: context.faults_from_the_start.clone(),
         }
     }
@@ -122,6 +127,7 @@ impl PlanRecord {
             submissions: self.submissions,
             realtime_is_upper_bound: self.realtime_is_upper_bound,
             target_on_this_host: self.target_on_this_host,
+            plateau: self.plateau_s,
             faults_from_the_start: self.faults_from_the_start.clone(),
             // A property of the judgement, which the record holds beside its verdict.
             judged_on: None,

@@ -11,7 +11,8 @@ use std::time::Duration;
 pub use targets::{Decision, TargetCheck};
 
 use self::journeys::Averages;
-use crate::plan::{CapacityPlan, Partition, Plan};
+use crate::plan::{CapacityPlan, JudgeMode, Partition, Plan};
+use crate::sla::DESIGN_EFFECT_FLOOR;
 use crate::units::format_duration;
 
 /// What a plan comes to.
@@ -47,6 +48,8 @@ pub struct CheckReport {
     /// Whether nothing proves that the target is who it says.
     pub target_is_unverified: bool,
     pub targets: Vec<TargetCheck>,
+    /// How sure a verdict must be.
+    pub mode: JudgeMode,
     /// How long users wait, in words; `None` = for as long as the steps' time-outs.
     pub patience: Option<String>,
     /// What `loadtest capacity` would search; `None` when the scenario does not speak of it.
@@ -94,6 +97,7 @@ pub fn check(plan: &Plan) -> CheckReport {
         guessed_waits: averages.guessed_waits,
         target_is_unverified: plan.target.is_unverified(),
         targets: targets::check(plan, &averages, users_measured),
+        mode: plan.criteria.mode,
         patience: plan.users.as_ref().map(|users| users.patience.to_string()),
         capacity: plan.capacity.clone().filter(|capacity| capacity.is_declared),
     }
@@ -178,6 +182,14 @@ impl CheckReport {
              of its results, with answers that take no time. A slower target has more users at once.",
             format_duration(round_to_ms(self.journey_time))
         )?;
+        if self.mode == JudgeMode::Certified {
+            writeln!(
+                f,
+                "\nCertified: a target is met only when the bound of its 95 % confidence meets it. \"may fail\" is what such\n\
+                 a pass allows when failures come in bursts, {DESIGN_EFFECT_FLOOR} of them counting as one; of scattered ones it \
+                 allows more."
+            )?;
+        }
         if self.guessed_waits > 0 {
             writeln!(
                 f,

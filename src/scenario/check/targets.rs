@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::journeys::Averages;
-use crate::plan::{Comparator, Condition, Limit, Metric, Partition, Plan, Statistic, StepId};
+use crate::plan::{Comparator, Condition, JudgeMode, Limit, Metric, Partition, Plan, Statistic, StepId};
+use crate::sla::{certifiable_bad, certifiable_samples};
 
 /// What one target can be judged on.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +13,8 @@ pub struct TargetCheck {
     pub target: String,
     /// Samples that the plan brings; `None` when only the run shows how many there are.
     pub samples: Option<u64>,
-    /// How many of the samples may be bad; `None` when the target is no share of samples.
+    /// How many of the samples may be bad; `None` when the target is no share of samples. In certified mode, when they
+    /// come in bursts.
     pub failures_allowed: Option<u64>,
     pub decision: Decision,
 }
@@ -26,6 +28,9 @@ pub enum Decision {
     OneFailureMisses,
     /// The percentile of so few samples is their maximum.
     TooFew { needed: u64 },
+    /// In certified mode: not even a run without a bad one would prove it. So many samples would; `None` when no number
+    /// does.
+    NotCertifiable { needed: Option<u64> },
     /// The user says that it is not measured.
     NotMeasured,
     /// Nothing is planned that it could be judged on.
@@ -40,11 +45,20 @@ pub(super) fn check(plan: &Plan, averages: &Averages, users: f64) -> Vec<TargetC
         let budget = budget(condition);
         let failures_allowed = samples
             .zip(budget)
-            .map(|(samples, budget)| allowed(samples, budget, condition));
-        let decision = if criteria.not_measured.contains(&condition.metric) {
-            Decision::NotMeasured
-        } else {
-            decide(condition, samples, budget, failures_allowed)
+            .and_then(|(samples, budget)| match criteria.mode {
+                JudgeMode::Observed => Some(allowed(samples, budget, condition)),
+                JudgeMode::Certified => certifiable_bad(samples, budget),
+            });
+        let decision = match (criteria.mode, samples, budget) {
+            _ if criteria.not_measured.contains(&condition.metric) => Decision::NotMeasured,
+            (JudgeMode::Certified, Some(samples), Some(budget))
+                if samples > 0 && failures_allowed.is_none() =>
+            {
+                Decision::NotCertifiable {
+                    needed: certifiable_samples(budget),
+                }
+            }
+            _ => decide(condition, samples, budget, failures_allowed),
         };
         TargetCheck {
             target: condition.to_string(),
@@ -122,6 +136,8 @@ fn samples(condition: &Condition, plan: &Plan, averages: &Averages, users: f64) 
         (Metric::WebhookProcessing | Metric::WebhookSuccess | Metric::WebhookFailures, _) => {
             averages.submissions
         }
+        // It is certified by requests.
+        (Metric::Availability, _) if plan.criteria.mode == JudgeMode::Certified => averages.requests(plan),
         (Metric::CompletionRate | Metric::AbandonmentRate | Metric::ComplaintRate, _) => 1.0,
         (Metric::Apdex, Some(step)) => averages.visits_of(step),
         (Metric::Apdex, None) => averages.requests(plan) + averages.results(plan),
@@ -177,6 +193,12 @@ impl fmt::Display for Decision {
                     f,
                     "hardly: with fewer than {needed} samples this is their maximum"
                 )
+            }
+            Decision::NotCertifiable { needed: Some(needed) } => {
+                write!(f, "no: certifying it takes {needed} samples without a bad one")
+            }
+            Decision::NotCertifiable { needed: None } => {
+                f.write_str("no: no number of samples proves that not one is beyond it")
             }
             Decision::NotMeasured => f.write_str("no: declared as not measured"),
             Decision::NoSamples => f.write_str("no: no samples are planned"),

@@ -21,6 +21,7 @@ pub(super) struct Written {
 /// The criteria of a scenario, and where their conditions were written.
 pub(super) struct WrittenCriteria {
     pub(super) mode: JudgeMode,
+    pub(super) early_stop: bool,
     pub(super) targets: Vec<Written>,
     /// Whether a target was written that could not be read.
     pub(super) targets_are_incomplete: bool,
@@ -46,6 +47,7 @@ impl WrittenCriteria {
     pub(super) fn into_criteria(self, waivers: Vec<Waiver>) -> Criteria {
         Criteria {
             mode: self.mode,
+            early_stop: self.early_stop,
             targets: without_places(self.targets),
             not_measured: self.not_measured,
             waivers,
@@ -93,18 +95,14 @@ enum Sense {
     Breach,
 }
 
-/// Lowers `[judge]`.
-pub(super) fn judge_mode(file: Option<&JudgeFile>, at: At<'_>, diagnostics: &mut Diagnostics) -> JudgeMode {
-    match file.and_then(|file| file.mode) {
+/// Lowers `[judge]`: the mode, and whether the load ends early.
+pub(super) fn judge(file: Option<&JudgeFile>) -> (JudgeMode, bool) {
+    let mode = match file.and_then(|file| file.mode) {
         None | Some(JudgeModeFile::Observed) => JudgeMode::Observed,
-        Some(JudgeModeFile::Certified) => {
-            diagnostics.push(
-                at.key("mode").value_span(),
-                "certified mode is not available yet; write \"observed\"",
-            );
-            JudgeMode::Certified
-        }
-    }
+        Some(JudgeModeFile::Certified) => JudgeMode::Certified,
+    };
+    let early_stop = file.and_then(|file| file.early_stop);
+    (mode, early_stop.unwrap_or(mode.stops_early()))
 }
 
 /// Lowers the targets of `[sla]` and of the file that it names. A target of the scenario replaces the file's.

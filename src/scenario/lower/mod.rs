@@ -4,6 +4,7 @@ mod actions;
 mod address;
 mod at;
 mod capacity;
+mod certified;
 mod classconnect;
 mod compare;
 mod criteria;
@@ -25,6 +26,7 @@ mod waiver;
 mod windows;
 
 pub(super) use at::At;
+pub(super) use certified::check as check_certified;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -362,7 +364,7 @@ fn lower_criteria(
     diagnostics: &mut Diagnostics,
 ) -> WrittenCriteria {
     let file = &files.scenario.file;
-    let mode = criteria::judge_mode(file.judge.as_ref(), at.key("judge"), diagnostics);
+    let (mode, early_stop) = criteria::judge(file.judge.as_ref());
     let own = file.sla.as_ref().map(|sla| (sla, at.key("sla")));
     let named = files.sla.as_ref().map(|read| (&read.file, At::root(&read.root)));
     let mistakes_before = diagnostics.len();
@@ -383,6 +385,7 @@ fn lower_criteria(
         .and_then(|rollback| windows::rollback(rollback, &background, at.key("rollback"), diagnostics));
     WrittenCriteria {
         mode,
+        early_stop,
         targets,
         targets_are_incomplete,
         not_measured,

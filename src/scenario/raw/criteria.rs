@@ -19,6 +19,9 @@ use crate::plan::{Metric, Unit};
 pub(in crate::scenario) struct JudgeFile {
     /// How sure a verdict must be. Default: `observed`.
     pub(in crate::scenario) mode: Option<JudgeModeFile>,
+    /// Whether the load ends once a target is settled and the run cannot end in a GO any more. Default: `true` in certified
+    /// mode, `false` in observed.
+    pub(in crate::scenario) early_stop: Option<bool>,
 }
 
 /// How sure a verdict must be.
@@ -27,7 +30,7 @@ pub(in crate::scenario) struct JudgeFile {
 pub(in crate::scenario) enum JudgeModeFile {
     /// A target is met when the measured value meets it.
     Observed,
-    /// A target is met only when its confidence bound meets it. Not available yet.
+    /// A target is met only when its confidence bound meets it as well.
     Certified,
 }
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod capacity;
+mod certified;
 mod compare;
 mod connections;
 mod mistakes;

@@ -6,9 +6,10 @@ use super::*;
 use crate::plan::{JsonPointer, Step, Variables};
 
 /// Every scenario of the repository.
-const SCENARIOS: [&str; 17] = [
+const SCENARIOS: [&str; 18] = [
     "smoke",
     "peak",
+    "release",
     "spike",
     "soak",
     "slow-server",

@@ -70,6 +70,19 @@ pub(crate) struct Counts {
     sum_us: u64,
 }
 
+impl Counts {
+    /// The mean of the values in microseconds; `None` without values.
+    pub(crate) fn mean_us(&self) -> Option<f64> {
+        let good = self.total - self.failed;
+        (good > 0).then(|| self.sum_us as f64 / good as f64)
+    }
+
+    /// The share of events that count against the limit; `None` without events.
+    pub(crate) fn share_against(&self) -> Option<f64> {
+        (self.total > 0).then(|| self.against as f64 / self.total as f64)
+    }
+}
+
 impl Reading {
     /// Whether the condition, as it is written, holds for this reading.
     pub(crate) fn satisfies(&self, condition: &Condition) -> bool {
@@ -251,6 +264,38 @@ impl Measure {
     /// Whether the measure is events per second, and so needs to know of which seconds.
     pub(crate) fn is_rate(&self) -> bool {
         self.form == Form::PerSecond
+    }
+
+    /// Whether the measure is a statistic of times.
+    pub(crate) fn is_of_times(&self) -> bool {
+        matches!(self.form, Form::Quantile { .. } | Form::Max { .. } | Form::Mean)
+    }
+
+    /// Whether the condition holds when `bad` of `total` events count against it. For shares of events.
+    pub(crate) fn allows(&self, condition: &Condition, bad: u64, total: u64) -> bool {
+        let counts = Counts {
+            total,
+            failed: bad,
+            against: bad,
+            sum_us: 0,
+        };
+        self.side(&counts, 1.0)
+            .is_some_and(|side| side.satisfies(condition))
+    }
+
+    /// What each second of a range adds to the measure, as [`Measure::seconds`] has it, without a look at the
+    /// histograms: cheap enough to be asked for while a run goes on.
+    pub(crate) fn seconds_so_far(&self, measurements: &Measurements, seconds: Range<u32>) -> Vec<Second> {
+        let mut sums = vec![self.empty_second(); seconds.end.saturating_sub(seconds.start) as usize];
+        for series in self.matching(measurements) {
+            for (second, slice) in series.measured.range(seconds.clone()) {
+                let added = self.second(slice, measurements);
+                let sum = &mut sums[(second - seconds.start) as usize];
+                sum.events += added.events;
+                sum.bad += added.bad;
+            }
+        }
+        sums
     }
 
     /// The quantile, when the measure is one.

@@ -20,6 +20,7 @@ pub(super) fn stopped_on_purpose(criteria: &Criteria, evidence: &Evidence) -> bo
         .iter()
         .any(|incident| incident.kind == IncidentKind::Rollback);
     evidence.interruption.is_some()
+        || evidence.early_stop.is_some()
         || rolled_back
             && criteria
                 .rollback
