@@ -12,8 +12,8 @@ pub(super) const SIMULATED: &str = "Simulated: how long users wait is drawn from
 pub(super) const STEP_COLUMNS: [&str; 8] = [
     "Step",
     "Waited",
-    "Left",
-    "after an error",
+    "Left waiting",
+    "After an error",
     "Wait p50",
     "Wait p95",
     "Apdex",
@@ -176,9 +176,12 @@ fn abandoned(users: &UsersRecord, left: &RateRecord) -> String {
         None => String::new(),
         Some(floor) => format!(
             "; {} of the same users would have left had every step taken its T and nothing failed, none had it taken no time: \
-             {} in excess",
+             {}",
             share(floor),
-            share((left.value - floor).max(0.0))
+            match left.value - floor {
+                excess if excess >= 0.0 => format!("{} in excess", share(excess)),
+                _ => "fewer left than that".to_owned(),
+            }
         ),
     };
     format!("{}{floor}", rate(left))

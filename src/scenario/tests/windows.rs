@@ -177,7 +177,7 @@ short = "10s"
     s.toml:18:1: the budget says no rate: write `burn_rate` = "> 6", or `consumed` = "10%"
       18 | [[alerts.budget]]
          | ^^^^^^^^^^^^^^^^^
-    s.toml:19:10: `errors` is not a metric; did you mean `error_rate`? (metrics: `response_time`, `error_rate`, `availability`, `feedback_latency`, `realtime_latency`, `realtime_failures`, `webhook_processing`, `webhook_success`, `webhook_failures`, `result_turnaround`, `server_time`, `db_query_time`, `throughput`)
+    s.toml:19:10: `errors` is not a metric; did you mean `error_rate`? (metrics: `response_time`, `error_rate`, `availability`, `feedback_latency`, `realtime_latency`, `realtime_failures`, `webhook_processing`, `webhook_success`, `webhook_failures`, `result_turnaround`, `server_time`, `db_query_time`, `throughput`, `completion_rate`, `abandonment_rate`, `complaint_rate`, `apdex`)
       19 | target = "errors"
          |          ^^^^^^^^
     s.toml:22:10: `[sla]` has several targets on `response_time`; say with `stat` which: "p95", "p99"
