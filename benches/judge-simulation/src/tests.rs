@@ -13,11 +13,11 @@ use super::workload::{Second, Workload};
 const SEED: u64 = 20_261_130;
 /// An unoptimised judge takes some milliseconds for a run. The long simulation, of which `docs/measurement.md` has the
 /// table, tells more.
-const RUNS: u64 = 400;
+const RUNS: u64 = 200;
 /// Where a judge is either nearly always right or broken.
-const RUNS_FEW: u64 = 60;
+const RUNS_FEW: u64 = 40;
 /// A rate counts as above its limit when a judge exactly at the limit would be wrong that often in one of a hundred
-/// such tests: with 400 runs, from 41 of them on (10 %) for a limit of 7 %, and from 56 on (14 %) for one of 10 %.
+/// such tests: with 200 runs, from 24 of them on for a limit of 7 %, and from 31 on for one of 10 %.
 const SUSPICIOUS: f64 = 0.01;
 
 fn simulated(workload: Workload, part_of_budget: f64, runs: u64) -> Tallies {
