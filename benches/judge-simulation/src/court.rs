@@ -107,7 +107,7 @@ impl Court {
         // The value that is the truth: a share, or the limit, which the true quantile lies at.
         let truth = match self.target.measured {
             Measured::Errors => Some(self.target.truth),
-            Measured::ResponseTime(limit) => self.at_boundary().then(|| limit.as_secs_f64() * 1e3),
+            Measured::ResponseTime(limit) => self.at_boundary().then_some(limit.as_secs_f64() * 1e3),
         };
         let covered = match (truth, finding.ci_low, finding.ci_high) {
             (Some(truth), Some(low), Some(high)) => low <= truth && truth <= high,
