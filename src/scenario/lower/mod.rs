@@ -40,7 +40,10 @@ use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Comparison, Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{
+    Action, Comparison, Condition, Journey, Load, Plan, RollbackAction, StepInfo, Target, TargetKind,
+    Variables,
+};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -107,37 +110,14 @@ pub(super) fn lower(
     {
         diagnostics.push(at.key("name").value_span(), NAME_RULE);
     }
-    let mut target = file
-        .target
-        .as_ref()
-        .and_then(|target| target::lower(target, surroundings.folder, at.key("target"), diagnostics));
+    let (target, load) = lower_target_and_load(file, surroundings, at, diagnostics);
     let mock = lower_mock(file, target.as_ref(), at, diagnostics);
-    let load = file
-        .load
-        .as_ref()
-        .and_then(|load| load::lower(load, surroundings.cores, at.key("load"), diagnostics));
-    if let Some(load) = &file.load {
-        transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
-    }
-
-    target::check_standby(target.as_ref(), load.as_ref(), at, diagnostics);
     let deeds = DeedContext {
         target: target.as_ref(),
         folder: surroundings.folder,
         sql_files: &files.sql_files,
     };
-    let actions = actions::lower(
-        file.actions.as_deref(),
-        deeds,
-        load.as_ref(),
-        at.key("actions"),
-        diagnostics,
-    );
-    let rollback_action = file
-        .rollback
-        .as_ref()
-        .and_then(|rollback| rollback.action.as_ref())
-        .and_then(|action| rollback::action(action, deeds, at.key("rollback").key("action"), diagnostics));
+    let (actions, rollback_action) = lower_deeds(file, deeds, load.as_ref(), at, diagnostics);
     let mut shared = Shared {
         given_names: given_names(files),
         diagnostics,
@@ -197,6 +177,45 @@ pub(super) fn lower(
     // The last of all: its defaults follow from the rest of the plan.
     plan.capacity = capacity::resolve(&capacity?, &plan, at.key("capacity"), diagnostics);
     diagnostics.is_empty().then_some((plan, comparison))
+}
+
+/// The target and the load, which depend on each other where connections are concerned.
+fn lower_target_and_load(
+    file: &ScenarioFile,
+    surroundings: &Surroundings<'_>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> (Option<Target>, Option<Load>) {
+    let mut target = file
+        .target
+        .as_ref()
+        .and_then(|target| target::lower(target, surroundings.folder, at.key("target"), diagnostics));
+    let load = file
+        .load
+        .as_ref()
+        .and_then(|load| load::lower(load, surroundings.cores, at.key("load"), diagnostics));
+    if let Some(load) = &file.load {
+        transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
+    }
+    target::check_standby(target.as_ref(), load.as_ref(), at, diagnostics);
+    (target, load)
+}
+
+/// What is done to the target: at given times, and when a rollback threshold trips.
+fn lower_deeds(
+    file: &ScenarioFile,
+    context: DeedContext<'_>,
+    load: Option<&Load>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> (Option<Vec<Action>>, Option<RollbackAction>) {
+    let timed = file.actions.as_deref();
+    let actions = actions::lower(timed, context, load, at.key("actions"), diagnostics);
+    let rollback = file.rollback.as_ref();
+    let rollback_action = rollback
+        .and_then(|rollback| rollback.action.as_ref())
+        .and_then(|action| rollback::action(action, context, at.key("rollback").key("action"), diagnostics));
+    (actions, rollback_action)
 }
 
 /// Checks a plan that is to be an arm of a comparison: both arms must be measured over the same load.
