@@ -40,9 +40,22 @@ pub(super) async fn run(deed: &CommandDeed, given: &[(&'static str, String)]) ->
         .filter(|name| given.iter().all(|(made, _)| *made != name.as_str()))
         .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
         .collect();
-    let mut child = process(deed, program, arguments)
+    let harmless = HARMLESS
+        .iter()
+        .filter_map(|name| Some((*name, std::env::var_os(name)?)));
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(folder_of(deed))
+        .env_clear()
+        .envs(harmless)
         .envs(given.iter().map(|(name, value)| (name, value)))
         .envs(named.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Of its own, so that whatever it starts can be ended with it.
+        .process_group(0)
+        .kill_on_drop(true)
         .spawn()
         .map_err(|error| format!("the program cannot be started: {error}"))?;
     let mut group = Group::of(child.id());
@@ -89,28 +102,12 @@ pub(super) async fn run(deed: &CommandDeed, given: &[(&'static str, String)]) ->
     }
 }
 
-/// The program in its folder, with what every program is given, and ears for both of its outputs.
-fn process(deed: &CommandDeed, program: &str, arguments: &[String]) -> Command {
-    let harmless = HARMLESS
-        .iter()
-        .filter_map(|name| Some((*name, std::env::var_os(name)?)));
-    let folder = match deed.folder.as_os_str().is_empty() {
+/// Where the program is started: the scenario's folder.
+fn folder_of(deed: &CommandDeed) -> &Path {
+    match deed.folder.as_os_str().is_empty() {
         true => Path::new("."),
         false => &deed.folder,
-    };
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .envs(harmless)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // Of its own, so that whatever it starts can be ended with it.
-        .process_group(0)
-        .kill_on_drop(true);
-    command
+    }
 }
 
 /// Ends a group of processes when it is dropped: whoever gives up on a program gives up on all of it.

@@ -204,7 +204,7 @@ async fn a_certified_verdict_can_be_required() {
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
     let targets = repository("scenarios/sla.toml");
     let place = format!(
-        "{}:3:23: `response_time p95 <= 150ms` cannot be certified",
+        "{}:3:25: `response_time p95 <= 150ms` cannot be certified",
         targets.display()
     );
     assert!(refused.stderr.contains(&place), "{}", refused.stderr);
