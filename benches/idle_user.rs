@@ -191,6 +191,7 @@ async fn context(authority: &str, steps: &str) -> Rc<Context> {
         base_path: String::new(),
         realtime: connector,
         realtime_path: "/realtime?vsn=2.0.0".to_owned(),
+        standby: None,
         commit_clock: CommitClock::ThisHost,
     };
     Rc::new(Context::new(surroundings).expect("headers that can be sent"))

@@ -255,6 +255,7 @@ fn context() -> Rc<Context> {
         base_path: String::new(),
         realtime: connector,
         realtime_path: String::new(),
+        standby: None,
         commit_clock: CommitClock::ThisHost,
     };
     Rc::new(Context::new(surroundings).expect("headers that can be sent"))

@@ -1,11 +1,12 @@
 //! A run that leaves its record: checkpoints while it goes on, and at its end `run.json` and the reports.
 
+use crate::dashboard::Dashboard;
 use crate::plan::{Plan, TargetKind};
 use crate::report::model::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
 use crate::report::{Format, ReportError, RunFacts, RunRecord, render};
 use crate::run::{FolderError, RunError, RunFolder, RunOptions, RunResult, run_apart};
 use crate::scenario::Loaded;
-use crate::sla::Verdict;
+use crate::sla::{Verdict, judge};
 
 /// A run that is over.
 #[derive(Debug)]
@@ -35,7 +36,8 @@ pub enum RecordingError {
     },
 }
 
-/// Runs the plan of a scenario on a thread of its own, and writes its record and its reports to `folder`.
+/// Runs the plan of a scenario on a thread of its own, and writes its record and its reports to `folder`. A dashboard
+/// shows each checkpoint.
 ///
 /// # Errors
 /// When nothing could be measured, or what was measured could not be written. A missed target is a result.
@@ -43,8 +45,14 @@ pub fn run_recorded(
     loaded: &Loaded,
     options: &RunOptions,
     folder: &RunFolder,
+    dashboard: Option<&Dashboard>,
 ) -> Result<Recorded, RecordingError> {
-    let mut checkpoint = |so_far: RunResult| write_checkpoint(loaded, folder, &so_far);
+    let mut checkpoint = |so_far: RunResult| {
+        write_checkpoint(loaded, folder, &so_far);
+        if let Some(dashboard) = dashboard {
+            show(loaded, folder, so_far, dashboard);
+        }
+    };
     let result = run_apart(loaded.plan.clone(), options, folder, &mut checkpoint)?;
     let verdict = result.judgement.verdict;
     let not_rendered = |source| RecordingError::Report { verdict, source };
@@ -70,6 +78,16 @@ fn write_checkpoint(loaded: &Loaded, folder: &RunFolder, so_far: &RunResult) {
             }
         }
         Err(error) => tracing::warn!(%error, "no checkpoint"),
+    }
+}
+
+/// Shows the result so far: a checkpoint is written as what a run that was killed would leave, but this one goes on.
+fn show(loaded: &Loaded, folder: &RunFolder, mut so_far: RunResult, dashboard: &Dashboard) {
+    so_far.evidence.interruption = None;
+    so_far.judgement = judge(&loaded.plan.criteria, &so_far.evidence, &so_far.context);
+    match record(loaded, folder, &so_far) {
+        Ok(record) => dashboard.show(record),
+        Err(error) => tracing::warn!(%error, "the dashboard shows what it showed before"),
     }
 }
 
@@ -106,6 +124,11 @@ pub fn scenario(loaded: &Loaded) -> ScenarioRecord {
     ScenarioRecord {
         name: loaded.plan.name.clone(),
         description: loaded.plan.description.clone(),
+        path: loaded
+            .files
+            .first()
+            .map(|file| file.path.clone())
+            .unwrap_or_default(),
         text: loaded.text_unexpanded.clone(),
         files: files
             .map(|file| ScenarioFileRecord {

@@ -84,8 +84,9 @@ pub fn run_step(
     let run_options = RunOptions {
         executable: options.executable.clone(),
         progress: options.progress,
+        metrics: None,
     };
-    let run = run_recorded(&step, &run_options, &folder)?;
+    let run = run_recorded(&step, &run_options, &folder, None)?;
     let planned = run.result.context.arrivals_planned.unwrap_or_default();
     let outcome = outcome(&run.record, planned);
     Ok(Step {

@@ -21,7 +21,7 @@ pub(super) struct JudgeArgs {
     /// Judge as of this day (UTC), which decides what waivers hold [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     day: Option<Date>,
-    /// What to print: text, markdown, html or json
+    /// What to print: text, markdown, html, json, junit, hlog or github
     #[arg(long, default_value = "text")]
     format: Format,
     #[command(flatten)]

@@ -3,7 +3,12 @@
 mod capacity;
 mod check;
 mod compare;
+mod completions;
+mod github;
+mod history;
+mod init;
 mod judge;
+mod manual;
 mod report;
 mod run;
 mod schema;
@@ -61,8 +66,19 @@ enum Command {
     /// Compare two arms of a scenario in interleaved pairs, two scenarios, or stored runs
     #[command(after_help = compare::COMPARISON_EXIT_CODES)]
     Compare(compare::CompareArgs),
+    /// Show how the targets of each scenario went from run to run, and what the newest run made worse
+    #[command(after_help = READING_EXIT_CODES)]
+    History(history::HistoryArgs),
     /// Print the JSON Schema of scenario files
     Schema,
+    /// Write a first scenario for a service of your own, or the pipeline that runs one in CI
+    #[command(after_help = READING_EXIT_CODES)]
+    Init(init::InitArgs),
+    /// Print the completions of this program for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages of this program
+    #[command(name = "man")]
+    Manual(manual::ManualArgs),
     /// Run one of the built-in servers by itself
     #[command(subcommand)]
     Serve(ServeCommand),
@@ -179,7 +195,11 @@ impl Cli {
             Command::Judge(args) => judge::execute(&args),
             Command::Capacity(args) => capacity::execute(&args),
             Command::Compare(args) => compare::execute(&args),
+            Command::History(args) => history::execute(&args),
             Command::Schema => schema::execute(),
+            Command::Init(args) => init::execute(&args),
+            Command::Completions(args) => completions::execute(&args),
+            Command::Manual(args) => manual::execute(&args),
             Command::Serve(command) => match serve(command) {
                 Ok(()) => ExitCode::Go,
                 Err(error) => {

@@ -16,7 +16,7 @@ use crate::sla::ExitCode;
 pub(super) struct ReportArgs {
     /// The run.json of a run, the compare.json of a comparison, or the capacity.json of a search
     run: PathBuf,
-    /// What to render to standard output: text, markdown, html or json
+    /// What to render to standard output: text, markdown, html, json, junit, hlog or github
     #[arg(long, default_value = "text")]
     format: Format,
     /// Write to this file instead

@@ -1,11 +1,13 @@
 //! `loadtest run`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{RequireArgs, ScenarioArgs, VerdictArgs, check, describe, print, say};
+use super::{RequireArgs, ScenarioArgs, VerdictArgs, check, describe, github, print, say};
 use crate::clock::wall_clock_now;
+use crate::dashboard::Dashboard;
 use crate::recording::{RecordingError, run_recorded};
 use crate::report::{Format, render};
 use crate::run::{ProgressMode, RunFolder, RunOptions};
@@ -22,6 +24,12 @@ pub(super) struct RunArgs {
     /// How progress is shown: live on a terminal, plain lines elsewhere, or not at all
     #[arg(long, value_enum, default_value = "auto")]
     progress: ProgressChoice,
+    /// Serve the figures of the run at http://ADDR/metrics while it goes on, for Prometheus
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
+    /// Show the report in a browser at http://ADDR/ while the run goes on
+    #[arg(long, value_name = "ADDR")]
+    dashboard: Option<SocketAddr>,
     #[command(flatten)]
     require: RequireArgs,
     #[command(flatten)]
@@ -64,12 +72,21 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
             return ExitCode::CouldNotStart;
         }
     };
+    let dashboard = match args.dashboard.map(serve_dashboard).transpose() {
+        Ok(dashboard) => dashboard,
+        Err(sentence) => {
+            say(&sentence);
+            return ExitCode::CouldNotStart;
+        }
+    };
     let result = executable().and_then(|executable| {
         let options = RunOptions {
             executable,
             progress: args.progress.mode(),
+            metrics: args.metrics,
         };
-        run_recorded(&loaded, &options, &folder).map_err(|error| (exit_code(&error), describe(&error)))
+        run_recorded(&loaded, &options, &folder, dashboard.as_ref())
+            .map_err(|error| (exit_code(&error), describe(&error)))
     });
     let recorded = match result {
         Ok(recorded) => recorded,
@@ -86,8 +103,18 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
         }
     }
     let code = args.verdict.exit_code(recorded.result.judgement.verdict);
+    github::tell(&recorded.record, folder.path());
     print(&folder.path().display().to_string());
     code
+}
+
+fn serve_dashboard(address: SocketAddr) -> Result<Dashboard, String> {
+    let dashboard = Dashboard::default();
+    let bound = dashboard.serve(address).map_err(|error| {
+        format!("the dashboard cannot be served at {address}: {error}; choose a free address of this machine")
+    })?;
+    say(&format!("dashboard at http://{bound}/"));
+    Ok(dashboard)
 }
 
 /// The exit code that goes with a run without a record.

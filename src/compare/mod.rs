@@ -266,9 +266,10 @@ impl<'a> Course<'a> {
         let options = RunOptions {
             executable: surroundings.executable.clone(),
             progress: surroundings.progress,
+            metrics: None,
         };
         let scenario = with_seed_of_pair(self.loaded.arms.get(side), number);
-        match run_recorded(&scenario, &options, &folder) {
+        match run_recorded(&scenario, &options, &folder, None) {
             Ok(recorded) => {
                 let is_cut = recorded.result.judgement.verdict == Verdict::Interrupted;
                 self.case.interrupted |= is_cut;

@@ -168,6 +168,7 @@ fn no_scenario() -> crate::report::model::ScenarioRecord {
     crate::report::model::ScenarioRecord {
         name: "none".to_owned(),
         description: String::new(),
+        path: String::new(),
         text: String::new(),
         files: Vec::new(),
     }

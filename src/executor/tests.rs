@@ -5,6 +5,7 @@ mod asynchronous;
 mod backend;
 mod conservation;
 mod iterations;
+mod verdict_rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +75,10 @@ async fn answer(State(behaviour): State<Behaviour>) -> StatusCode {
     behaviour.status
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a plan has many parts, and each is named here"
+)]
 fn plan(executor: Executor, max_vus: u32) -> Plan {
     let step = RequestStep {
         id: StepId(0),

@@ -36,6 +36,28 @@ pub struct Evidence {
     pub interruption: Option<Interruption>,
 }
 
+impl Evidence {
+    /// Evidence of nothing but requests: from a generator that had no trouble, without a mock, with nothing accepted that
+    /// could be lost, and nothing that happened beside the load.
+    pub fn of_measurements(measurements: Measurements, timeline: Timeline, iterations: Iterations) -> Self {
+        Self {
+            measurements,
+            timeline,
+            iterations,
+            generator: GeneratorHealth::default(),
+            mock: None,
+            audit: None,
+            hops: Vec::new(),
+            incidents: Vec::new(),
+            actions: Vec::new(),
+            early_stop: None,
+            rollback_action: None,
+            users: None,
+            interruption: None,
+        }
+    }
+}
+
 /// The end of a load that had nothing left to prove.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EarlyStop {
@@ -82,6 +104,11 @@ impl Iterations {
     /// Those that are no longer under way.
     pub fn ended(&self) -> u64 {
         self.succeeded + self.failed + self.abandoned + self.unfinished
+    }
+
+    /// Users who are at their journey now.
+    pub fn under_way(&self) -> u64 {
+        self.started.saturating_sub(self.ended())
     }
 
     /// Adds the counts of another worker.

@@ -111,7 +111,7 @@ fn view_of(kind: &'static str, incident: &IncidentRecord) -> IncidentView {
         times: times(&timeline),
         theory: timeline.detection_theoretical_s.map(|seconds| {
             format!(
-                "For shares like those of this incident, the window finds it {} after the first bad second by the formula.",
+                "By the formula, a full window finds shares like these {} after the first bad second.",
                 self::seconds(seconds)
             )
         }),

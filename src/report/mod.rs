@@ -2,13 +2,19 @@
 //!
 //! [`RunRecord`] is `run.json`; every other format is rendered from it alone, so that a stored run can be shown again.
 
+mod annotations;
 mod capacity;
 mod comparison;
 mod generator;
+pub mod history;
 mod html;
 mod incident;
+mod interval_log;
+mod junit;
 mod markdown;
 pub mod model;
+mod origin;
+mod outlook;
 mod terminal;
 mod users;
 mod view;
@@ -18,6 +24,7 @@ use std::str::FromStr;
 
 pub use capacity::{capacity_file_name, capacity_sentence, capacity_step_line, render_capacity};
 pub use comparison::{comparison_file_name, render_comparison};
+pub use history::{History, render_history_html, render_history_text};
 pub use model::{RunFacts, RunRecord};
 
 /// The formats of a report.
@@ -31,6 +38,12 @@ pub enum Format {
     Html,
     /// Plain text for the terminal; the verdict stands last.
     Text,
+    /// `junit.xml`: for CI systems that show test results.
+    JUnit,
+    /// `metrics.hlog`: one HdrHistogram per second and series, for HdrHistogram's own tools.
+    IntervalLog,
+    /// GitHub workflow commands that point at the lines of the scenario.
+    GitHub,
 }
 
 /// Why a report could not be read or written.
@@ -54,6 +67,8 @@ pub enum ReportError {
     Version { found: u32 },
     #[error("the run file is broken: {0}")]
     Invalid(String),
+    #[error("{of} cannot be rendered as {format}; choose json, markdown, html or text")]
+    NotInThisFormat { of: &'static str, format: Format },
     #[error("the HTML report could not be rendered: {0}")]
     Template(#[from] askama::Error),
 }
@@ -91,12 +106,31 @@ pub fn render(format: Format, record: &RunRecord) -> Result<String, ReportError>
         Format::Markdown => Ok(markdown::render(record)),
         Format::Html => html::render(record),
         Format::Text => Ok(terminal::render(record)),
+        Format::JUnit => junit::render(record),
+        Format::IntervalLog => interval_log::render(record),
+        Format::GitHub => Ok(annotations::render(record)),
     }
+}
+
+/// Renders the page of a run that is not over yet: it says so, and brings itself up to date.
+///
+/// # Errors
+/// When the record's series are broken, or the template fails.
+pub fn render_live(record: &RunRecord) -> Result<String, ReportError> {
+    html::render_live(record)
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Format; 4] = [Format::Json, Format::Markdown, Format::Html, Format::Text];
+    pub const ALL: [Format; 7] = [
+        Format::Json,
+        Format::Markdown,
+        Format::Html,
+        Format::Text,
+        Format::JUnit,
+        Format::IntervalLog,
+        Format::GitHub,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -105,6 +139,9 @@ impl Format {
             Format::Markdown => "markdown",
             Format::Html => "html",
             Format::Text => "text",
+            Format::JUnit => "junit",
+            Format::IntervalLog => "hlog",
+            Format::GitHub => "github",
         }
     }
 
@@ -114,8 +151,17 @@ impl Format {
             Format::Json => Some("run.json"),
             Format::Markdown => Some("report.md"),
             Format::Html => Some("report.html"),
-            Format::Text => None,
+            Format::JUnit => Some("junit.xml"),
+            Format::IntervalLog => Some("metrics.hlog"),
+            Format::Text | Format::GitHub => None,
         }
+    }
+}
+
+impl Format {
+    /// The names of all formats, for a sentence.
+    pub fn names() -> String {
+        Self::ALL.map(Format::name).join(", ")
     }
 }
 
@@ -132,7 +178,7 @@ impl FromStr for Format {
         Self::ALL
             .into_iter()
             .find(|format| format.name() == text)
-            .ok_or_else(|| format!("\"{text}\" is not a format; write json, markdown, html or text"))
+            .ok_or_else(|| format!("\"{text}\" is not a format; write one of {}", Self::names()))
     }
 }
 

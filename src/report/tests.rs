@@ -19,6 +19,7 @@ pub(crate) fn facts() -> RunFacts {
         scenario: ScenarioRecord {
             name: "peak".to_owned(),
             description: "Weekday-evening peak: 20 new learners per second".to_owned(),
+            path: "scenarios/peak.toml".to_owned(),
             text: "name = \"peak\"\n\n[target]\nserver = \"reference\"\nversion = \"${GIT_SHA:-unknown}\"\n"
                 .to_owned(),
             files: vec![ScenarioFileRecord {
@@ -151,7 +152,7 @@ fn users_with_patience_are_in_every_format_and_in_the_file() {
             "app: 5% leave after 2s, 50% after 10s (Weibull, k = 1.62, λ = 12.5 s)",
             "30 (5 %)",
         ] {
-            let plain = text.replace('\u{202f}', "").replace('\\', "");
+            let plain = text.replace(['\u{202f}', '\\'], "");
             assert!(plain.contains(part), "{part} is not in {text}");
         }
     }
@@ -508,6 +509,9 @@ fn an_empty_run_renders_in_every_format() {
     let record = RunRecord::new(facts(), &run.criteria, &run.context, &run.evidence, &run.judge()).unwrap();
     assert_eq!(record.verdict, "INVALID");
     for format in Format::ALL {
+        if format == Format::IntervalLog {
+            continue; // It holds measurements, not a judgement.
+        }
         assert!(render(format, &record).unwrap().contains("INVALID"), "{format}");
     }
 }
@@ -681,7 +685,7 @@ fn an_incident_is_shown_with_its_moments_in_every_format() {
     for part in [
         "<span class=\"at\">11 s</span> <span class=\"label\">first bad second</span>",
         "<dt>Time to detect</dt><dd>1.6 s</dd>",
-        "after the first bad second by the formula",
+        "By the formula, a full window finds shares like these",
     ] {
         assert!(page.contains(part), "{part}");
     }

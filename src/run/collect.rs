@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::exposition::Exposition;
 use super::host_watch::HostWatch;
 use super::limits::SocketLimits;
 use super::observe::Observation;
@@ -37,6 +38,8 @@ pub(super) struct Collector {
     /// Workers that could not drive any load, and why.
     pub(super) failures: Vec<String>,
     has_mock: bool,
+    /// Who is shown the figures while the run goes on.
+    pub(super) exposition: Option<Exposition>,
     clock: RunClock,
     warm_up_ends: Moment,
     history: BufWriter<std::fs::File>,
@@ -73,6 +76,7 @@ impl Collector {
             host,
             failures: Vec::new(),
             has_mock,
+            exposition: None,
             clock,
             warm_up_ends: epoch.plus(plan.load.warm_up),
             history,
@@ -117,6 +121,9 @@ impl Collector {
     fn take_batch(&mut self, batch: &Batch) {
         self.measurements.record_all(&batch.samples);
         self.iterations.add(&batch.iterations);
+        if let Some(exposition) = &self.exposition {
+            exposition.take_batch(batch);
+        }
         if let Some(users) = &mut self.users {
             users.tally.add(&batch.users);
         }
@@ -234,13 +241,17 @@ impl Collector {
 
     fn webhook(&mut self, kind: SeriesKind, at: Moment, value_ns: Option<i64>) {
         let warm_up = at < self.warm_up_ends;
-        self.measurements.record(&Sample::Event(EventSample {
+        let event = EventSample {
             kind,
             step: None,
             warm_up,
             at,
             value_ns,
-        }));
+        };
+        if let Some(exposition) = &self.exposition {
+            exposition.take_event(&event);
+        }
+        self.measurements.record(&Sample::Event(event));
     }
 
     /// Webhooks that the mock meant to send for the first time in these seconds.
@@ -258,6 +269,11 @@ impl Collector {
         for at in open {
             self.webhook(SeriesKind::WebhookProcessing, at, None);
         }
+    }
+
+    /// Jobs whose webhook was not acknowledged yet; `None` without a mock.
+    pub(super) fn results_pending(&self) -> Option<u64> {
+        self.has_mock.then(|| self.ledger.unacknowledged().count() as u64)
     }
 
     pub(super) fn mock_health(&self) -> Option<MockHealth> {

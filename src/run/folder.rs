@@ -9,10 +9,12 @@ use jiff::Timestamp;
 const REPORTS: &str = "reports";
 
 /// What a run, or a search for a capacity, writes when it has something to show.
-const RESULTS: [&str; 9] = [
+const RESULTS: [&str; 11] = [
     "run.json",
     "report.md",
     "report.html",
+    "junit.xml",
+    "metrics.hlog",
     "capacity.json",
     "capacity.md",
     "capacity.html",

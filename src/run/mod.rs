@@ -5,6 +5,7 @@ mod apart;
 mod calibrate;
 mod collect;
 mod delivered;
+mod exposition;
 mod folder;
 mod hiccups;
 mod host_meter;
@@ -21,6 +22,7 @@ mod tally;
 mod target_clock;
 mod workers;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,14 +40,15 @@ use crate::target::{self, ControlError, StartError, Started};
 use actions::{Actions, Means};
 pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
+use exposition::Exposition;
 pub use folder::{FolderError, RunFolder};
 use host_watch::HostWatch;
 use instrument::Instrument;
 use interrupts::Interrupts;
 use limits::SocketLimits;
 pub use limits::SocketShortage;
-use progress::Progress;
 pub use progress::ProgressMode;
+use progress::{Headline, Progress};
 use read_back::{ReadBack, awaited};
 use rollback::Rollback;
 use supervise::{Supervision, Supervisor};
@@ -67,6 +70,8 @@ pub struct RunOptions {
     /// The executable that is started for the reference server and the mock: this one.
     pub executable: PathBuf,
     pub progress: ProgressMode,
+    /// Where the figures of the run are served while it goes on, for Prometheus; `None` = nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What a run leaves.
@@ -101,6 +106,14 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    #[error(
+        "the metrics cannot be served at {address}; choose a free address of this machine with --metrics"
+    )]
+    Metrics {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("stopped before any load was sent: nothing was measured")]
     Interrupted,
     #[error("the run's own machinery failed")]
@@ -118,6 +131,7 @@ impl RunError {
             | RunError::Sockets(_)
             | RunError::NoConnection(_)
             | RunError::Generator(_)
+            | RunError::Metrics { .. }
             | RunError::History { .. } => ExitCode::CouldNotStart,
         }
     }
@@ -140,6 +154,7 @@ pub async fn run(
     let mut progress = Progress::new(options.progress);
     let limits = look_ahead(&plan, today, &mut progress)?;
     let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
+    let exposition = expose(&plan, options.metrics, &mut progress).await?;
 
     progress.note(&format!("{}: starting the target", plan.name));
     let mut started = tokio::select! {
@@ -161,6 +176,7 @@ pub async fn run(
     let epoch = clock.now().plus(LEAD);
     progress.note(&format!("load on {}", started.endpoints.description));
     let target = started.endpoints.description.clone();
+    progress.announce(Headline::of(&plan, &target));
     let target_notes = started.endpoints.notes.clone();
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
@@ -183,12 +199,12 @@ pub async fn run(
         clock,
         epoch,
         folder,
+        exposition,
         instrument: &instrument,
     };
     let (mut collector, mut supervision) = course
         .load(&mut started, &mut interrupts, &mut progress, &mut checkpoint)
         .await?;
-    progress.end_line();
 
     let audited = course
         .conclude(
@@ -222,6 +238,22 @@ fn look_ahead(plan: &Plan, today: Date, progress: &mut Progress) -> Result<Socke
         progress.note(&warning);
     }
     Ok(limits)
+}
+
+/// The figures of the run, where they are to be served.
+async fn expose(
+    plan: &Plan,
+    address: Option<SocketAddr>,
+    progress: &mut Progress,
+) -> Result<Option<Exposition>, RunError> {
+    let Some(address) = address else { return Ok(None) };
+    let exposition = Exposition::new(plan);
+    let bound = exposition
+        .serve(address)
+        .await
+        .map_err(|source| RunError::Metrics { address, source })?;
+    progress.note(&format!("metrics at http://{bound}/metrics"));
+    Ok(Some(exposition))
 }
 
 /// How long a child may take to end in order.
@@ -282,6 +314,7 @@ struct Course<'a> {
     clock: RunClock,
     epoch: Moment,
     folder: &'a RunFolder,
+    exposition: Option<Exposition>,
     instrument: &'a Instrument,
 }
 
@@ -298,23 +331,11 @@ impl Course<'_> {
             plan,
             clock,
             epoch,
-            folder,
-            limits,
             instrument,
+            ..
         } = *self;
-        let history = folder.file("history.jsonl");
         let cannot_start = |error: std::io::Error| RunError::Generator(error.to_string());
-        let host = HostWatch::start(clock, epoch).map_err(cannot_start)?;
-        let has_mock = started.mock.is_some();
-        let mut collector =
-            Collector::new(plan, clock, epoch, has_mock, host, history.clone()).map_err(|source| {
-                RunError::History {
-                    path: history,
-                    source,
-                }
-            })?;
-        collector.take_limits(limits);
-        collector.take_calibration(instrument.calibration);
+        let mut collector = self.collector(started.mock.is_some())?;
         let (switch, signal) = StopSwitch::new();
         let shared = WorkerPlan {
             plan: Arc::clone(plan),
@@ -339,17 +360,24 @@ impl Course<'_> {
         .map_err(cannot_start)?;
         let batches = workers::start(&shared, &signal).map_err(cannot_start)?;
         let mut observations = observe::start(started.mock.clone(), started.probes(), signal);
-        let stop = switch.clone();
-        let supervision = Supervisor::new(plan, clock, epoch, stop, interrupts, progress, checkpoint)
-            .run(
-                &mut collector,
-                batches,
-                &mut observations,
-                actions,
-                rollback,
-                &mut started.children,
-            )
-            .await;
+        let supervision = Supervisor::new(
+            plan,
+            clock,
+            epoch,
+            switch.clone(),
+            interrupts,
+            progress,
+            checkpoint,
+        )
+        .run(
+            &mut collector,
+            batches,
+            &mut observations,
+            actions,
+            rollback,
+            &mut started.children,
+        )
+        .await;
         collector.host.stop();
         // What the observer had under way when it was stopped is still to come.
         let last_observations = async {
@@ -364,6 +392,24 @@ impl Course<'_> {
         }
     }
 
+    /// A collector of what the run learns, with what is known before it.
+    fn collector(&self, has_mock: bool) -> Result<Collector, RunError> {
+        let history = self.folder.file("history.jsonl");
+        let host = HostWatch::start(self.clock, self.epoch)
+            .map_err(|error| RunError::Generator(error.to_string()))?;
+        let mut collector =
+            Collector::new(self.plan, self.clock, self.epoch, has_mock, host, history.clone()).map_err(
+                |source| RunError::History {
+                    path: history,
+                    source,
+                },
+            )?;
+        collector.take_limits(self.limits);
+        collector.exposition.clone_from(&self.exposition);
+        collector.take_calibration(self.instrument.calibration);
+        Ok(collector)
+    }
+
     /// After the load: the mock's last deliveries, the rest of its ledger, and the audit. `None` when there was no
     /// audit, because the user cut it off or the history is not whole; what was measured before is not lost by that,
     /// and a verdict without an audit is never GO.
@@ -375,6 +421,7 @@ impl Course<'_> {
         interrupts: &mut Interrupts,
         progress: &mut Progress,
     ) -> Option<(Audit, Vec<Hop>)> {
+        progress.end_live();
         let Course {
             plan,
             clock,

@@ -11,7 +11,7 @@ use super::collect::Collector;
 use super::interrupts::Interrupts;
 use super::limits::descriptors_open;
 use super::observe::Observation;
-use super::progress::{Phase, Progress, Reading};
+use super::progress::{Phase, Progress};
 use super::rollback::{Rollback, RollbackNews};
 use super::workers::WorkerMessage;
 use crate::chance::Chance;
@@ -280,8 +280,10 @@ impl<'a> Supervisor<'a> {
             now if now.since(self.epoch) < self.plan.load.warm_up => Phase::WarmingUp,
             _ => Phase::Measuring,
         };
-        let reading = Reading::of(&collector.measurements, &collector.iterations, ended, phase);
-        self.progress.show(&reading);
+        self.progress.show(collector, self.plan, ended, phase);
+        if let Some(exposition) = &collector.exposition {
+            exposition.take_second(collector.iterations.under_way(), collector.results_pending());
+        }
         if self.next_second.is_multiple_of(CHECKPOINT_EVERY_S) {
             let so_far = self.supervision(Some(Interruption::Killed), rollback);
             (self.checkpoint)(collector, &so_far);
@@ -329,6 +331,12 @@ impl<'a> Supervisor<'a> {
                 IncidentKind::Alert => "alert",
                 IncidentKind::Rollback => "rollback threshold",
             };
+            if let (Change::Opened(_), Some(exposition)) = (&change, &collector.exposition) {
+                exposition.take_incident(match incident.kind {
+                    IncidentKind::Alert => "alert",
+                    IncidentKind::Rollback => "rollback",
+                });
+            }
             self.progress
                 .note(&format!("{policy} {verb}: {}", incident.breach()));
             let tripped = matches!(change, Change::Opened(_)) && incident.kind == IncidentKind::Rollback;

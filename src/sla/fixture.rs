@@ -260,6 +260,10 @@ pub(crate) fn run(trouble: Trouble) -> Run {
 
 /// A healthy run whose users have patience: every so many leave at their first step, and for every so many two steps are
 /// frustrating; 0 = nobody. Every fortieth would leave whatever the target does.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a run has many parts, and each is named here"
+)]
 pub(crate) fn with_users(leaves_every: u64, frustrates_every: u64) -> Run {
     let mut run = healthy();
     let mut users = Users::new(plan::Users {

@@ -13,6 +13,7 @@ mod early_stop;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod glance;
 mod incident;
 mod interval;
 mod judge;
@@ -36,6 +37,7 @@ pub use context::{Context, FixedIterations};
 pub(crate) use distribution::{Z_97_5, t_quantile};
 pub use early_stop::EarlyStopWatch;
 pub use finding::{Finding, Status, Subject};
+pub use glance::{Glance, glances};
 pub use incident::{IncidentTimeline, Timing, all_dated, dated, detection_time_s};
 pub use interval::DESIGN_EFFECT_FLOOR;
 pub(crate) use interval::{Second, correlation_length, share_range};

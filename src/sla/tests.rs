@@ -7,6 +7,7 @@ mod rollback;
 mod sockets;
 mod steadiness;
 mod users;
+mod verdict_rows;
 mod waivers;
 
 use std::time::Duration;

@@ -43,13 +43,9 @@ pub(super) async fn run(deed: &CommandDeed, given: &[(&'static str, String)]) ->
     let harmless = HARMLESS
         .iter()
         .filter_map(|name| Some((*name, std::env::var_os(name)?)));
-    let folder = match deed.folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => &deed.folder,
-    };
     let mut child = Command::new(program)
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(folder_of(deed))
         .env_clear()
         .envs(harmless)
         .envs(given.iter().map(|(name, value)| (name, value)))
@@ -103,6 +99,14 @@ pub(super) async fn run(deed: &CommandDeed, given: &[(&'static str, String)]) ->
         Ok(format!("ended with status 0; {said}"))
     } else {
         Err(format!("it ended with {status}; {said}"))
+    }
+}
+
+/// Where the program is started: the scenario's folder.
+fn folder_of(deed: &CommandDeed) -> &Path {
+    match deed.folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => &deed.folder,
     }
 }
 

@@ -6,16 +6,20 @@
 )]
 
 mod bad_input;
+mod browser;
 mod capacity;
 mod compare;
 mod connections;
+mod documents;
 mod encrypted;
+mod first_run;
 mod generator;
 mod host;
 mod interruption;
 mod peer_scenarios;
 mod postgres;
 mod program;
+mod report_page;
 mod reproducible;
 mod servers;
 mod stall;

@@ -147,6 +147,11 @@ impl Run {
         self.folder.path().join("out")
     }
 
+    /// What standard error has so far.
+    pub(crate) fn said(&self) -> String {
+        self.stderr.borrow().clone()
+    }
+
     /// Waits until standard error has `text`.
     pub(crate) async fn says(&mut self, text: &str) {
         let seen = self.stderr.wait_for(|said| said.contains(text));

@@ -3,8 +3,11 @@
 use super::*;
 use crate::sla::fixture::with_users;
 
+/// Every so many users leave, and every so many have reason to complain: before, and after.
+type Unhappy = ((u64, u64), (u64, u64));
+
 /// Pairs in whose runs every so many users leave, and every so many have reason to complain.
-fn pairs_of_users(runs: &[((u64, u64), (u64, u64))]) -> Vec<Pair> {
+fn pairs_of_users(runs: &[Unhappy]) -> Vec<Pair> {
     let of = |(leaves, frustrates): (u64, u64)| {
         let run = with_users(leaves, frustrates);
         Some(Trial {
@@ -41,7 +44,7 @@ fn of_the_plan() -> [Claim; 4] {
     ]
 }
 
-fn findings(runs: &[((u64, u64), (u64, u64))]) -> Vec<ClaimFinding> {
+fn findings(runs: &[Unhappy]) -> Vec<ClaimFinding> {
     let outcome = case(pairs_of_users(runs), of_the_plan().to_vec()).judge();
     outcome.findings[..4].to_vec()
 }

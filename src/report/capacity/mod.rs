@@ -15,13 +15,17 @@ use crate::units::Rate;
 /// Renders the report of a search.
 ///
 /// # Errors
-/// When a template fails.
+/// When a template fails, or the format is one of runs only.
 pub fn render_capacity(format: Format, record: &CapacityRecord) -> Result<String, ReportError> {
     match format {
         Format::Json => serde_json::to_string_pretty(record).map_err(ReportError::NotJson),
         Format::Markdown => Ok(markdown::render(record)),
         Format::Html => html::render_capacity(record),
         Format::Text => Ok(terminal::render(record)),
+        Format::JUnit | Format::IntervalLog | Format::GitHub => Err(ReportError::NotInThisFormat {
+            of: "a search for capacity",
+            format,
+        }),
     }
 }
 
@@ -31,7 +35,7 @@ pub fn capacity_file_name(format: Format) -> Option<&'static str> {
         Format::Json => Some("capacity.json"),
         Format::Markdown => Some("capacity.md"),
         Format::Html => Some("capacity.html"),
-        Format::Text => None,
+        Format::Text | Format::JUnit | Format::IntervalLog | Format::GitHub => None,
     }
 }
 

@@ -7,11 +7,14 @@ mod capacity;
 mod chart;
 mod comparison;
 mod distribution;
+mod heat;
+mod history;
 mod lanes;
 mod over_time;
 
 pub(super) use capacity::render_capacity;
 pub(super) use comparison::render as render_comparison;
+pub(super) use history::render_history;
 
 use askama::Template;
 use serde_json::{Map, Value};
@@ -24,6 +27,7 @@ use super::ReportError;
 use super::generator;
 use super::incident::{self, IncidentView};
 use super::model::{CheckRecord, MetricSummary, RunRecord, UsersRecord};
+use super::outlook;
 use super::users;
 use super::view::{self, TargetRow, WaiverRow};
 use crate::metrics::SeriesKind;
@@ -73,6 +77,10 @@ struct Page<'a> {
     tested: String,
     audit: String,
     built_in_note: Option<&'static str>,
+    /// Whether the run is still going on.
+    live: bool,
+    next_action: String,
+    not_shown: Vec<String>,
     command_line: String,
     /// What the pointer shows over the charts; JSON that is safe inside a script element.
     chart_data: String,
@@ -130,6 +138,15 @@ struct TimeRow {
 
 /// Renders the page.
 pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
+    page(record, false)
+}
+
+/// Renders the page of a run that is going on.
+pub(super) fn render_live(record: &RunRecord) -> Result<String, ReportError> {
+    page(record, true)
+}
+
+fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
     let evidence = record.evidence()?;
     let criteria = record.criteria()?;
     let context = record.context()?;
@@ -172,6 +189,9 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
         tested: view::target(record),
         audit: view::audit(record),
         built_in_note: view::built_in_note(record),
+        live,
+        next_action: outlook::next_action(record),
+        not_shown: outlook::not_shown(record),
         command_line: record.environment.command_line.join(" "),
         chart_data,
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::chart::{Axis, Band, Chart, Limit, Line, Tick, Words, chart, nice_step, percent};
+use super::heat::heat_map;
 use crate::metrics::{Evidence, Measurements, SeriesKey, SeriesKind, Slice, Timeline};
 use crate::plan::{Condition, Criteria, Limit as ConditionLimit, Metric, Statistic, StepId, StepInfo};
 use crate::sla::{lag_limit_ms, wording::quantity};
@@ -120,6 +121,7 @@ impl<'a> OverTime<'a> {
     pub(super) fn charts(&self) -> Vec<Chart> {
         [
             Some(self.response_time()),
+            self.heat(),
             Some(self.rate()),
             self.arrivals(),
             self.sessions(),
@@ -224,6 +226,19 @@ impl<'a> OverTime<'a> {
             &self.axis,
             &quantiles(&self.of_kind(SeriesKind::Response)),
             &self.limits(Metric::ResponseTime),
+        )
+    }
+
+    /// Every response time, with the limit of the target that most of them are about.
+    fn heat(&self) -> Option<Chart> {
+        let limit = self
+            .limits(Metric::ResponseTime)
+            .into_iter()
+            .find(|limit| limit.wanted);
+        heat_map(
+            &self.axis,
+            &self.of_kind(SeriesKind::Response),
+            limit.map(|limit| limit.value),
         )
     }
 

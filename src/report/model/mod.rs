@@ -7,6 +7,7 @@ mod action;
 mod capacity;
 pub mod comparison;
 mod criteria;
+mod digest;
 mod early_stop;
 mod failure;
 mod generator;
@@ -34,6 +35,7 @@ pub use capacity::{
 pub use criteria::{
     BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackLimitsRecord, RollbackRecord, WindowPolicyRecord,
 };
+pub use digest::{RunDigest, ScenarioDigest, TargetDigest};
 pub use early_stop::EarlyStopRecord;
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
@@ -82,6 +84,9 @@ pub struct RunFacts {
 pub struct ScenarioRecord {
     pub name: String,
     pub description: String,
+    /// The scenario file's path as it was given; empty in files of versions that did not keep it.
+    #[serde(default)]
+    pub path: String,
     /// The scenario file, with `${VAR}` unexpanded: secrets stay in the environment.
     pub text: String,
     /// The files that it names (journeys, targets), unexpanded too.

@@ -40,7 +40,10 @@ use self::windows::Background;
 use super::diagnostic::{Diagnostics, list_names};
 use super::document::Node;
 use super::raw::{ClassConnectFile, JourneyEntry, JourneyFile, ScenarioFile, SlaFile, StepFile};
-use crate::plan::{Comparison, Condition, Journey, Load, Plan, StepInfo, Target, TargetKind, Variables};
+use crate::plan::{
+    Action, Comparison, Condition, Journey, Load, Plan, RollbackAction, StepInfo, Target, TargetKind,
+    Variables,
+};
 use crate::units::format_duration;
 
 /// A file: what serde read, and where it all stands.
@@ -102,42 +105,22 @@ pub(super) fn lower(
 ) -> Option<(Plan, Option<Comparison>)> {
     let at = At::root(&files.scenario.root);
     let file = &files.scenario.file;
-    if let Some(name) = &file.name
-        && !is_name(name)
-    {
-        diagnostics.push(at.key("name").value_span(), NAME_RULE);
-    }
+    check_name(file, at, diagnostics);
     let mut target = file
         .target
         .as_ref()
         .and_then(|target| target::lower(target, surroundings.folder, at.key("target"), diagnostics));
     let mock = lower_mock(file, target.as_ref(), at, diagnostics);
-    let load = file
-        .load
-        .as_ref()
-        .and_then(|load| load::lower(load, surroundings.cores, at.key("load"), diagnostics));
-    if let Some(load) = &file.load {
-        transport::source_addresses(load, target.as_mut(), at.key("load"), diagnostics);
-    }
-
+    let load = lower_load(file, surroundings.cores, target.as_mut(), at, diagnostics);
     target::check_standby(target.as_ref(), load.as_ref(), at, diagnostics);
-    let deeds = DeedContext {
-        target: target.as_ref(),
-        folder: surroundings.folder,
-        sql_files: &files.sql_files,
-    };
-    let actions = actions::lower(
-        file.actions.as_deref(),
-        deeds,
+    let (actions, rollback_action) = lower_deeds(
+        files,
+        surroundings,
+        target.as_ref(),
         load.as_ref(),
-        at.key("actions"),
+        at,
         diagnostics,
     );
-    let rollback_action = file
-        .rollback
-        .as_ref()
-        .and_then(|rollback| rollback.action.as_ref())
-        .and_then(|action| rollback::action(action, deeds, at.key("rollback").key("action"), diagnostics));
     let mut shared = Shared {
         given_names: given_names(files),
         diagnostics,
@@ -155,17 +138,10 @@ pub(super) fn lower(
     });
     let criteria = lower_criteria(files, load.as_ref(), at, diagnostics);
     let capacity = capacity::read(file.capacity.as_ref(), at.key("capacity"), diagnostics);
-    let comparison = file.compare.as_ref().and_then(|section| {
-        let means = compare::Means {
-            load: load.as_ref(),
-            has_users: file.users.is_some(),
-        };
-        compare::lower(section, means, at.key("compare"), diagnostics)
-    });
-    let has_mock = file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some();
+    let comparison = lower_comparison(file, load.as_ref(), at, diagnostics);
     if let Some((target, journeys)) = target.as_ref().zip(journeys.as_ref()) {
         let has = measurable::Has {
-            mock: has_mock,
+            mock: file.classconnect.is_some() || at.is_refused("classconnect") || mock.is_some(),
             users: file.users.is_some() || at.is_refused("users"),
         };
         measurable::check(&criteria, &target.kind, has, journeys, &steps, diagnostics);
@@ -197,6 +173,71 @@ pub(super) fn lower(
     // The last of all: its defaults follow from the rest of the plan.
     plan.capacity = capacity::resolve(&capacity?, &plan, at.key("capacity"), diagnostics);
     diagnostics.is_empty().then_some((plan, comparison))
+}
+
+fn check_name(file: &ScenarioFile, at: At<'_>, diagnostics: &mut Diagnostics) {
+    if let Some(name) = &file.name
+        && !is_name(name)
+    {
+        diagnostics.push(at.key("name").value_span(), NAME_RULE);
+    }
+}
+
+/// The load; the addresses that it leaves from are a matter of the target's connections.
+fn lower_load(
+    file: &ScenarioFile,
+    cores: usize,
+    target: Option<&mut Target>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Load> {
+    let written = file.load.as_ref()?;
+    let load = load::lower(written, cores, at.key("load"), diagnostics);
+    transport::source_addresses(written, target, at.key("load"), diagnostics);
+    load
+}
+
+/// What is done to the target: the actions, `None` after a mistake, and what the rollback does.
+fn lower_deeds(
+    files: &Files,
+    surroundings: &Surroundings<'_>,
+    target: Option<&Target>,
+    load: Option<&Load>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> (Option<Vec<Action>>, Option<RollbackAction>) {
+    let file = &files.scenario.file;
+    let deeds = DeedContext {
+        target,
+        folder: surroundings.folder,
+        sql_files: &files.sql_files,
+    };
+    let actions = actions::lower(
+        file.actions.as_deref(),
+        deeds,
+        load,
+        at.key("actions"),
+        diagnostics,
+    );
+    let rollback_action = file
+        .rollback
+        .as_ref()
+        .and_then(|rollback| rollback.action.as_ref())
+        .and_then(|action| rollback::action(action, deeds, at.key("rollback").key("action"), diagnostics));
+    (actions, rollback_action)
+}
+
+fn lower_comparison(
+    file: &ScenarioFile,
+    load: Option<&Load>,
+    at: At<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Comparison> {
+    let means = compare::Means {
+        load,
+        has_users: file.users.is_some(),
+    };
+    compare::lower(file.compare.as_ref()?, means, at.key("compare"), diagnostics)
 }
 
 /// Checks a plan that is to be an arm of a comparison: both arms must be measured over the same load.

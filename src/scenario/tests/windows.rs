@@ -131,10 +131,8 @@ error_rate = "> 5%"
     "#);
 }
 
-#[test]
-fn mistakes_in_budgets_are_told_where_they_are() {
-    let text = format!(
-        r#"{HEAD}{LOAD}{JOURNEY}{SLA}
+/// Budgets with a mistake each, or two.
+const WRONG_BUDGETS: &str = r#"
 [[alerts.budget]]
 target = "errors"
 long = "1m"
@@ -171,8 +169,11 @@ stat = "p9x"
 consumed = "0%"
 long = "10s"
 short = "10s"
-"#
-    );
+"#;
+
+#[test]
+fn mistakes_in_budgets_are_told_where_they_are() {
+    let text = format!("{HEAD}{LOAD}{JOURNEY}{SLA}{WRONG_BUDGETS}");
     assert_snapshot!(mistakes(&text), @r#"
     s.toml:18:1: the budget says no rate: write `burn_rate` = "> 6", or `consumed` = "10%"
       18 | [[alerts.budget]]

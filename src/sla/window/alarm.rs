@@ -125,6 +125,10 @@ mod tests {
 
     use super::*;
 
+    fn breach(window: Range<u32>) -> Seen {
+        Seen::Breach(vec![window])
+    }
+
     /// Plays looks written as letters: b = breach, c = calm, m = between, . = nothing. Gives the index of each turn.
     fn play(needed: u32, within: u32, calm: u32, looks: &str) -> (Vec<usize>, Vec<usize>) {
         let mut alarm = Alarm::new(Rules { needed, within, calm });
@@ -132,7 +136,7 @@ mod tests {
         for (index, letter) in looks.chars().enumerate() {
             let second = index as u32;
             let seen = match letter {
-                'b' => Seen::Breach(vec![second..second + 1]),
+                'b' => breach(second..second + 1),
                 'c' => Seen::Calm,
                 'm' => Seen::Between,
                 _ => Seen::Nothing,
@@ -179,9 +183,9 @@ mod tests {
             within: 4,
             calm: 2,
         });
-        assert_eq!(alarm.take(10, Seen::Breach(vec![1..11])), None);
+        assert_eq!(alarm.take(10, breach(1..11)), None);
         // The same window, complete by now.
-        assert_eq!(alarm.take(11, Seen::Breach(vec![1..11])), None);
+        assert_eq!(alarm.take(11, breach(1..11)), None);
         assert_eq!(
             alarm.take(12, Seen::Breach(vec![2..12, 3..13])),
             Some(Turn::Raised { from: 1 })

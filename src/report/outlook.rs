@@ -1,0 +1,197 @@
+//! What a reader needs beside the verdict: what the run does not show, and the one thing to do next.
+
+use super::model::{RunRecord, SlaRecord};
+use super::view;
+use crate::plan::Metric;
+use crate::sla::Verdict;
+
+/// The one next step, as a sentence.
+pub(super) fn next_action(record: &RunRecord) -> String {
+    match view::verdict(record) {
+        Some(Verdict::Go) if record.evidence == "certified" => {
+            "Release: every target is proven at 95 % confidence for this load.".to_owned()
+        }
+        Some(Verdict::Go) => {
+            "Good for everyday work. Before a release, run a scenario with mode = \"certified\", such as release.toml."
+                .to_owned()
+        }
+        Some(Verdict::NoGo) => no_go(record),
+        Some(Verdict::Inconclusive) => inconclusive(record),
+        Some(Verdict::Invalid) => {
+            "Repeat the run once. If it is INVALID again, read \"Can this run be trusted?\": the generator needs more \
+             room, or its machine fewer neighbours."
+                .to_owned()
+        }
+        Some(Verdict::Rollback) => rollback(record),
+        Some(Verdict::Interrupted) | None => {
+            "Run it again to its end: a run that was cut short decides nothing.".to_owned()
+        }
+    }
+}
+
+fn no_go(record: &RunRecord) -> String {
+    let lost = record.audit.as_ref().is_some_and(|audit| {
+        [audit.lost, audit.duplicated, audit.misdelivered]
+            .into_iter()
+            .flatten()
+            .any(|number| number > 0)
+    });
+    if lost {
+        return "Do not release. Begin with the first violation under \"Audit\": it names the submission and its \
+                witness."
+            .to_owned();
+    }
+    match worst_missed(record) {
+        Some(sla) => format!(
+            "Do not release. Begin with {}, and with what else happened at that time under \"Over time\".",
+            name(sla)
+        ),
+        None => "Do not release. The reasons above say what to begin with.".to_owned(),
+    }
+}
+
+/// The missed target that is furthest beyond its limit.
+fn worst_missed(record: &RunRecord) -> Option<&SlaRecord> {
+    let missed = record.sla.iter().filter(|sla| sla.status == "FAIL");
+    missed.max_by(|left, right| beyond(left).total_cmp(&beyond(right)))
+}
+
+/// How many times its budget a target used up.
+fn beyond(sla: &SlaRecord) -> f64 {
+    match sla.budget {
+        Some(budget) if budget > 0.0 && sla.samples > 0 => sla.bad as f64 / sla.samples as f64 / budget,
+        _ => match (sla.value, sla.limit) {
+            (Some(value), Some(limit)) if limit > 0.0 => value / limit,
+            _ => f64::INFINITY,
+        },
+    }
+}
+
+fn name(sla: &SlaRecord) -> String {
+    let title = Metric::from_key(&sla.metric).map_or(sla.metric.as_str(), |metric| metric.title());
+    let statistic = sla
+        .stat
+        .as_deref()
+        .filter(|stat| !matches!(*stat, "share" | "per_second"))
+        .map_or_else(String::new, |stat| format!(" {stat}"));
+    let step = sla
+        .step
+        .as_ref()
+        .map_or_else(String::new, |step| format!(" of {step}"));
+    format!("{}{statistic}{step}", title.to_lowercase())
+}
+
+fn inconclusive(record: &RunRecord) -> String {
+    let undecided = record
+        .sla
+        .iter()
+        .filter(|sla| sla.status == "INCONCLUSIVE")
+        .count();
+    if undecided > 0 {
+        return "Run it longer, with the same load: the reasons say how much longer each target needs."
+            .to_owned();
+    }
+    "Look at the reasons: something that should have been measured was not.".to_owned()
+}
+
+fn rollback(record: &RunRecord) -> String {
+    match record.rollback.first() {
+        Some(incident) => format!(
+            "Do not release: production would have rolled back at {}.",
+            clock(incident.tripped_at_s)
+        ),
+        None => "Do not release: production would have rolled back.".to_owned(),
+    }
+}
+
+/// `00:23`, minutes and seconds.
+fn clock(seconds: f64) -> String {
+    let whole = seconds.max(0.0) as u64;
+    format!("{:02}:{:02}", whole / 60, whole % 60)
+}
+
+/// What the run does not show, in sentences; what is declared as not measured first.
+pub(super) fn not_shown(record: &RunRecord) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let declared: Vec<&str> = record
+        .sla
+        .iter()
+        .filter(|sla| sla.status == "NOT_MEASURED")
+        .map(|sla| Metric::from_key(&sla.metric).map_or(sla.metric.as_str(), |metric| metric.title()))
+        .collect();
+    if !declared.is_empty() {
+        sentences.push(format!(
+            "{}: declared as not measurable on this target.",
+            declared.join(", ")
+        ));
+    }
+    if record.evidence != "certified" {
+        sentences.push(
+            "That the targets hold beyond this run: it was judged by what was observed, not by what is proven.".to_owned(),
+        );
+    }
+    if record.target.built_in {
+        sentences.push(
+            "Anything about a deployment of your own: what was tested is the reference server that comes with the tool, \
+             on the generator's own machine."
+                .to_owned(),
+        );
+    }
+    if record.audit.is_none() {
+        sentences.push("Whether accepted work was lost: there was no audit.".to_owned());
+    }
+    sentences.push(format!(
+        "Other loads: it holds for \"{}\" as it is written, with seed {}.",
+        record.scenario.name, record.seed
+    ));
+    sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::record;
+    use crate::sla::fixture;
+
+    #[test]
+    fn every_verdict_has_one_next_step() {
+        let healthy = record(fixture::healthy());
+        assert!(
+            next_action(&healthy).contains("Before a release"),
+            "{}",
+            next_action(&healthy)
+        );
+        let slow = next_action(&record(fixture::slow()));
+        assert!(
+            slow.starts_with("Do not release. Begin with response time p9"),
+            "{slow}"
+        );
+        let failing = record(fixture::failing());
+        let action = next_action(&failing);
+        assert_eq!(failing.verdict, "ROLLBACK");
+        assert!(action.contains("would have rolled back at 00:"), "{action}");
+        let lossy = next_action(&record(fixture::lossy()));
+        assert!(lossy.contains("first violation"), "{lossy}");
+        let invalid = next_action(&record(fixture::starved_generator()));
+        assert!(invalid.starts_with("Repeat the run once"), "{invalid}");
+    }
+
+    #[test]
+    fn a_run_says_what_it_does_not_show() {
+        let healthy = not_shown(&record(fixture::healthy()));
+        assert!(
+            healthy
+                .iter()
+                .any(|sentence| sentence.contains("reference server")),
+            "{healthy:?}"
+        );
+        let mut certified = record(fixture::healthy());
+        certified.evidence = "certified".to_owned();
+        assert!(
+            !not_shown(&certified)
+                .iter()
+                .any(|sentence| sentence.contains("observed")),
+            "{certified:?}"
+        );
+    }
+}
