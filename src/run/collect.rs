@@ -20,6 +20,7 @@ use crate::metrics::{
     Sample, SeriesKind, Thresholds, Users,
 };
 use crate::plan::Plan;
+use crate::target::MockControl;
 
 /// Collects what the run learns. It lives on the main thread; nothing here waits.
 #[derive(Debug)]
@@ -196,6 +197,25 @@ impl Collector {
         for record in records {
             for news in self.ledger.absorb(record) {
                 self.take_news(news);
+            }
+        }
+    }
+
+    /// Fetches what the ledger still holds when the mock has made its last delivery.
+    pub(super) async fn take_rest_of_ledger(&mut self, mock: &MockControl) {
+        loop {
+            match mock.ledger_after(self.ledger.last_seq()).await {
+                Ok(page) => {
+                    self.take_ledger(&page.records);
+                    if !page.has_more {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the end of the mock's ledger could not be read");
+                    self.ledger.note_missing(1);
+                    return;
+                }
             }
         }
     }

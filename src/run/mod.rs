@@ -442,7 +442,7 @@ impl Course<'_> {
             if let Some(Err(error)) = interrupts.unless_cut(progress, drain).await {
                 tracing::warn!(%error, "the mock could not be drained");
             }
-            fetch_rest_of_ledger(mock, collector).await;
+            collector.take_rest_of_ledger(mock).await;
         }
         collector.close_ledger();
         if let Err(error) = collector.finish_history() {
@@ -527,23 +527,5 @@ fn never_begun(plan: &Plan, iterations: &Iterations, arrivals_called_off: u64) -
             max_duration: 0,
             called_off: arrivals_called_off,
         },
-    }
-}
-
-async fn fetch_rest_of_ledger(mock: &target::MockControl, collector: &mut Collector) {
-    loop {
-        match mock.ledger_after(collector.ledger.last_seq()).await {
-            Ok(page) => {
-                collector.take_ledger(&page.records);
-                if !page.has_more {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the end of the mock's ledger could not be read");
-                collector.ledger.note_missing(1);
-                return;
-            }
-        }
     }
 }

@@ -146,17 +146,6 @@ command = [" "]
 command = ["deploy"]
 environment = ["TOKEN=5"]
 timeout = "31m"
-[[rollback.action.steps]]
-sql = " "
-body = 5
-[[rollback.action.steps]]
-request = "PUT /x"
-timeout = "5s"
-environment = ["HOME"]
-[[rollback.action.steps]]
-sql_file = "absent.sql"
-[[rollback.action.steps]]
-stop_database = "5s"
 "#,
     );
     assert_snapshot!(mistakes(&text), @r#"
@@ -190,25 +179,48 @@ stop_database = "5s"
     s.toml:29:11: the run waits for this: at most 30m
       29 | timeout = "31m"
          |           ^^^^^
-    s.toml:31:7: there are no statements in it
-      31 | sql = " "
+    10 mistakes found
+    "#);
+}
+
+#[test]
+fn a_key_belongs_to_its_deed_and_a_file_must_be_there() {
+    let text = with(
+        "postgres",
+        r#"[rollback.action]
+[[rollback.action.steps]]
+sql = " "
+body = 5
+[[rollback.action.steps]]
+request = "PUT /x"
+timeout = "5s"
+environment = ["HOME"]
+[[rollback.action.steps]]
+sql_file = "absent.sql"
+[[rollback.action.steps]]
+stop_database = "5s"
+"#,
+    );
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:17:7: there are no statements in it
+      17 | sql = " "
          |       ^^^
-    s.toml:32:1: `body` belongs to a `request`
-      32 | body = 5
+    s.toml:18:1: `body` belongs to a `request`
+      18 | body = 5
          | ^^^^
-    s.toml:35:1: `timeout` belongs to a `sql`, a `sql_file`, a `command`
-      35 | timeout = "5s"
+    s.toml:21:1: `timeout` belongs to a `sql`, a `sql_file`, a `command`
+      21 | timeout = "5s"
          | ^^^^^^^
-    s.toml:36:1: `environment` belongs to a `command`
-      36 | environment = ["HOME"]
+    s.toml:22:1: `environment` belongs to a `command`
+      22 | environment = ["HOME"]
          | ^^^^^^^^^^^
-    s.toml:38:12: `absent.sql` could not be read: entity not found
-      38 | sql_file = "absent.sql"
+    s.toml:24:12: `absent.sql` could not be read: entity not found
+      24 | sql_file = "absent.sql"
          |            ^^^^^^^^^^^^
-    s.toml:40:1: unknown key `stop_database` in `rollback.action.steps` (known keys: `body`, `command`, `environment`, `request`, `sql`, `sql_file`, `switch_to_standby`, `timeout`)
-      40 | stop_database = "5s"
+    s.toml:26:1: unknown key `stop_database` in `rollback.action.steps` (known keys: `body`, `command`, `environment`, `request`, `sql`, `sql_file`, `switch_to_standby`, `timeout`)
+      26 | stop_database = "5s"
          | ^^^^^^^^^^^^^
-    16 mistakes found
+    6 mistakes found
     "#);
 }
 
