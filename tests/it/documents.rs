@@ -35,11 +35,10 @@ fn commands() -> Vec<Command> {
             };
             // What explains a command stands some columns after it.
             let command = rest.split("   ").next().unwrap().trim();
-            // A line of the table of commands has words to be replaced.
-            if command.split_whitespace().any(|word| {
-                word.chars()
-                    .all(|letter| letter.is_uppercase() || letter == '.' || letter == '…')
-            }) {
+            // A line of the table of commands has words to be replaced, such as RUN.json or [DIR].
+            let is_placeholder =
+                |word: &str| word.starts_with(|first: char| first.is_uppercase() || "[…".contains(first));
+            if command.split_whitespace().any(is_placeholder) {
                 continue;
             }
             commands.push(Command {
