@@ -5,6 +5,7 @@ mod apart;
 mod calibrate;
 mod collect;
 mod delivered;
+mod error;
 mod exposition;
 mod folder;
 mod hiccups;
@@ -33,13 +34,14 @@ use crate::clock::{Moment, RunClock, day_of, wall_clock_now};
 use crate::executor::StopSwitch;
 use crate::metrics::{Audit, Evidence, GeneratorHealth, Hop, Interruption, Iterations, NeverBegun, Timeline};
 use crate::plan::{Plan, StepKind};
-use crate::protocol::{ConnectError, Connector, Dialing};
-use crate::sla::{self, ExitCode, Judgement};
+use crate::protocol::{Connector, Dialing};
+use crate::sla::{self, Judgement};
 use crate::step::CommitClock;
-use crate::target::{self, ControlError, StartError, Started};
+use crate::target::{self, Started};
 use actions::{Actions, Means};
 pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
+pub use error::RunError;
 use exposition::Exposition;
 pub use folder::{FolderError, RunFolder};
 use host_watch::HostWatch;
@@ -85,56 +87,6 @@ pub struct RunResult {
     /// What a reader must know of it, in sentences.
     pub target_notes: Vec<String>,
     pub started_at: jiff::Timestamp,
-}
-
-/// Why there is no result: nothing was measured.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    #[error("the target could not be started")]
-    Start(#[from] StartError),
-    #[error("the target is not up")]
-    Preflight(#[source] ControlError),
-    #[error("the load generator has too few sockets for this plan")]
-    Sockets(#[from] SocketShortage),
-    #[error("no connection for the load")]
-    NoConnection(#[source] ConnectError),
-    #[error("the load generator could not start: {0}")]
-    Generator(String),
-    #[error("the client history cannot be written to {}", .path.display())]
-    History {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error(
-        "the metrics cannot be served at {address}; choose a free address of this machine with --metrics"
-    )]
-    Metrics {
-        address: SocketAddr,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("stopped before any load was sent: nothing was measured")]
-    Interrupted,
-    #[error("the run's own machinery failed")]
-    Internal(#[source] std::io::Error),
-}
-
-impl RunError {
-    /// The exit code that goes with the error.
-    pub fn exit_code(&self) -> ExitCode {
-        match self {
-            RunError::Interrupted => ExitCode::Interrupted,
-            RunError::Internal(_) => ExitCode::Internal,
-            RunError::Start(_)
-            | RunError::Preflight(_)
-            | RunError::Sockets(_)
-            | RunError::NoConnection(_)
-            | RunError::Generator(_)
-            | RunError::Metrics { .. }
-            | RunError::History { .. } => ExitCode::CouldNotStart,
-        }
-    }
 }
 
 /// Runs a plan: target up, load, drain, audit, verdict, target down. Every few seconds `checkpoint` is given the result

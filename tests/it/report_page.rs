@@ -6,6 +6,10 @@ use serde_json::json;
 use crate::browser::{Page, place};
 use crate::program::{Run, scenario};
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one page is opened once, and all of it is tried"
+)]
 #[tokio::test]
 async fn a_report_opens_offline_and_its_charts_answer() {
     let ended = Run::start(&scenario("quick"), &[]).await.end().await;

@@ -8,17 +8,10 @@
   var data = JSON.parse(document.getElementById("chart-data").textContent);
   var groups = {};
 
-  document.querySelectorAll("[data-chart]").forEach(function (plot) {
-    var chart = data[plot.dataset.chart];
-    if (!chart || chart.x.length === 0) { return; }
-    // Charts that have the same points have the same axis.
-    var key = chart.x.length + "|" + chart.labels[0] + "|" + chart.labels[chart.labels.length - 1];
-    var group = groups[key] = groups[key] || { from: 0, to: 1, at: null, views: [] };
-    group.views.push(new View(plot, chart, group));
-  });
-
   function View(plot, chart, group) {
     this.plot = plot;
+    this.group = group;
+    this.at = null;
     this.chart = chart;
     this.figure = plot.closest("figure");
     this.drawing = plot.querySelector("svg");
@@ -190,10 +183,7 @@
 
   function point(group, index) {
     group.at = index;
-    group.views.forEach(function (view) {
-      view.group = group;
-      view.show(index);
-    });
+    group.views.forEach(function (view) { view.show(index); });
   }
 
   function zoom(group, from, to) {
@@ -239,7 +229,12 @@
     }
   };
 
-  Object.keys(groups).forEach(function (key) {
-    groups[key].views.forEach(function (view) { view.group = groups[key]; });
+  document.querySelectorAll("[data-chart]").forEach(function (plot) {
+    var chart = data[plot.dataset.chart];
+    if (!chart || chart.x.length === 0) { return; }
+    // Charts that have the same points have the same axis.
+    var key = chart.x.length + "|" + chart.labels[0] + "|" + chart.labels[chart.labels.length - 1];
+    var group = groups[key] = groups[key] || { from: 0, to: 1, at: null, views: [] };
+    group.views.push(new View(plot, chart, group));
   });
 })();

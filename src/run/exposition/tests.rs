@@ -1,3 +1,5 @@
+//! What a scraper sees of a run.
+
 use super::*;
 use crate::clock::Moment;
 use crate::metrics::Outcome;

@@ -124,10 +124,6 @@ command = ["deploy", "${DEPLOY_TOKEN}", "${PLACE}"]
 }
 
 #[test]
-#[expect(
-    clippy::too_many_lines,
-    reason = "every mistake of the section, one after the other"
-)]
 fn every_mistake_has_its_place() {
     let text = with(
         "postgres",

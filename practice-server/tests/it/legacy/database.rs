@@ -182,7 +182,7 @@ fn shipped(name: &str) -> String {
 /// Everything that the removal takes and the restoration brings back, as PostgreSQL itself says it.
 async fn definitions(connection: &mut PgConnection) -> Vec<String> {
     sqlx::query_scalar(
-        "SELECT pg_get_triggerdef(oid) || ' ' || tgenabled FROM pg_trigger WHERE NOT tgisinternal AND tgname LIKE \
+        "SELECT pg_get_triggerdef(oid) || ' ' || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal AND tgname LIKE \
          'practice%trigger' UNION ALL SELECT pg_get_functiondef(oid) || coalesce(proacl::text, '') FROM pg_proc WHERE proname \
          LIKE '%able_practice_triggers' OR proname = 'lock_practice_tables' ORDER BY 1",
     )
