@@ -11,6 +11,11 @@ use crate::plan::{Comparator, JudgeMode, Metric};
 use crate::sla::fixture::{self, Run, Trouble};
 use crate::sla::{FixedIterations, replay};
 
+mod incidents;
+mod instrument;
+mod users;
+mod waivers;
+
 pub(crate) fn facts() -> RunFacts {
     RunFacts {
         run_id: "peak-20260102T030405Z".to_owned(),
@@ -125,55 +130,6 @@ proptest! {
 }
 
 #[test]
-fn users_with_patience_are_in_every_format_and_in_the_file() {
-    let original = record(fixture::with_users(20, 50));
-    let stored = RunRecord::from_json(&render(Format::Json, &original).unwrap()).unwrap();
-    assert_eq!(stored, original);
-    let again = stored.judged_again(&stored.criteria().unwrap(), None).unwrap();
-    assert_eq!(again, original);
-    let users = original.users.as_ref().unwrap();
-    assert_eq!((users.sessions.begun, users.sessions.left_waiting), (600, 30));
-    assert_eq!(users.expected_tickets, 6.0);
-    let abandonment = users.abandonment_rate.unwrap();
-    assert_eq!((abandonment.value, abandonment.samples), (0.05, 600));
-    assert!(abandonment.low < 0.05 && 0.05 < abandonment.high);
-    assert_eq!(users.abandonment_at_target, Some(0.025));
-    assert_eq!(users.steps[0].left_waiting, 30);
-
-    let markdown = render(Format::Markdown, &original).unwrap();
-    let html = render(Format::Html, &original).unwrap();
-    for text in [&markdown, &html] {
-        for part in [
-            "Simulated: how long users wait",
-            "600 sessions begun",
-            "2.5 % in excess",
-            "half of them within 7.9 s",
-            "6 tickets expected if 50 % of them complain",
-            "app: 5% leave after 2s, 50% after 10s (Weibull, k = 1.62, λ = 12.5 s)",
-            "30 (5 %)",
-        ] {
-            let plain = text.replace(['\u{202f}', '\\'], "");
-            assert!(plain.contains(part), "{part} is not in {text}");
-        }
-    }
-    let terminal = render(Format::Text, &original).unwrap();
-    assert!(
-        terminal.contains("95 % completed, 5 % left, 2 % with reason to complain, Apdex 0."),
-        "{terminal}"
-    );
-    assert!(html.contains("id=\"users\"") && !html.contains("Abandonment at target"));
-
-    // Without users there is no such section, and files of versions that knew none are read.
-    let without = record(fixture::healthy());
-    assert!(!render(Format::Html, &without).unwrap().contains("id=\"users\""));
-    let json = render(Format::Json, &without).unwrap();
-    assert!(!json.contains("\"users\""));
-    let older = json.replace("\"abandoned\":0,", "");
-    assert_ne!(older, json);
-    assert_eq!(RunRecord::from_json(&older).unwrap(), without);
-}
-
-#[test]
 fn a_stored_run_can_be_judged_by_other_criteria() {
     let stored = record(fixture::slow());
     assert_eq!(stored.verdict, "NO-GO");
@@ -193,146 +149,6 @@ fn a_stored_run_can_be_judged_by_other_criteria() {
     let again = stored.judged_again(&criteria, None).unwrap();
     assert_eq!((again.verdict.as_str(), again.exit_code), ("ROLLBACK", 13));
     assert_eq!(again.rollback.len(), 1);
-}
-
-/// A healthy run that knows everything about its generator.
-fn instrumented() -> Run {
-    use crate::metrics::{Calibration, ClockOffset, Delivery, HostUse, Lateness, Level, MemoryUse};
-    let mut run = fixture::healthy();
-    let level = Level {
-        seconds: 41,
-        mean: 0.375,
-        worst: 0.75,
-    };
-    let lateness = Some(Lateness {
-        p50: Duration::from_micros(120),
-        p99: Duration::from_micros(2_400),
-        p999: Duration::from_micros(7_800),
-    });
-    let generator = &mut run.evidence.generator;
-    generator.host_use = Some(HostUse {
-        seconds: 41,
-        busy: Some(level),
-        busy_seconds: 0,
-        stolen: Some(Level { mean: 0.001, ..level }),
-        waiting: Some(level),
-        throttled: None,
-        memory: Some(MemoryUse {
-            first: 30 << 20,
-            peak: 48 << 20,
-            last: 44 << 20,
-        }),
-        sockets_peak: Some(230),
-        sockets_resting_peak: Some(12),
-        stolen_by_second: [(7, Duration::from_millis(60))].into(),
-        throttled_by_second: [].into(),
-    });
-    generator.calibration = Some(Calibration {
-        planned_per_s: 120.0,
-        achieved_per_s: 120.0,
-        samples: 120,
-        failed: 0,
-        p50_ms: 0.25,
-        p99_ms: 1.5,
-    });
-    generator.clock_offset = Some(ClockOffset {
-        offset_ns: -12_500_000,
-        uncertainty: Some(Duration::from_micros(1_500)),
-        drift_ns: Some(250_000),
-    });
-    generator.delivery = Some(Delivery {
-        seconds: 30,
-        short: 1,
-        worst: Some((11, 20, 18)),
-    });
-    generator.events_without_commit = 3;
-    generator.workers[0].lateness = lateness;
-    generator.host_stalls.as_mut().unwrap().lateness = lateness;
-    run
-}
-
-#[test]
-fn all_that_is_known_of_the_generator_is_stored_and_told() {
-    let run = instrumented();
-    let original = record(run.clone());
-    let stored = RunRecord::from_json(&render(Format::Json, &original).unwrap()).unwrap();
-    assert_eq!(stored, original);
-    assert_eq!(stored.evidence().unwrap().generator, run.evidence.generator);
-    for format in [Format::Text, Format::Markdown] {
-        let text = render(format, &original).unwrap();
-        for part in [
-            "late beats: p50 0.12 ms, p99 2.4 ms, p99.9 7.8 ms",
-            "in use 37.5 % (worst second 75 %)",
-            "48 MiB at most",
-            "230 in use at most, 12 resting",
-            "p50 0.25 ms, p99 1.5 ms against a server that answers at once",
-            "12.5 ms behind ours, ± 1.5 ms",
-            "second 11 brought 18 of 20",
-        ] {
-            let told = text.replace('\u{a0}', " ");
-            assert!(told.contains(part), "{format:?} lacks {part}: {told}");
-        }
-    }
-}
-
-/// A slow run whose misses somebody has accepted.
-fn waived() -> Run {
-    let mut run = fixture::slow();
-    let names = run.criteria.targets.iter().map(crate::plan::Condition::name);
-    let slow_ones = names.filter(|name| name.starts_with("response_time"));
-    run.criteria.waivers = slow_ones
-        .map(|target| crate::plan::Waiver {
-            target,
-            reason: "the index is built <next> week".to_owned(),
-            owner: "M. Weber".to_owned(),
-            expires: "2026-01-31".parse().unwrap(),
-        })
-        .collect();
-    run.context.judged_on = Some("2026-01-02".parse().unwrap());
-    run
-}
-
-#[test]
-fn every_format_says_on_its_first_page_who_has_accepted_what_until_when() {
-    let record = record(waived());
-    assert_eq!((record.verdict.as_str(), record.exit_code), ("GO", 0));
-    for (format, before) in [
-        (Format::Text, "GO (observed, 2 waivers)\n"),
-        (Format::Markdown, "#### Targets"),
-        (Format::Html, "<section id=\"targets\">"),
-    ] {
-        let text = render(format, &record).unwrap();
-        let (first_page, _) = text.split_once(before).unwrap();
-        let reason = match format {
-            Format::Text => "the index is built <next> week",
-            _ => "the index is built &lt;next&gt; week",
-        };
-        for part in ["M. Weber", "2026-01-31", "not met, and not counted"] {
-            assert!(first_page.contains(part), "{format:?} {part}");
-        }
-        assert!(
-            first_page.contains(reason) || first_page.contains("&#60;next&#62;"),
-            "{format:?}"
-        );
-        assert!(text.contains("(observed, 2 waivers)"), "{format:?}");
-    }
-}
-
-#[test]
-fn a_judgement_of_a_later_day_holds_no_waiver_that_has_expired() {
-    let stored = record(waived());
-    let criteria = stored.criteria().unwrap();
-    let on = |day: &str| {
-        stored
-            .judged_again(&criteria, Some(day.parse().unwrap()))
-            .unwrap()
-    };
-    assert_eq!(on("2026-01-31").verdict, "GO");
-    let later = on("2026-02-01");
-    assert_eq!(later.verdict, "NO-GO");
-    assert_eq!(later.waivers[0].state, "expired");
-    assert_eq!(later.judged_on.as_deref(), Some("2026-02-01"));
-    assert!(!later.sla[0].waived);
 }
 
 #[test]
@@ -641,93 +457,4 @@ fn what_was_done_to_the_target_is_shown_with_its_times_and_stored() {
         .judged_again(&stored.criteria().unwrap(), stored.judged_on().unwrap())
         .unwrap();
     assert_eq!((again.verdict.as_str(), again.actions.len()), ("INVALID", 4));
-}
-
-/// A run that is broken on purpose at 10.4 s, for some seconds.
-fn drill() -> Run {
-    let mut run = fixture::run(Trouble {
-        lag: Duration::from_millis(900),
-        lag_seconds: (11, 19),
-        ..Trouble::default()
-    });
-    run.evidence.actions = vec![ActionRun {
-        name: "the disk <fails>".to_owned(),
-        deed: "PUT /admin/v1/faults".to_owned(),
-        planned_s: 10.4,
-        begun_s: Some(10.4),
-        ended_s: Some(10.5),
-        outcome: ActionOutcome::Done("answered with status 200".to_owned()),
-        injects: true,
-    }];
-    run
-}
-
-#[test]
-fn an_incident_is_shown_with_its_moments_in_every_format() {
-    let record = record(drill());
-    let [incident] = record.rollback.as_slice() else {
-        panic!("one incident expected: {:?}", record.rollback);
-    };
-    let timeline = incident.timeline.as_ref().unwrap();
-    assert_eq!(
-        (timeline.injected_s, timeline.onset_s, timeline.recovered_s),
-        (Some(10.4), Some(11.0), Some(19.0))
-    );
-    let text = render(Format::Text, &record).unwrap();
-    let line = "fault injected 10.4 s, first bad second 11 s, detected 12 s, recovered 19 s, cleared 30 s; \
-                time to detect 1.6 s, time to recover 7 s";
-    assert!(text.contains(line), "{text}");
-    let markdown = render(Format::Markdown, &record).unwrap();
-    let row =
-        "| rollback response\\_time p95 &gt; 500ms | 10.4 s | 11 s | 12 s | 19 s | 30 s | 1.6 s | 7 s |";
-    assert!(markdown.contains(row), "{markdown}");
-    let page = render(Format::Html, &record).unwrap();
-    for part in [
-        "<span class=\"at\">11 s</span> <span class=\"label\">first bad second</span>",
-        "<dt>Time to detect</dt><dd>1.6 s</dd>",
-        "By the formula, a full window finds shares like these",
-    ] {
-        assert!(page.contains(part), "{part}");
-    }
-    let stored = RunRecord::from_json(&render(Format::Json, &record).unwrap()).unwrap();
-    assert_eq!(stored, record);
-    assert_eq!(
-        stored.judged_again(&stored.criteria().unwrap(), None).unwrap(),
-        record
-    );
-}
-
-#[test]
-fn what_was_not_over_is_said_to_have_taken_longer() {
-    let text = render(Format::Text, &record(fixture::failing())).unwrap();
-    assert!(text.contains("not recovered, not cleared"), "{text}");
-    assert!(text.contains("time to recover > "), "{text}");
-}
-
-#[test]
-fn an_incident_of_a_version_that_did_not_time_it_is_still_shown() {
-    let mut json: serde_json::Value =
-        serde_json::from_str(&render(Format::Json, &record(drill())).unwrap()).unwrap();
-    for kind in ["alerts", "rollback"] {
-        for incident in json[kind].as_array_mut().unwrap() {
-            assert!(incident.as_object_mut().unwrap().remove("timeline").is_some());
-        }
-        let policy = json["criteria"][kind].as_object_mut().unwrap();
-        for key in ["for_s", "within_s", "clear_at"] {
-            assert!(policy.remove(key).is_some(), "{key}");
-        }
-    }
-    let old = RunRecord::from_json(&json.to_string()).unwrap();
-    let text = render(Format::Text, &old).unwrap();
-    assert!(
-        text.contains("first bad second 11 s, detected 12 s, cleared"),
-        "{text}"
-    );
-    assert!(!text.contains("not recovered"), "{text}");
-    // Judged again it is timed, by what the file holds.
-    let again = old.judged_again(&old.criteria().unwrap(), None).unwrap();
-    assert_eq!(
-        again.rollback[0].timeline.as_ref().unwrap().recovered_s,
-        Some(19.0)
-    );
 }

@@ -1,8 +1,11 @@
 //! Runs as they might have been, for tests: 5 s of warm-up, 30 s of load, 20 new users a second, 3 requests each.
 
+mod users;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub(crate) use self::users::with_users;
 use super::Context;
 use crate::clock::Moment;
 use crate::metrics::{
@@ -256,96 +259,6 @@ pub(crate) fn run(trouble: Trouble) -> Run {
         evidence,
         context: context(),
     }
-}
-
-/// A healthy run whose users have patience: every so many leave at their first step, and for every so many two steps are
-/// frustrating; 0 = nobody. Every fortieth would leave whatever the target does.
-#[expect(
-    clippy::too_many_lines,
-    reason = "a run has many parts, and each is named here"
-)]
-pub(crate) fn with_users(leaves_every: u64, frustrates_every: u64) -> Run {
-    let mut run = healthy();
-    let mut users = Users::new(plan::Users {
-        patience: Patience::app(),
-        retry: Ratio::new(0.7).unwrap(),
-        complain: Ratio::new(0.5).unwrap(),
-        satisfaction: Satisfaction::default(),
-    });
-    let is_one = |ticket: u64, every: u64| every > 0 && ticket.is_multiple_of(every);
-    for ticket in 0..RATE * LOAD_S {
-        let (left, frustrated) = (is_one(ticket, leaves_every), is_one(ticket, frustrates_every));
-        let warm_up = ticket < RATE * WARM_UP_S;
-        let second = (ticket / RATE) as u32;
-        let mut event = |kind, step: Option<u16>, value_ns| {
-            let measurements = &mut run.evidence.measurements;
-            measurements.add_many(kind, step.map(StepId), warm_up, second, value_ns, 1);
-        };
-        let good = |is_bad: bool| (!is_bad).then_some(0);
-        event(SeriesKind::Completion, None, good(left));
-        event(SeriesKind::Abandonment, None, good(left));
-        event(
-            SeriesKind::AbandonmentAtTarget,
-            None,
-            good(ticket.is_multiple_of(40)),
-        );
-        event(SeriesKind::Complaint, None, good(frustrated));
-        // What users do: create a session, start to practise, submit; and the results of the first and the last.
-        for step in if left {
-            &[0_u16, 2] as &[u16]
-        } else {
-            &[0, 2, 3, 4, 5]
-        } {
-            let is_last = *step == 2 || *step == 5;
-            let points = match (left || frustrated && *step != 3, is_last) {
-                (true, _) => None,
-                (false, true) => Some(1_000),
-                (false, false) => Some(0),
-            };
-            event(SeriesKind::Apdex, Some(*step), points);
-        }
-        for (step, wait_ms) in if left {
-            &[(0_u16, 0_i64)] as &[_]
-        } else {
-            &[(0, 1_300), (3, 40), (4, 1_250)]
-        } {
-            let wait_ns = (!left).then_some(*wait_ms * 1_000_000);
-            event(SeriesKind::StepWait, Some(*step), wait_ns);
-        }
-        if warm_up {
-            continue;
-        }
-        let tally = &mut users.tally;
-        tally.sessions += 1;
-        tally.reached_end += u64::from(!left);
-        tally.left_waiting += u64::from(left);
-        tally.complaints.sessions += u64::from(frustrated);
-        tally.complaints.frustrated += u64::from(frustrated);
-        let by_step = tally.by_step.entry(StepId(if left { 0 } else { 4 })).or_default();
-        by_step.left_waiting += u64::from(left);
-        by_step.complained += u64::from(frustrated);
-    }
-    let tally = &users.tally;
-    let completed = tally.reached_end;
-    users.completion = Some(Completion {
-        sessions: tally.sessions,
-        completed,
-        unconfirmed: 0,
-        running: 0,
-        estimate: Some(completed as f64 / tally.sessions as f64),
-        time_p50_ms: Some(7_900.0),
-        time_p95_ms: Some(11_200.0),
-    });
-    let iterations = &mut run.evidence.iterations;
-    let abandoned = if leaves_every == 0 {
-        0
-    } else {
-        iterations.started.div_ceil(leaves_every)
-    };
-    iterations.succeeded -= abandoned;
-    iterations.abandoned = abandoned;
-    run.evidence.users = Some(users);
-    run
 }
 
 fn generator(trouble: Trouble) -> GeneratorHealth {

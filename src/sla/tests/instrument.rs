@@ -248,3 +248,96 @@ fn changes_without_a_time_of_commit_are_counted_and_told() {
         Severity::Warning
     );
 }
+
+/// A healthy run whose requests took 400 ms longer in a few seconds, in which the generator's host stalled so long.
+fn slow_while_the_host_stalled(stall: Duration) -> Run {
+    let mut run = healthy();
+    let lagging = fixture::run(Trouble {
+        lag: Duration::from_millis(400),
+        lag_seconds: (10, 14),
+        ..Trouble::default()
+    });
+    // What was slow is the answers: the lag itself was not measured, and the response times stay.
+    run.evidence.measurements = lagging.evidence.measurements;
+    run.evidence
+        .measurements
+        .series
+        .retain(|key, _| key.kind != SeriesKind::SchedulingLag);
+    let stalls = run.evidence.generator.host_stalls.as_mut().unwrap();
+    stalls.longest = stall;
+    stalls.by_second = (10..14).map(|second| (second, stall)).collect();
+    run
+}
+
+#[test]
+fn a_stalled_host_explains_slowness_of_a_target_elsewhere() {
+    let long = Duration::from_millis(450);
+    let mut run = slow_while_the_host_stalled(long);
+    let judgement = expect(&run, Verdict::NoGo, 10);
+    assert_eq!(
+        severity_of(&judgement, CheckName::HostStalls),
+        Severity::Warning,
+        "the target shares the host, and may have kept it busy"
+    );
+    run.context.target_on_this_host = false;
+    let judgement = expect(&run, Verdict::Invalid, 12);
+    assert!(
+        judgement.reasons[0].contains("host stalled"),
+        "{:?}",
+        judgement.reasons
+    );
+
+    // A short stall does not make a request take 400 ms longer.
+    let mut run = slow_while_the_host_stalled(Duration::from_millis(105));
+    run.context.target_on_this_host = false;
+    expect(&run, Verdict::NoGo, 10);
+
+    // On a run that passes it is a warning.
+    let mut run = healthy();
+    run.context.target_on_this_host = false;
+    run.evidence.generator.host_stalls.as_mut().unwrap().longest = long;
+    let judgement = expect(&run, Verdict::Go, 0);
+    assert_eq!(severity_of(&judgement, CheckName::HostStalls), Severity::Warning);
+}
+
+#[test]
+fn one_worker_that_cannot_keep_up_is_named() {
+    let mut run = healthy();
+    let workers = &mut run.evidence.generator.workers;
+    let mut late = workers[0].clone();
+    late.index = 1;
+    let punctuality = late.punctuality.as_mut().unwrap();
+    (punctuality.timely, punctuality.lag_p99_ms) = (300, 80.0);
+    workers.push(late);
+    let judgement = expect(&run, Verdict::Go, 0);
+    for (name, words) in [
+        (CheckName::SchedulingLag, "Worker 1 alone was 80 ms late."),
+        (CheckName::TimelySends, "Of worker 1 it was 50 %."),
+    ] {
+        assert_eq!(severity_of(&judgement, name), Severity::Warning);
+        let check = judgement.validity.checks.iter().find(|check| check.name == name);
+        let sentence = &check.unwrap().sentence;
+        assert!(sentence.ends_with(words), "{sentence}");
+    }
+}
+
+#[test]
+fn a_blocked_worker_says_whether_its_host_was_blocked_too() {
+    let mut run = healthy();
+    run.evidence.generator.workers[0].longest_hiccup = Duration::from_millis(300);
+    let sentence = |run: &Run| {
+        let checks = run.judge().validity.checks;
+        let check = checks
+            .into_iter()
+            .find(|check| check.name == CheckName::WorkerHiccups);
+        let check = check.unwrap();
+        assert_eq!(check.severity, Severity::Warning);
+        check.sentence
+    };
+    assert!(sentence(&run).contains("the worker had too much to do"));
+    run.evidence.generator.host_stalls.as_mut().unwrap().longest = Duration::from_millis(280);
+    assert!(sentence(&run).contains("Its host stalled"));
+    // A file of a version that did not look at the host.
+    run.evidence.generator.host_stalls = None;
+    assert!(sentence(&run).ends_with("than 300 ms."));
+}
