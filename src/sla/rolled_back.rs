@@ -6,6 +6,7 @@ use super::context::Context;
 use super::incident::{IncidentTimeline, Timing};
 use crate::metrics::{ActionOutcome, ActionRun, Evidence, Incident, IncidentKind};
 use crate::plan::{Criteria, RollbackLimits};
+use crate::units::format_duration;
 
 /// The three parts of a rollback. Each counts from the tripping of the first threshold, but for its detection.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,12 +75,12 @@ impl RollbackTimes {
         })
     }
 
-    /// The parts with their names, in the order in which they happen.
-    pub fn parts(&self) -> [(&'static str, Paced); 3] {
+    /// The parts with what was being done, in the order in which they happen.
+    pub(super) fn parts(&self) -> [(&'static str, Paced); 3] {
         [
-            ("detect", self.detect),
-            ("act", self.act),
-            ("recover", self.recover),
+            ("detecting the trouble", self.detect),
+            ("rolling back", self.act),
+            ("recovering", self.recover),
         ]
     }
 }
@@ -115,7 +116,7 @@ pub(super) fn sentences(criteria: &Criteria, evidence: &Evidence, context: &Cont
         .is_some_and(|rollback| !rollback.stop_load);
     sentences.push(match times.recover.took {
         Timing::Seconds(seconds) => {
-            format!("All was well again {seconds:.0} s after the threshold tripped, and stayed so.")
+            format!("All was well again {seconds:.0} s after the threshold tripped, for a window's length at least.")
         }
         Timing::MoreThan(_) | Timing::Unknown if !load_went_on => {
             "Whether it helped is not known: the load ended when the threshold tripped.".to_owned()
@@ -153,21 +154,16 @@ fn too_slow(times: &RollbackTimes) -> Vec<String> {
     let parts = times.parts().into_iter();
     parts
         .filter(|(_, paced)| paced.kept() == Some(false))
-        .map(|(part, paced)| {
-            let doing = match part {
-                "detect" => "detecting the trouble",
-                "act" => "rolling back",
-                _ => "recovering",
-            };
-            let limit = paced.limit.unwrap_or_default().as_secs_f64();
+        .map(|(doing, paced)| {
+            let limit = format_duration(paced.limit.unwrap_or_default());
             match paced.took {
                 Timing::MoreThan(seconds) => {
-                    format!("TOO SLOW: {doing} took more than {seconds:.0} s; the limit is {limit:.0} s.")
+                    format!("TOO SLOW: {doing} took more than {seconds:.0} s; the limit is {limit}.")
                 }
                 Timing::Seconds(seconds) => {
-                    format!("TOO SLOW: {doing} took {seconds:.1} s; the limit is {limit:.0} s.")
+                    format!("TOO SLOW: {doing} took {seconds:.1} s; the limit is {limit}.")
                 }
-                Timing::Unknown => format!("TOO SLOW: {doing} was not seen; the limit is {limit:.0} s."),
+                Timing::Unknown => format!("TOO SLOW: {doing} was not seen; the limit is {limit}."),
             }
         })
         .collect()

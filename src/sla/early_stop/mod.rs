@@ -184,6 +184,8 @@ fn can_be_missed(target: &Condition, plan: &Plan) -> bool {
         Metric::Availability => *mode == JudgeMode::Certified,
         // An upper bound only, for want of the target's clock: it may pass, and never fail.
         Metric::RealtimeLatency => !matches!(plan.target.kind, TargetKind::Remote(_)),
+        // Who leaves, ends early: of the sessions that have ended so far, too many are those of users who left.
+        Metric::AbandonmentRate | Metric::ComplaintRate | Metric::CompletionRate => false,
         _ => true,
     }
 }

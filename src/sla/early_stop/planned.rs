@@ -65,7 +65,14 @@ impl Count<'_> {
             }
             _ => false,
         };
-        f64::from(u8::from(counts))
+        // Who meets an error may send the same request once more, and each is a sample.
+        let retries = matches!(self.counted, Counted::Requests)
+            && self
+                .plan
+                .users
+                .as_ref()
+                .is_some_and(|users| users.retry.get() > 0.0);
+        f64::from(u8::from(counts)) * if retries { 2.0 } else { 1.0 }
     }
 
     fn is_meant(&self, id: StepId) -> bool {

@@ -74,7 +74,7 @@ impl Counts {
     /// The mean of the values in microseconds; `None` without values.
     pub(crate) fn mean_us(&self) -> Option<f64> {
         let good = self.total - self.failed;
-        (good > 0).then(|| self.sum_us as f64 / good as f64)
+        (good > 0 && self.sum_us != Slice::SUM_UNKNOWN).then(|| self.sum_us as f64 / good as f64)
     }
 
     /// The share of events that count against the limit; `None` without events.
@@ -201,8 +201,12 @@ impl Measure {
     fn count(&self, counts: &mut Counts, slice: &Slice, measurements: &Measurements) {
         counts.total += slice.total;
         counts.failed += slice.bad;
-        counts.against += self.bad_of(slice, measurements);
         counts.sum_us = counts.sum_us.saturating_add(slice.sum_us);
+        counts.against = match self.form {
+            // Whole points, for sentences; rounded over everything, because the halves of many seconds make points.
+            Form::Apdex => (counts.failed as f64 + counts.sum_us as f64 / 2.0).ceil() as u64,
+            _ => counts.against + self.bad_of(slice, measurements),
+        };
     }
 
     /// On which side of the limit the counted events lie; `None` without events. Exact: no histogram is asked.
@@ -227,9 +231,7 @@ impl Measure {
         let good = (counts.total - counts.failed) as f64;
         let total = counts.total as f64;
         match self.form {
-            Form::Mean => {
-                (good > 0.0 && counts.sum_us != Slice::SUM_UNKNOWN).then(|| counts.sum_us as f64 / good / 1e3)
-            }
+            Form::Mean => counts.mean_us().map(|mean_us| mean_us / 1e3),
             Form::BadShare => Some(counts.failed as f64 / total),
             Form::GoodShare => Some(good / total),
             Form::Apdex => Some((good - counts.sum_us as f64 / 2.0) / total),
@@ -244,7 +246,6 @@ impl Measure {
             Form::Quantile { limit_us, .. } | Form::Max { limit_us } => {
                 slice.bad_or_above(limit_us, measurements.thresholds.of_kind(self.kind))
             }
-            // Whole points, for sentences; the score and its bounds count the halves.
             Form::Apdex => slice.points_lost().ceil() as u64,
             Form::Mean | Form::BadShare | Form::GoodShare | Form::PerSecond => slice.bad,
         }

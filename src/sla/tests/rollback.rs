@@ -84,7 +84,7 @@ fn a_limit_that_was_missed_is_said_and_one_that_nobody_can_tell_is_not_kept() {
     let mut run = tripped([Some(27.0), Some(34.0)]);
     assert_eq!(times(&run).recover.kept(), Some(false));
     assert!(
-        told(&run).contains("TOO SLOW: recovering took 11.0 s; the limit is 10 s."),
+        told(&run).contains("TOO SLOW: recovering took 11.0 s; the limit is 10s."),
         "{}",
         told(&run)
     );

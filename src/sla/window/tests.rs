@@ -481,7 +481,7 @@ fn what_was_not_due_is_not_missing() {
     }
 }
 
-/// The example: the whole run is fine, ten seconds of it are not.
+/// The whole run is fine, ten seconds of it are not.
 #[test]
 fn ten_bad_seconds_in_ten_minutes_are_caught_although_the_whole_run_passes() {
     let traffic = of(&[(300, GOOD), (10, with_failed(20)), (290, GOOD)]);
