@@ -12,7 +12,7 @@ use crate::units::format_duration;
 /// Most actions of a run: each is drawn into every chart.
 const ACTIONS_MAX: usize = 50;
 /// What an action can do, for who wrote nothing.
-const OFFERS: &str = "`request` = \"METHOD /path\", `sql` = \"…\", `command` = [\"…\"], `switch_to_standby` = \"30s\", \
+const OFFERS: &str = "`request` = \"METHOD /path\", `sql` = \"…\", `sql_file` = \"…\", `command` = [\"…\"], `switch_to_standby` = \"30s\", \
                       or `stop_database` = \"10s\"";
 
 /// Lowers `[[actions]]`; `None` after a mistake. What cannot be checked because target or `load` has a mistake of its

@@ -18,7 +18,7 @@ use crate::units::format_duration;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest that they may be given: the plan's limit for a full rollback. A run waits for them at its end.
 const TIMEOUT_MAX: Duration = Duration::from_secs(30 * 60);
-/// Most arguments of a program, and the longest of them.
+/// Most arguments of a program.
 const ARGUMENTS_MAX: usize = 100;
 /// Most environment variables that a program is given.
 const VARIABLES_MAX: usize = 50;

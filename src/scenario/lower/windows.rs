@@ -7,8 +7,9 @@ use super::super::raw::{AlertsFile, BudgetFile, DurationText, RollbackFile, Wind
 use super::at::{At, parse, positive_duration};
 use super::criteria::{Written, WrittenPolicy, WrittenRollback, breaches, metric_named, statistic};
 use super::limit::split_comparator;
+use super::measurable::KNOWN_TOO_LATE;
 use super::rollback;
-use crate::plan::{BurnRate, Comparator, Condition, WindowPolicy};
+use crate::plan::{BurnRate, Comparator, Condition, Metric, WindowPolicy};
 use crate::units::{Ratio, format_duration};
 
 /// Fewer samples than this in a window decide nothing, unless the scenario says otherwise.
@@ -296,6 +297,10 @@ fn target(
         .filter(|target| wanted.is_none_or(|statistic| target.statistic == statistic))
         .collect();
     match found.as_slice() {
+        [target] if target.metric == Metric::CompletionRate => {
+            diagnostics.push(at.key("target").value_span(), KNOWN_TOO_LATE);
+            None
+        }
         [target] => Some((*target).clone()),
         [] => {
             let of_step = file

@@ -143,7 +143,7 @@ body = 5
     s.toml:16:1: an action does one thing: `request` or `stop_database`, not both
       16 | stop_database = "1s"
          | ^^^^^^^^^^^^^
-    s.toml:17:1: the action does nothing: write `request` = "METHOD /path", `sql` = "…", `command` = ["…"], `switch_to_standby` = "30s", or `stop_database` = "10s"
+    s.toml:17:1: the action does nothing: write `request` = "METHOD /path", `sql` = "…", `sql_file` = "…", `command` = ["…"], `switch_to_standby` = "30s", or `stop_database` = "10s"
       17 | [[actions]]
          | ^^^^^^^^^^^
     s.toml:19:1: `at` is missing in `actions`
