@@ -11,12 +11,13 @@ use std::path::Path;
 
 use super::{describe, print, say};
 use crate::report::{Format, RunRecord, render};
+use crate::sla::ExitCode;
 
 /// GitHub refuses summaries of a step beyond this, in bytes.
 const SUMMARY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Tells GitHub of a run whose files are in `folder`; does nothing outside of GitHub Actions.
-pub(super) fn tell(record: &RunRecord, folder: &Path) {
+/// Tells GitHub of a run that ends with `code` and whose files are in `folder`; does nothing outside of GitHub Actions.
+pub(super) fn tell(record: &RunRecord, code: ExitCode, folder: &Path) {
     if env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
         return;
     }
@@ -32,17 +33,17 @@ pub(super) fn tell(record: &RunRecord, folder: &Path) {
         }
     }
     if let Some(path) = env::var_os("GITHUB_OUTPUT") {
-        append(&path, &outputs(record, folder));
+        append(&path, &outputs(record, code, folder));
     }
 }
 
 /// `name=value` lines; none of the values can hold a line end of the target's.
-fn outputs(record: &RunRecord, folder: &Path) -> String {
+fn outputs(record: &RunRecord, code: ExitCode, folder: &Path) -> String {
     let one_line = |text: &str| text.replace(['\r', '\n'], " ");
     format!(
         "verdict={}\nexit_code={}\nreport_path={}\n",
         one_line(&record.verdict),
-        record.exit_code,
+        code.code(),
         one_line(&folder.display().to_string())
     )
 }

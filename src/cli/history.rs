@@ -1,5 +1,6 @@
 //! `loadtest history`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -64,6 +65,7 @@ fn histories(args: &HistoryArgs) -> Result<Vec<History>, String> {
         find(path, &mut files)?;
     }
     files.sort();
+    let mut seen = BTreeSet::new();
     let mut runs = Vec::new();
     for file in files {
         match std::fs::read_to_string(&file)
@@ -74,6 +76,8 @@ fn histories(args: &HistoryArgs) -> Result<Vec<History>, String> {
             Ok(run) if run.interruption.is_some() => {
                 say(&format!("left out: {} was interrupted", file.display()));
             }
+            // The same run, by another path.
+            Ok(run) if !seen.insert(run.run_id.clone()) => {}
             Ok(run)
                 if args
                     .scenario

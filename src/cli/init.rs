@@ -92,7 +92,7 @@ fn first_scenario(args: &InitArgs) -> Result<String, String> {
         .file
         .clone()
         .unwrap_or_else(|| PathBuf::from(format!("{}.toml", service.name)));
-    let text = scenario_text(&service);
+    let text = scenario_text(&service, &path.display().to_string());
     can_be_run(&path, &text)?;
     write_new(&path, &text, args.force)?;
     let shown = path.display();

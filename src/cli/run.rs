@@ -103,7 +103,7 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
         }
     }
     let code = args.verdict.exit_code(recorded.result.judgement.verdict);
-    github::tell(&recorded.record, folder.path());
+    github::tell(&recorded.record, code, folder.path());
     print(&folder.path().display().to_string());
     code
 }

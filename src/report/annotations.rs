@@ -23,14 +23,15 @@ pub(super) fn render(record: &RunRecord) -> String {
     }
     for sla in &record.sla {
         let (list, kind) = match sla.status.as_str() {
+            // An invalid run judges nothing.
+            _ if record.verdict == "INVALID" => continue,
             "FAIL" if !sla.waived => (&mut errors, "error"),
             "FAIL" => (&mut warnings, "warning"),
             "INCONCLUSIVE" | "NO_DATA" => (&mut warnings, "warning"),
             _ => continue,
         };
         let origin = origin::of_target(record, sla);
-        let title = format!("{} {}", sla.metric, sla.target.as_deref().unwrap_or_default());
-        list.push(command(kind, origin.as_ref(), title.trim(), &sla.reason));
+        list.push(command(kind, origin.as_ref(), &sla.text(), &sla.reason));
     }
     for check in &record.validity.checks {
         if check.severity == "warning" {
@@ -93,7 +94,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("::error title=response_time <= 150ms,file=scenarios/slow.toml,line=3::"),
+            text.contains("::error title=response_time p95 <= 150ms,file=scenarios/slow.toml,line=3::"),
             "{text}"
         );
     }

@@ -203,7 +203,7 @@ fn timing(timing: TimingRecord) -> String {
 }
 
 /// Whole seconds as such, others with one digit.
-fn seconds(seconds: f64) -> String {
+pub(super) fn seconds(seconds: f64) -> String {
     let rounded = (seconds * 10.0).round() / 10.0;
     if rounded.fract() == 0.0 {
         format!("{rounded:.0} s")

@@ -31,7 +31,9 @@ pub(super) fn render(record: &RunRecord) -> Result<String, ReportError> {
     // The log is ordered by time, and by series within a second.
     let mut intervals: Vec<(u32, String, &Slice)> = Vec::new();
     let mut failures: Vec<String> = Vec::new();
-    for (key, series) in &measurements.series {
+    // Sessions are counted as series too, but they are no times.
+    let times = measurements.series.iter().filter(|(key, _)| key.kind.is_time());
+    for (key, series) in times {
         for (phase, slices) in [("warm-up.", &series.warm_up), ("", &series.measured)] {
             let tag = format!("{phase}{}", tag(key, &steps));
             let bad: u64 = slices.values().map(|slice| slice.bad).sum();
@@ -132,7 +134,7 @@ mod tests {
             let tag = interval.tag().unwrap().as_str().to_owned();
             found.insert((tag, last.as_secs()), histogram.len());
         }
-        for (key, series) in &measurements.series {
+        for (key, series) in measurements.series.iter().filter(|(key, _)| key.kind.is_time()) {
             for (second, slice) in &series.measured {
                 let found = found.get(&(tag(key, &steps), u64::from(*second))).copied();
                 assert_eq!(found.unwrap_or(0), slice.good(), "{key:?} {second}");

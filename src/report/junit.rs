@@ -135,7 +135,7 @@ fn targets(record: &RunRecord) -> TestSuite {
         let mut case = case(
             record,
             "targets",
-            target_name(sla),
+            sla.text(),
             status,
             origin::of_target(record, sla),
         );
@@ -154,22 +154,6 @@ fn targets(record: &RunRecord) -> TestSuite {
         suite.add_test_case(case);
     }
     suite
-}
-
-/// `response_time{submit_recording} p99 <= 150ms`.
-fn target_name(sla: &SlaRecord) -> String {
-    let mut name = sla.metric.clone();
-    if let Some(step) = &sla.step {
-        name.push_str(&format!("{{{step}}}"));
-    }
-    let statistic = sla
-        .stat
-        .as_deref()
-        .filter(|stat| !matches!(*stat, "share" | "per_second"));
-    for part in statistic.into_iter().chain(sla.target.as_deref()) {
-        name.push_str(&format!(" {part}"));
-    }
-    name
 }
 
 fn numbers(sla: &SlaRecord) -> Vec<(&'static str, String)> {
@@ -199,30 +183,21 @@ fn windows(record: &RunRecord) -> TestSuite {
         ("rollback", rollback, &record.rollback),
     ] {
         let Some(policy) = policy else { continue };
-        for condition in &policy.conditions {
-            let raised = raised(incidents, |incident| {
-                incident.burn_rate.is_none() && incident.condition.text == condition.text
-            });
-            let origin = origin::of_window(record, kind, &condition.metric, condition.step.as_deref());
-            suite.add_test_case(window(record, kind, &condition.text, &raised, origin));
-        }
-        for burn_rate in &policy.burn_rates {
-            let raised = raised(incidents, |incident| {
-                incident.burn_rate.as_ref() == Some(burn_rate)
-            });
-            let origin = origin::of_window(record, kind, "burn_rate", None);
-            suite.add_test_case(window(record, kind, &burn_rate.text, &raised, origin));
+        for (condition, text) in policy.watched() {
+            let raised: Vec<String> = incidents
+                .iter()
+                .filter(|incident| incident.breach() == text)
+                .map(view_of)
+                .collect();
+            // Burn rates stand in tables of their own, which name a target and not a condition.
+            let origin = match condition.text == text {
+                true => origin::of_window(record, kind, &condition.metric, condition.step.as_deref()),
+                false => origin::of_window(record, kind, "budget", None),
+            };
+            suite.add_test_case(window(record, kind, text, &raised, origin));
         }
     }
     suite
-}
-
-fn raised(incidents: &[IncidentRecord], wanted: impl Fn(&IncidentRecord) -> bool) -> Vec<String> {
-    incidents
-        .iter()
-        .filter(|incident| wanted(incident))
-        .map(view_of)
-        .collect()
 }
 
 fn window(record: &RunRecord, kind: &str, name: &str, raised: &[String], origin: Option<Origin>) -> TestCase {
@@ -244,7 +219,8 @@ fn view_of(incident: &IncidentRecord) -> String {
     };
     format!(
         "{} was raised {:.0} s into the run, {cleared}.",
-        incident.condition.text, incident.tripped_at_s
+        incident.breach(),
+        incident.tripped_at_s
     )
 }
 

@@ -48,7 +48,10 @@ fn of_condition(record: &RunRecord, table: &str, keys: &[&str], within: Option<&
     if let Some(line) = line {
         return named(&scenario.path, line);
     }
-    // A file of targets has them at its top level.
+    // A file of targets has them at its top level; windows stand in the scenario alone.
+    if table != "sla" {
+        return None;
+    }
     scenario.files.iter().find_map(|file| {
         let line = deepest(&file.text, keys, within)?;
         named(&file.path, line)

@@ -8,6 +8,9 @@ use crate::sla::Verdict;
 /// The one next step, as a sentence.
 pub(super) fn next_action(record: &RunRecord) -> String {
     match view::verdict(record) {
+        Some(Verdict::Go) if record.sla.iter().any(|sla| sla.waived) => {
+            "Release only if whoever waived a target still stands by it: a miss was left out of this verdict.".to_owned()
+        }
         Some(Verdict::Go) if record.evidence == "certified" => {
             "Release: every target is proven at 95 % confidence for this load.".to_owned()
         }
@@ -44,7 +47,7 @@ fn no_go(record: &RunRecord) -> String {
     match worst_missed(record) {
         Some(sla) => format!(
             "Do not release. Begin with {}, and with what else happened at that time under \"Over time\".",
-            name(sla)
+            in_a_sentence(&sla.title_with_step())
         ),
         None => "Do not release. The reasons above say what to begin with.".to_owned(),
     }
@@ -52,42 +55,31 @@ fn no_go(record: &RunRecord) -> String {
 
 /// The missed target that is furthest beyond its limit.
 fn worst_missed(record: &RunRecord) -> Option<&SlaRecord> {
-    let missed = record.sla.iter().filter(|sla| sla.status == "FAIL");
+    let missed = record
+        .sla
+        .iter()
+        .filter(|sla| sla.status == "FAIL" && !sla.waived);
     missed.max_by(|left, right| beyond(left).total_cmp(&beyond(right)))
 }
 
-/// How many times its budget a target used up.
-fn beyond(sla: &SlaRecord) -> f64 {
-    match sla.budget {
-        Some(budget) if budget > 0.0 && sla.samples > 0 => sla.bad as f64 / sla.samples as f64 / budget,
-        _ => match (sla.value, sla.limit) {
-            (Some(value), Some(limit)) if limit > 0.0 => value / limit,
-            _ => f64::INFINITY,
-        },
-    }
+/// With a small letter at its beginning.
+fn in_a_sentence(title: &str) -> String {
+    let mut letters = title.chars();
+    let first = letters.next().map(char::to_lowercase);
+    first.into_iter().flatten().chain(letters).collect()
 }
 
-fn name(sla: &SlaRecord) -> String {
-    let title = Metric::from_key(&sla.metric).map_or(sla.metric.as_str(), |metric| metric.title());
-    let statistic = sla
-        .stat
-        .as_deref()
-        .filter(|stat| !matches!(*stat, "share" | "per_second"))
-        .map_or_else(String::new, |stat| format!(" {stat}"));
-    let step = sla
-        .step
-        .as_ref()
-        .map_or_else(String::new, |step| format!(" of {step}"));
-    format!("{}{statistic}{step}", title.to_lowercase())
+/// How much of its limit a target used up; a value that is infinite is beyond every limit.
+fn beyond(sla: &SlaRecord) -> f64 {
+    view::margin(sla).map_or(f64::INFINITY, |margin| 1.0 - margin)
 }
 
 fn inconclusive(record: &RunRecord) -> String {
     let undecided = record
         .sla
         .iter()
-        .filter(|sla| sla.status == "INCONCLUSIVE")
-        .count();
-    if undecided > 0 {
+        .any(|sla| sla.status == "INCONCLUSIVE" && !sla.waived);
+    if undecided {
         return "Run it longer, with the same load: the reasons say how much longer each target needs."
             .to_owned();
     }

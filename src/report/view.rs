@@ -1,5 +1,6 @@
 //! A stored run in words: what every format shows alike.
 
+use super::incident::seconds;
 use super::model::{
     ActionRecord, CheckRecord, HopRecord, PacedRecord, RunRecord, SlaRecord, WindowPolicyRecord,
 };
@@ -144,11 +145,6 @@ pub(super) fn targets(record: &RunRecord) -> Vec<TargetRow> {
 
 fn target_row(sla: &SlaRecord) -> TargetRow {
     let unit = unit(&sla.unit);
-    let title = Metric::from_key(&sla.metric).map_or(sla.metric.as_str(), |metric| metric.title());
-    let statistic = sla
-        .stat
-        .as_deref()
-        .filter(|stat| !matches!(*stat, "share" | "per_second"));
     let measured = sla.samples > 0;
     let waived = if sla.waived { ", waived" } else { "" };
     let (class, icon) = match sla.status.as_str() {
@@ -168,10 +164,7 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
             None if measured && sla.value.is_none() => "100%".to_owned(),
             None => "0%".to_owned(),
         },
-        name: match statistic {
-            Some(statistic) => format!("{title} {statistic}"),
-            None => title.to_owned(),
-        },
+        name: sla.title(),
         step: sla.step.clone().unwrap_or_default(),
         target: sla
             .target
@@ -213,7 +206,7 @@ fn pretty_target(target: &str) -> String {
 }
 
 /// What is left up to the limit, relative to the limit; for shares of good events relative to the allowed bad share.
-fn margin(sla: &SlaRecord) -> Option<f64> {
+pub(super) fn margin(sla: &SlaRecord) -> Option<f64> {
     let (value, limit) = (sla.value?, sla.limit?);
     let upper = sla.target.as_deref()?.starts_with('<');
     let (used, allowed) = match (unit(&sla.unit), upper) {
@@ -274,8 +267,8 @@ pub(super) fn rollback_times(record: &RunRecord) -> Option<String> {
     }
     let words = |(name, part): (&str, &PacedRecord)| {
         let took = match (part.seconds, part.more_than_s) {
-            (Some(seconds), _) => format!("{seconds:.1} s"),
-            (None, Some(seconds)) => format!("more than {seconds:.0} s"),
+            (Some(took), _) => seconds(took),
+            (None, Some(took)) => format!("more than {}", seconds(took)),
             (None, None) => "not known".to_owned(),
         };
         let limit = part.limit_s.map(|limit| {
@@ -284,7 +277,7 @@ pub(super) fn rollback_times(record: &RunRecord) -> Option<String> {
                 Some(false) => "MISSED",
                 None => "not decided",
             };
-            format!(" (limit {limit:.0} s: {kept})")
+            format!(" (limit {}: {kept})", seconds(limit))
         });
         format!("time to {name} {took}{}", limit.unwrap_or_default())
     };

@@ -104,6 +104,10 @@ pub(in crate::report) fn conclusion(history: &History) -> String {
     let Some(newest) = history.newest() else {
         return "There is no run.".to_owned();
     };
+    if newest.verdict == "INVALID" {
+        return "The newest run is INVALID: it says nothing of its target, so it is compared with none."
+            .to_owned();
+    }
     let Some(before) = history.compared_with.map(|index| &history.runs[index]) else {
         return format!(
             "The newest run ended in {}; no run before it ended in GO, so there is nothing to compare it with.",

@@ -80,7 +80,11 @@ impl History {
 
     fn of_one(scenario: String, runs: Vec<RunDigest>) -> Self {
         let newest = runs.len().saturating_sub(1);
-        let compared_with = (0..newest).rev().find(|index| runs[*index].verdict == "GO");
+        // What an invalid run measured says nothing of its target.
+        let compared_with = (0..newest)
+            .rev()
+            .find(|index| runs[*index].verdict == "GO")
+            .filter(|_| runs[newest].verdict != "INVALID");
         // Targets in the order in which the newest run has them; those that it has no more come last.
         let mut keys: Vec<Key<'_>> = Vec::new();
         for run in runs.iter().rev() {
@@ -132,19 +136,6 @@ impl<'a> Key<'a> {
             statistic: sla.stat.as_deref()?,
         })
     }
-
-    fn title(&self) -> String {
-        let mut title = Metric::from_key(self.metric)
-            .map_or(self.metric, |metric| metric.title())
-            .to_owned();
-        if !matches!(self.statistic, "share" | "per_second") {
-            title.push_str(&format!(" {}", self.statistic));
-        }
-        if let Some(step) = self.step {
-            title.push_str(&format!(" of {step}"));
-        }
-        title
-    }
 }
 
 impl Trend {
@@ -170,10 +161,15 @@ impl Trend {
             .and_then(|index| points[index].as_ref())
             .zip(points.get(newest).and_then(Option::as_ref));
         let change = pair.map_or(Change::Unknown, |(before, now)| {
-            Change::between(before, now, higher_is_better)
+            Change::between(before, now, higher_is_better, unit)
         });
         Self {
-            title: key.title(),
+            title: records
+                .iter()
+                .flatten()
+                .next()
+                .map(SlaRecord::title_with_step)
+                .unwrap_or_default(),
             unit,
             higher_is_better,
             points,
@@ -204,15 +200,20 @@ impl Point {
 }
 
 impl Change {
-    fn between(before: &Point, now: &Point, higher_is_better: bool) -> Self {
+    fn between(before: &Point, now: &Point, higher_is_better: bool, unit: Unit) -> Self {
         if before.value.is_infinite() && now.value.is_infinite() {
             return Change::Same;
         }
         let (rose, fell) = (now.low > before.high, now.high < before.low);
         // From nothing to something is a difference of any size; infinite is worse than any number.
-        let factor = match before.value {
+        // Of a share of good events the bad ones are compared: from 99.9 % to 99 % is ten times as many of them.
+        let size = |point: &Point| match unit {
+            Unit::Ratio if higher_is_better => 1.0 - point.value,
+            Unit::Ratio | Unit::Time | Unit::PerSecond => point.value,
+        };
+        let factor = match size(before) {
             0.0 => f64::INFINITY,
-            value => now.value / value,
+            value => size(now) / value,
         };
         if !(rose || fell) || (factor - 1.0).abs() <= NOTICEABLE {
             return Change::Same;
@@ -290,7 +291,7 @@ mod tests {
     #[test]
     fn a_change_must_be_beyond_chance_and_worth_a_word() {
         let before = point(100.0, 95.0, 105.0);
-        let change = |now: Point, higher| Change::between(&before, &now, higher);
+        let change = |now: Point, higher| Change::between(&before, &now, higher, Unit::Time);
         assert_eq!(change(point(150.0, 140.0, 160.0), false), Change::Worse(1.5));
         assert_eq!(change(point(150.0, 140.0, 160.0), true), Change::Better(1.5));
         assert_eq!(change(point(50.0, 45.0, 55.0), false), Change::Better(0.5));
@@ -299,9 +300,15 @@ mod tests {
         assert_eq!(change(point(108.0, 107.0, 109.0), false), Change::Same);
         let infinite = point(f64::INFINITY, 110.0, f64::INFINITY);
         assert_eq!(change(infinite, false), Change::Worse(f64::INFINITY));
+        let good = point(0.999, 0.998, 0.999_5);
+        let fewer = Change::between(&good, &point(0.95, 0.94, 0.96), true, Unit::Ratio);
+        assert!(
+            matches!(fewer, Change::Worse(factor) if (49.0..51.0).contains(&factor)),
+            "{fewer:?}"
+        );
         let none = point(0.0, 0.0, 0.001);
         assert_eq!(
-            Change::between(&none, &point(0.02, 0.01, 0.03), false),
+            Change::between(&none, &point(0.02, 0.01, 0.03), false, Unit::Ratio),
             Change::Worse(f64::INFINITY)
         );
     }

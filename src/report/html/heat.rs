@@ -45,7 +45,7 @@ pub(super) fn heat_map(axis: &Axis, slices: &[Slice], limit_ms: Option<f64>) -> 
     );
     let failed: u64 = slices.iter().map(|slice| slice.bad).sum();
     let mut caption = format!(
-        "Each cell holds the requests of {} that took so long; the darker, the more, up to {fullest}. The scale is \
+        "Each cell holds the requests of {} that took so long; the stronger its colour, the more, up to {fullest}. The scale is \
          logarithmic.",
         if merged == 1 {
             "a point in time".to_owned()
@@ -109,10 +109,10 @@ fn paths(columns: &[Vec<u64>], rows: &Rows, fullest: u64, width: f64) -> Vec<Pat
             ));
         }
     }
-    let shades = SHADES.iter().zip(areas);
+    let shades = SHADES.iter().zip(areas).filter(|(_, area)| !area.is_empty());
     shades
         .map(|((most, class), area)| PathMark {
-            name: format!("up to {}", ((most * fullest as f64).ceil() as u64).max(1)).into(),
+            name: format!("up to {:.0}", (most * fullest as f64).floor()).into(),
             class,
             line: String::new(),
             area,
@@ -256,8 +256,11 @@ mod tests {
             .sum();
         assert_eq!(cells, 20, "two cells in each of ten seconds");
         // Three of four are the fullest cell; one of four is a third of it.
-        assert_eq!(chart.paths[4].area.matches('M').count(), 10);
-        assert_eq!(chart.paths[3].area.matches('M').count(), 10);
+        let cells = |class: &str| {
+            let path = chart.paths.iter().find(|path| path.class == class);
+            path.map_or(0, |path| path.area.matches('M').count())
+        };
+        assert_eq!((cells("heat-5"), cells("heat-4")), (10, 10));
         assert_eq!(chart.limits.len(), 1);
         assert!(chart.y_ticks.iter().any(|tick| tick.label == "100"));
     }

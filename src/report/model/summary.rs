@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::ReportError;
 use super::criteria::unit_key;
 use crate::metrics::{Measurements, SeriesKind, Slice};
-use crate::plan::StepInfo;
+use crate::plan::{Metric, StepInfo};
 use crate::sla::{Finding, Severity, Subject, Validity};
 
 /// One target and what was found about it.
@@ -45,6 +45,43 @@ pub struct SlaRecord {
     /// waivers.
     #[serde(default)]
     pub waived: bool,
+}
+
+impl SlaRecord {
+    /// The statistic, where it is not the only one that the metric has.
+    fn statistic(&self) -> Option<&str> {
+        let statistic = self.stat.as_deref();
+        statistic.filter(|stat| !matches!(*stat, "share" | "per_second"))
+    }
+
+    /// What is judged, for people, without the step: `Response time p99`.
+    pub(in crate::report) fn title(&self) -> String {
+        let title = Metric::from_key(&self.metric).map_or(self.metric.as_str(), |metric| metric.title());
+        match self.statistic() {
+            Some(statistic) => format!("{title} {statistic}"),
+            None => title.to_owned(),
+        }
+    }
+
+    /// As [`Self::title`], with the step: `Response time p99 of submit_recording`.
+    pub(in crate::report) fn title_with_step(&self) -> String {
+        match &self.step {
+            Some(step) => format!("{} of {step}", self.title()),
+            None => self.title(),
+        }
+    }
+
+    /// The target as a scenario says it: `response_time{submit_recording} p99 <= 150ms`.
+    pub(in crate::report) fn text(&self) -> String {
+        let mut text = self.metric.clone();
+        if let Some(step) = &self.step {
+            text.push_str(&format!("{{{step}}}"));
+        }
+        for part in self.statistic().into_iter().chain(self.target.as_deref()) {
+            text.push_str(&format!(" {part}"));
+        }
+        text
+    }
 }
 
 /// Whether the run can prove anything.

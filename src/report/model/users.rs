@@ -1,11 +1,11 @@
 //! Users with patience, as `run.json` holds them: what they were like, and what became of them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
+use super::generator::{duration, milliseconds};
 use crate::metrics::{Complaints, Completion, Measurements, SeriesKind, StepTally, UserTally, Users};
 use crate::plan::{self, Anchor, Patience, Satisfaction, StepId, StepInfo};
 use crate::sla::{Second, by_second, share_range};
@@ -132,17 +132,9 @@ pub struct UserStepRecord {
     pub apdex: Option<f64>,
 }
 
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1e3
-}
-
 /// Six digits: the parameters follow from the anchors, and are here to be read.
 fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
-}
-
-fn duration(milliseconds: f64) -> Duration {
-    Duration::from_micros((milliseconds * 1e3).round().max(0.0) as u64)
 }
 
 impl UsersRecord {

@@ -3,7 +3,12 @@
   "use strict";
   var EVERY_MS = 5000;
   setTimeout(function update() {
-    fetch(location.href).then(function (answer) { return answer.text(); }).then(function (page) {
+    fetch(location.href).then(function (answer) {
+      if (!answer.ok) { throw new Error(answer.statusText); }
+      return answer.text();
+    }).then(function (page) {
+      if (page === window.shownPage) { setTimeout(update, EVERY_MS); return; }
+      window.shownPage = page;
       document.open();
       document.write(page);
       document.close();
