@@ -1,7 +1,7 @@
 //! `--dashboard ADDR`: the report of a run while it goes on, in a browser.
 //!
 //! The page is rendered when somebody asks for it, from what the last checkpoint of the run left, on a thread of its
-//! own: a run that nobody watches pays nothing for it.
+//! own: a run that nobody watches does not pay for a page.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

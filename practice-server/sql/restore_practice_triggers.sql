@@ -3,6 +3,8 @@
 --
 -- Sessions go to the trigger architecture only when the roll-out flag says so afterwards: PUT /admin/v1/rollout.
 
+BEGIN;
+
 CREATE OR REPLACE FUNCTION public.lock_practice_tables() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '200ms' AS $function$
 DECLARE
@@ -65,3 +67,5 @@ $function$;
 REVOKE ALL ON FUNCTION public.lock_practice_tables() FROM PUBLIC, anon, authenticated;
 REVOKE ALL ON FUNCTION public.enable_practice_triggers() FROM PUBLIC, anon, authenticated;
 REVOKE ALL ON FUNCTION public.disable_practice_triggers() FROM PUBLIC, anon, authenticated;
+
+COMMIT;

@@ -165,8 +165,10 @@ async fn unless_cut(
     deed: impl Future<Output = Result<String, String>>,
 ) -> Result<String, String> {
     tokio::select! {
-        done = deed => done,
+        // A deed that has not begun when the run is cut off is not begun any more.
+        biased;
         () = stop.reached(Stop::Now) => Err("the run was over before it was done".to_owned()),
+        done = deed => done,
     }
 }
 

@@ -32,6 +32,9 @@ pub(super) struct Collector {
     pub(super) users: Option<Users>,
     /// First sends that the mock has planned, by second of the run.
     webhooks_due: BTreeMap<u32, u64>,
+    /// Webhooks that are due and neither acknowledged nor given up: counted as they come, because all jobs of a long run
+    /// are too many to be looked through each second.
+    webhooks_open: u64,
     health: GeneratorHealth,
     workers: Vec<WorkerTally>,
     pub(super) host: HostWatch,
@@ -68,6 +71,7 @@ impl Collector {
             ledger: Ledger::new(Compared::of(plan)),
             users: plan.users.clone().map(Users::new),
             webhooks_due: BTreeMap::new(),
+            webhooks_open: 0,
             health: GeneratorHealth {
                 vus_max: plan.load.partition.share(plan.load.max_vus),
                 ..GeneratorHealth::default()
@@ -223,6 +227,7 @@ impl Collector {
     fn take_news(&mut self, news: LedgerNews) {
         match news {
             LedgerNews::Due { at } => {
+                self.webhooks_open += 1;
                 *self
                     .webhooks_due
                     .entry(self.measurements.second_of(at))
@@ -232,10 +237,14 @@ impl Collector {
                 self.webhook(SeriesKind::WebhookAttempt, at, acknowledged.then_some(0));
             }
             LedgerNews::Acknowledged { at, first_sent } => {
+                self.webhooks_open = self.webhooks_open.saturating_sub(1);
                 let taken_ns = at.signed_nanos_since(first_sent);
                 self.webhook(SeriesKind::WebhookProcessing, first_sent, Some(taken_ns));
             }
-            LedgerNews::Exhausted { at } => self.webhook(SeriesKind::WebhookProcessing, at, None),
+            LedgerNews::Exhausted { at } => {
+                self.webhooks_open = self.webhooks_open.saturating_sub(1);
+                self.webhook(SeriesKind::WebhookProcessing, at, None);
+            }
         }
     }
 
@@ -273,7 +282,7 @@ impl Collector {
 
     /// Jobs whose webhook was not acknowledged yet; `None` without a mock.
     pub(super) fn results_pending(&self) -> Option<u64> {
-        self.has_mock.then(|| self.ledger.unacknowledged().count() as u64)
+        self.has_mock.then_some(self.webhooks_open)
     }
 
     pub(super) fn mock_health(&self) -> Option<MockHealth> {

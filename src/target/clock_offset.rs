@@ -90,8 +90,11 @@ impl ClockReading {
     fn bounds(&self) -> Bounds {
         let ours = |moment: Moment| moment.as_nanos() as i64;
         Bounds {
-            least: self.wall_ns - ours(self.answered),
-            most: self.wall_ns + self.step_ns - ours(self.asked),
+            least: self.wall_ns.saturating_sub(ours(self.answered)),
+            most: self
+                .wall_ns
+                .saturating_add(self.step_ns)
+                .saturating_sub(ours(self.asked)),
         }
     }
 }
@@ -123,7 +126,8 @@ impl Bounds {
     }
 
     fn middle(self) -> i64 {
-        self.least + (self.most - self.least) / 2
+        self.least
+            .saturating_add(self.most.saturating_sub(self.least) / 2)
     }
 
     /// The moments between which the target's clock will next jump to a whole second, when the earlier one lies at `now`
@@ -131,8 +135,11 @@ impl Bounds {
     fn next_jump(self, now: Moment) -> (Moment, Moment) {
         let now = now.as_nanos() as i64;
         // At the earliest when it is the most ahead.
-        let whole = (now + self.most).div_euclid(SECOND_NS) + 1;
-        let at = |ahead: i64| Moment::from_nanos((whole * SECOND_NS - ahead).max(0) as u64);
+        let whole = now.saturating_add(self.most).div_euclid(SECOND_NS) + 1;
+        let at = |ahead: i64| {
+            let nanos = whole.saturating_mul(SECOND_NS).saturating_sub(ahead);
+            Moment::from_nanos(nanos.max(0) as u64)
+        };
         (at(self.most), at(self.least))
     }
 }

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-use super::operator::in_one_line;
+use super::operator::end_in_one_line;
 use crate::plan::CommandDeed;
 
 /// What every program needs and no secret is kept in. Everything else has to be named.
@@ -135,13 +135,30 @@ impl Drop for Group {
 
 /// The end of what was said.
 #[derive(Debug, Default)]
-struct Tail(VecDeque<u8>);
+struct Tail {
+    bytes: VecDeque<u8>,
+    /// Whether there was more before.
+    is_cut: bool,
+}
 
 impl Tail {
     fn add(&mut self, bytes: &[u8]) {
-        self.0.extend(bytes);
-        let too_many = self.0.len().saturating_sub(OUTPUT_BYTES_MAX);
-        self.0.drain(..too_many);
+        self.bytes.extend(bytes);
+        let too_many = self.bytes.len().saturating_sub(OUTPUT_BYTES_MAX);
+        self.is_cut |= too_many > 0;
+        self.bytes.drain(..too_many);
+    }
+
+    /// What was said, without the first bytes where it was cut: a secret of up to `longest` bytes may have been cut in two
+    /// there, and its rest could not be recognised.
+    fn text(&self, longest: usize) -> String {
+        let from = if self.is_cut {
+            longest.min(self.bytes.len())
+        } else {
+            0
+        };
+        let bytes: Vec<u8> = self.bytes.iter().skip(from).copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
@@ -158,17 +175,12 @@ async fn listen(pipe: Option<impl AsyncRead + Unpin>, said: Arc<Mutex<Tail>>) {
 
 /// The last lines, without the values of variables that the program was given by name.
 fn words(said: &Mutex<Tail>, named: &[(String, String)], given: &[(&'static str, String)]) -> String {
-    let bytes: Vec<u8> = said
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .0
-        .iter()
-        .copied()
-        .collect();
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
     let named = named.iter().map(|(name, value)| (name.as_str(), value));
     let given = given.iter().map(|(name, value)| (*name, value));
-    for (name, value) in named.chain(given) {
+    let secrets: Vec<(&str, &String)> = named.chain(given).collect();
+    let longest = secrets.iter().map(|(_, value)| value.len()).max().unwrap_or(0);
+    let mut text = said.lock().unwrap_or_else(PoisonError::into_inner).text(longest);
+    for (name, value) in secrets {
         if value.len() >= SECRET_LENGTH_MIN {
             text = text.replace(value, &format!("${{{name}}}"));
         }
@@ -182,7 +194,7 @@ fn words(said: &Mutex<Tail>, named: &[(String, String)], given: &[(&'static str,
         return "it said nothing".to_owned();
     }
     let last = lines[lines.len().saturating_sub(LINES_MAX)..].join("; ");
-    format!("it said: {}", in_one_line(&last))
+    format!("it said: {}", end_in_one_line(&last))
 }
 
 #[cfg(test)]
@@ -238,8 +250,22 @@ mod tests {
             said,
             "ended with status 0; it said: line 19995; line 19996; line 19997; line 19998; line 19999; last [31m"
         );
-        let long = run(&deed(&["printf", &"x".repeat(9_000)], &[], NEVER), &[]).await;
-        assert!(long.unwrap().len() < 700);
+        let long = format!("{}the end", "x".repeat(9_000));
+        let long = run(&deed(&["printf", &long], &[], NEVER), &[]).await.unwrap();
+        assert!(long.len() < 700 && long.ends_with("xthe end"), "{long}");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_in_two_is_not_told_in_part() {
+        let secret = "sesame-open-sesame";
+        let said = Mutex::new(Tail::default());
+        // Only its last bytes are left at the beginning of what is kept.
+        let kept = "y".repeat(OUTPUT_BYTES_MAX - 6);
+        said.lock().unwrap().add(format!("{secret}{kept}").as_bytes());
+        let told = words(&said, &[("KEY".to_owned(), secret.to_owned())], &[]);
+        assert!(!said.lock().unwrap().text(0).contains(secret), "it was cut");
+        assert!(said.lock().unwrap().text(0).starts_with("sesame"));
+        assert!(!told.contains("sesame"), "{told}");
     }
 
     #[tokio::test]
@@ -274,13 +300,13 @@ mod tests {
             let _ = closed.send(std::fs::read(listening).map(|read| read.len()));
         });
         let script = format!("echo begun; sleep 600 3>{} & wait", pipe.display());
-        let limit = Duration::from_millis(300);
+        let limit = Duration::from_secs(2);
         let late = run(&deed(&["sh", "-c", &script], &[], limit), &[])
             .await
             .unwrap_err();
         assert_eq!(
             late,
-            "it was ended because it took longer than 0.3 s; it said: begun"
+            "it was ended because it took longer than 2 s; it said: begun"
         );
         let ended = tokio::time::timeout(NEVER, hears).await;
         assert_eq!(ended.expect("the grandchild lives on").unwrap().unwrap(), 0);

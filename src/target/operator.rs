@@ -23,43 +23,46 @@ const OPERATOR_TOKEN: &str = "LOADTEST_OPERATOR_TOKEN";
 #[derive(Debug, Clone)]
 pub struct Operator {
     probe: TargetProbe,
-    base_url: String,
     identities: Identities,
     /// `None` when the run does not know the target's database.
     database: Option<DatabaseUrl>,
-    /// `None` for a target with one server.
-    changeover: Option<Changeover>,
+    /// The second server and the way to it; `None` for a target with one server.
+    standby: Option<(TargetProbe, Changeover)>,
 }
 
 impl Operator {
-    pub(super) fn new(
-        probe: TargetProbe,
-        base_url: &str,
-        identities: Identities,
-        database: Option<String>,
-    ) -> Self {
+    pub(super) fn new(probe: TargetProbe, identities: Identities, database: Option<String>) -> Self {
         Self {
             probe,
-            base_url: base_url.to_owned(),
             identities,
             database: database.map(DatabaseUrl::new),
-            changeover: None,
+            standby: None,
         }
     }
 
     /// An operator who can switch traffic to a second server.
     pub(super) fn with_standby(self, standby: &Standby) -> Self {
         Self {
-            changeover: Some(standby.changeover()),
+            standby: Some((standby.probe().clone(), standby.changeover())),
             ..self
         }
     }
 
     /// An operator with connections of their own, for another thread.
     pub fn apart(&self) -> Self {
+        let standby = self.standby.as_ref();
         Self {
             probe: self.probe.apart(),
+            standby: standby.map(|(probe, changeover)| (probe.apart(), changeover.clone())),
             ..self.clone()
+        }
+    }
+
+    /// The server that new users go to: the first one may be gone by now.
+    fn serving(&self) -> &TargetProbe {
+        match &self.standby {
+            Some((probe, changeover)) if changeover.is_done() => probe,
+            Some(_) | None => &self.probe,
         }
     }
 
@@ -68,7 +71,7 @@ impl Operator {
     /// # Errors
     /// A sentence, when there is no answer or it is not 2xx.
     pub async fn request(&self, request: &ActionRequest) -> Result<String, String> {
-        self.probe.act(request).await
+        self.serving().act(request).await
     }
 
     /// Runs statements on the target's database.
@@ -88,8 +91,8 @@ impl Operator {
     /// # Errors
     /// A sentence, when they have not left within `patience`, or the server does not end.
     pub async fn switch_to_standby(&self, patience: Duration) -> Result<String, String> {
-        match &self.changeover {
-            Some(changeover) => changeover.switch(patience).await,
+        match &self.standby {
+            Some((_, changeover)) => changeover.switch(patience).await,
             // The scenario is refused before it comes to this.
             None => Err("the target has no second server".to_owned()),
         }
@@ -105,7 +108,7 @@ impl Operator {
             (DATABASE_URL, database),
             (OPERATOR_TOKEN, self.identities.operator_token()),
         ];
-        let mut given = vec![(BASE_URL, self.base_url.clone())];
+        let mut given = vec![(BASE_URL, self.serving().base_url().to_owned())];
         for (name, value) in on_request {
             if let Some(value) = value
                 && deed.environment.iter().any(|named| named == name)
@@ -119,9 +122,19 @@ impl Operator {
 
 /// A text from outside as a part of a sentence: one line of bounded length, without what could garble a terminal.
 pub(super) fn in_one_line(text: &str) -> String {
-    let plain = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(SENTENCE_LENGTH_MAX);
-    plain.collect::<String>().trim().to_owned()
+    plain(text)
+        .take(SENTENCE_LENGTH_MAX)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+/// As [`in_one_line`], by the end of the text: what a program said last is why it ended.
+pub(super) fn end_in_one_line(text: &str) -> String {
+    let skipped = text.chars().count().saturating_sub(SENTENCE_LENGTH_MAX);
+    plain(text).skip(skipped).collect::<String>().trim().to_owned()
+}
+
+fn plain(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c })
 }

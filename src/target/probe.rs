@@ -33,6 +33,11 @@ pub enum ControlError {
 }
 
 impl TargetProbe {
+    /// The address that is asked.
+    pub(super) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
     /// A probe of the target at `base_url`, where the connector leads.
     pub fn new(base_url: &str, connector: Connector, identities: Identities) -> Self {
         Self {

@@ -178,7 +178,7 @@ async fn start_reference(
         notes: about.notes,
         standby: None,
     };
-    let mut operator = Operator::new(probe.clone(), &base_url, identities, url);
+    let mut operator = Operator::new(probe.clone(), identities, url);
     let mut children = vec![servers.first];
     let mut standby = None;
     if let Some((second, forwarder, traffic)) = servers.second {

@@ -73,7 +73,7 @@ pub(super) async fn connect_remote(
     };
     let probe = TargetProbe::new(&remote.base_url, connector, identities.clone());
     Ok(Started {
-        operator: Operator::new(probe.clone(), &remote.base_url, identities, None),
+        operator: Operator::new(probe.clone(), identities, None),
         standby: None,
         probe,
         endpoints,

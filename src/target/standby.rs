@@ -63,6 +63,11 @@ pub(super) struct Changeover {
 }
 
 impl Changeover {
+    /// Whether new users go to the standby.
+    pub(super) fn is_done(&self) -> bool {
+        self.traffic.current() == Server::Standby
+    }
+
     /// Sends new users to the standby, waits until the last one has left the first server, and stops that.
     ///
     /// # Errors

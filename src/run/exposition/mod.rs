@@ -27,14 +27,14 @@ const SECONDS_EDGES: [f64; 13] = [
 /// Step and result of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    step: String,
+    step: Arc<str>,
     /// `good` or `failed`.
     outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StepLabels {
-    step: String,
+    step: Arc<str>,
 }
 
 /// The kind of an event, by its key in reports.
@@ -73,7 +73,7 @@ pub(super) struct Exposition {
     users: Gauge,
     results_pending: Gauge,
     incidents: Family<IncidentLabels, Counter>,
-    steps: Arc<[String]>,
+    steps: Arc<[Arc<str>]>,
     registry: Arc<Mutex<Registry>>,
 }
 
@@ -81,7 +81,7 @@ impl Exposition {
     /// Figures of a run of `plan`, all of them zero.
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
-            steps: plan.steps.iter().map(|step| step.name.clone()).collect(),
+            steps: plan.steps.iter().map(|step| step.name.as_str().into()).collect(),
             ..Self::named(&plan.name)
         }
     }
@@ -171,11 +171,8 @@ impl Exposition {
         self.take_iterations(&batch.iterations);
     }
 
-    fn step(&self, index: usize) -> String {
-        self.steps
-            .get(index)
-            .cloned()
-            .unwrap_or_else(|| "unknown".to_owned())
+    fn step(&self, index: usize) -> Arc<str> {
+        self.steps.get(index).cloned().unwrap_or_else(|| "unknown".into())
     }
 
     fn take_request(&self, request: &RequestSample) {

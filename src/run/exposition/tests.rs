@@ -7,7 +7,7 @@ use crate::plan::StepId;
 
 fn exposition() -> Exposition {
     Exposition {
-        steps: ["create".to_owned(), "submit".to_owned()].into(),
+        steps: ["create".into(), "submit".into()].into(),
         ..Exposition::named("peak")
     }
 }
