@@ -27,8 +27,8 @@ impl Service {
     }
 }
 
-/// The scenario as a commented file.
-pub fn scenario_text(service: &Service) -> String {
+/// The scenario as a commented file, which is to stand at `path`.
+pub fn scenario_text(service: &Service, path: &str) -> String {
     let Service {
         name,
         url,
@@ -46,8 +46,8 @@ pub fn scenario_text(service: &Service) -> String {
         None => String::new(),
     };
     format!(
-        r#"# Run it:      loadtest run {name}.toml
-# Look first:  loadtest check {name}.toml
+        r#"# Run it:      loadtest run {path}
+# Look first:  loadtest check {path}
 # Every key:   loadtest schema, or docs/scenario-reference.md
 
 name = "{name}"
@@ -139,7 +139,7 @@ mod tests {
                 url: Some(url.to_owned()),
                 ..Answer::default()
             };
-            let text = scenario_text(&given.complete().unwrap());
+            let text = scenario_text(&given.complete().unwrap(), "first.toml");
             let loaded = load(&text).unwrap_or_else(|diagnostics| panic!("{diagnostics}\n{text}"));
             assert_eq!(loaded.plan.criteria.targets.len(), 2);
             assert_eq!(text.contains("allow_hosts"), url.contains("example"), "{text}");
@@ -149,7 +149,7 @@ mod tests {
     /// A reader takes the marks of a comment away; what is left must be right as well.
     #[test]
     fn what_is_commented_out_is_right_too() {
-        let text = scenario_text(&Answer::default().complete().unwrap());
+        let text = scenario_text(&Answer::default().complete().unwrap(), "first.toml");
         let uncommented: String = text
             .lines()
             .map(|line| {

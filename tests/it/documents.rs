@@ -6,12 +6,14 @@ use std::path::Path;
 use crate::program::{Run, Said, loadtest, output, repository, scenario};
 
 /// The documents that people follow.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "docs/capacity.md",
     "docs/ci.md",
     "docs/comparing.md",
     "docs/from-k6.md",
+    "docs/measurement.md",
+    "docs/rollback.md",
     "docs/staging.md",
 ];
 
@@ -34,7 +36,14 @@ fn commands() -> Vec<Command> {
                 continue;
             };
             // What explains a command stands some columns after it.
-            let command = rest.split("   ").next().unwrap().trim();
+            let command = rest
+                .split("   ")
+                .next()
+                .unwrap()
+                .split(" # ")
+                .next()
+                .unwrap()
+                .trim();
             // A line of the table of commands has words to be replaced, such as RUN.json or [DIR].
             let is_placeholder =
                 |word: &str| word.starts_with(|first: char| first.is_uppercase() || "[…".contains(first));
@@ -91,8 +100,16 @@ async fn every_command_of_the_documents_is_understood() {
                 };
                 said(folder.path(), &words, more).await
             }
-            // What sends load is run by tests of its own; here only its words are tried.
-            _ => said(folder.path(), &words, &["--help"]).await,
+            // What sends load is run by tests of its own; here its words are tried, and that its scenario is there.
+            command => {
+                if matches!(command, "run" | "capacity") {
+                    let scenarios = words.iter().filter(|word| word.ends_with(".toml"));
+                    let missing: Vec<&String> =
+                        scenarios.filter(|path| !repository(path).is_file()).collect();
+                    assert!(missing.is_empty(), "{document}: {missing:?}");
+                }
+                said(folder.path(), &words, &["--help"]).await
+            }
         };
         assert_eq!(
             said.code,

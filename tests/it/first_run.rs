@@ -8,7 +8,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-use crate::host::{LONGEST_WAIT, until, within};
+use crate::host::{LONGEST_WAIT, LOOK_AGAIN, until, within};
 use crate::program::{Run, Said, loadtest, output};
 
 /// A service of two routes, as somebody might have written it this morning.
@@ -158,6 +158,20 @@ fn address_after(stderr: &str, label: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// What is served at `url` once it is as `wanted`.
+async fn once(url: &str, wanted: impl Fn(&str) -> bool) -> String {
+    within(url, LONGEST_WAIT, async {
+        loop {
+            let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+            if wanted(&text) {
+                return text;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_run_can_be_scraped_and_watched_while_it_goes_on() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -182,28 +196,14 @@ async fn a_run_can_be_scraped_and_watched_while_it_goes_on() {
             address_after(&said, "dashboard at").unwrap(),
         )
     };
-    let get = async |url: String| {
-        within("an answer", LONGEST_WAIT, reqwest::get(url))
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap()
-    };
     // The first users come within a second, the first page after the first checkpoint.
     let good = "loadtest_requests_total{scenario=\"watched\",step=\"first_request\",outcome=\"good\"}";
-    let mut text = get(metrics.clone()).await;
-    while !text.contains(good) {
-        text = get(metrics.clone()).await;
-    }
+    let text = once(&metrics, |text| text.contains(good)).await;
     assert!(
         text.ends_with("# EOF\n") && text.contains("loadtest_virtual_users"),
         "{text}"
     );
-    let mut page = get(dashboard.clone()).await;
-    while page.contains("has just begun") {
-        page = get(dashboard.clone()).await;
-    }
+    let page = once(&dashboard, |page| !page.contains("has just begun")).await;
     assert!(
         page.contains("The run is going on") && !page.contains("INTERRUPTED"),
         "the page of a run"

@@ -145,7 +145,7 @@ fn sources_in(folder: &str) -> Vec<Source> {
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let inside = path.strip_prefix(&root).unwrap();
                 let first = inside.iter().next().unwrap().to_string_lossy();
-                let is_test = ["tests", "tests.rs", "fixture.rs"]
+                let is_test = ["tests", "tests.rs", "fixture", "fixture.rs"]
                     .iter()
                     .any(|name| inside.iter().any(|part| part == *name));
                 sources.push(Source {

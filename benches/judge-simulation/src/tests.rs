@@ -11,8 +11,8 @@ use super::workload::{Second, Workload};
 
 /// Any number would do. It is fixed, so a test that passes once passes always.
 const SEED: u64 = 20_261_130;
-/// An unoptimised judge takes some milliseconds for a run. The long simulation, of which `docs/measurement.md` has the
-/// table, tells more.
+/// An unoptimised judge takes some milliseconds for a run. The long simulation (`docs/measurement.md` has its command)
+/// tells more.
 const RUNS: u64 = 200;
 /// Where a judge is either nearly always right or broken.
 const RUNS_FEW: u64 = 40;
@@ -38,7 +38,8 @@ fn at_most(what: &str, count: u64, runs: u64, limit: f64) {
     );
 }
 
-/// The workloads whose requests depend on each other, and how often a certified GO at the boundary may be wrong.
+/// The workloads whose requests depend on each other, and how often a certified GO at the boundary may be wrong. Five
+/// minutes hold few of the long waves of a queue that is nine tenths busy, so more is conceded there.
 const DEPENDENT: [(Workload, f64); 4] = [
     (Workload::Bursts, 0.07),
     (Workload::Mm1Rho50, 0.07),

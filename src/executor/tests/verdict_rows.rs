@@ -220,7 +220,7 @@ async fn a_short_defect_is_caught_by_a_window_and_by_nothing_else() {
         axum::Router::new().route("/", get(answer))
     };
     let mut plan = load(100);
-    // A minute stands for the ten: the defect is a sixth of it, so the target allows six times ten as much.
+    // A minute stands for the ten: the defect makes 1.7 % of it fail instead of 0.17 %, so the target allows 2 % instead of 1 %.
     for target in &mut plan.criteria.targets {
         if target.metric == Metric::ErrorRate {
             target.limit = Limit::Ratio(Ratio::new(0.02).unwrap());
