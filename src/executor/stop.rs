@@ -9,8 +9,10 @@ pub enum Stop {
     No,
     /// Issue no more tickets; let iterations under way end within the drain.
     Load,
-    /// Cut off what is under way.
+    /// Cut off the users that are under way.
     Now,
+    /// Cut off everything, also what is being done to the target beside the load: whoever watches does not want to wait.
+    Cut,
 }
 
 /// Tells all workers to stop.

@@ -56,7 +56,7 @@ description = "A first look at {url}"
 [target]
 base_url = "{url}"
 {allow}# Named in the report, so that a verdict can be told to belong to a version.
-version = "${{GIT_SHA:-unknown}}"
+version = "${{GIT_SHA:-}}"
 # Asked before the load starts; a run against a service that is down measures nothing.
 # health = "/healthz"
 # Secrets come from the environment only: api_key, jwt_secret, tokens_file.

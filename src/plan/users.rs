@@ -265,7 +265,7 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
-    /// The numbers of `reference/sla-statistics.md`, section 5, which were computed apart from this program.
+    /// The numbers were computed from the anchors apart from this program.
     #[test]
     fn the_profiles_have_the_published_parameters() {
         let app = Patience::app();

@@ -139,7 +139,8 @@ pub(super) struct Means {
 }
 
 impl Means {
-    /// Carries one deed out. Nobody waits for a program or for statements when the run is cut off.
+    /// Carries one deed out. A program or statements end in order when no user is left, for a half-done change to the
+    /// target helps nobody; they are cut off only by whoever cuts the run off.
     pub(super) fn carry_out(&self, deed: Deed, clock: RunClock, mut stop: StopSignal) -> Doing {
         let Means { operator, database } = self.clone();
         Box::pin(async move {
@@ -167,12 +168,12 @@ async fn unless_cut(
     tokio::select! {
         // A deed that has not begun when the run is cut off is not begun any more.
         biased;
-        () = stop.reached(Stop::Now) => Err("the run was over before it was done".to_owned()),
+        () = stop.reached(Stop::Cut) => Err("the run was cut off before it was done".to_owned()),
         done = deed => done,
     }
 }
 
-/// An outage. Who cuts the run off gets the database back at once: the end of the run asks for what was accepted.
+/// An outage. Once no user is left the database comes back at once: the end of the run asks for what was accepted.
 async fn stop_database(
     database: &ThrowAwayDatabase,
     outage: Outage,
@@ -350,6 +351,27 @@ mod tests {
                 (Some(5), Some(25), ActionOutcome::Done("seen".into())),
                 (None, None, ActionOutcome::NotBegun),
             ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_to_the_target_is_cut_off_by_the_user_and_not_by_the_end_of_the_load() {
+        let clock = RunClock::start();
+        let begun = clock.now();
+        let (switch, signal) = StopSwitch::new();
+        let change = async |mut stop: StopSignal| {
+            let done = async {
+                clock.sleep_until(begun.plus(Duration::from_secs(20))).await;
+                Ok("changed".to_owned())
+            };
+            unless_cut(&mut stop, done).await
+        };
+        switch.stop(Stop::Now);
+        assert_eq!(change(signal.clone()).await, Ok("changed".to_owned()));
+        switch.stop(Stop::Cut);
+        assert_eq!(
+            change(signal).await,
+            Err("the run was cut off before it was done".to_owned())
         );
     }
 

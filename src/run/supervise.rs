@@ -159,11 +159,15 @@ impl<'a> Supervisor<'a> {
         self.finish_rollback(&mut rollback).await;
         self.stop.stop(Stop::Now);
         // A database that does not come back must not hold whoever wants the report now.
-        let interrupts = &mut *self.interrupts;
+        let (interrupts, progress, stop) = (&mut *self.interrupts, &mut *self.progress, &self.stop);
         let cut = async {
             while interrupts.so_far() != Some(Interruption::Cut) {
-                interrupts.next().await;
+                if interrupts.next().await == Interruption::Drained {
+                    progress
+                        .note("waiting for the action that is under way (press Ctrl-C again to cut it off)");
+                }
             }
+            stop.stop(Stop::Cut);
         };
         if !actions.finish(&mut self.actions, cut).await {
             self.progress
@@ -255,7 +259,7 @@ impl<'a> Supervisor<'a> {
             }
             Interruption::Cut | Interruption::Killed => {
                 self.progress.note("cutting off what is under way");
-                self.stop.stop(Stop::Now);
+                self.stop.stop(Stop::Cut);
             }
         }
     }

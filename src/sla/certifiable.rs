@@ -1,6 +1,6 @@
 //! What a number of samples can prove at best: worked out before a run, and while it goes on.
 
-use super::interval::{DESIGN_EFFECT_FLOOR, clopper_pearson};
+use super::interval::{ALPHA, DESIGN_EFFECT_FLOOR, clopper_pearson};
 
 /// How many of `samples` may be bad so that their share is still certified to be within `budget`, when bad samples come
 /// in bursts and so many of them count as one as the judge assumes while too few are bad to tell. `None` when not even
@@ -13,7 +13,7 @@ pub fn certifiable_bad(samples: u64, budget: f64) -> Option<u64> {
 pub fn certifiable_samples(budget: f64) -> Option<u64> {
     // 1 − α^(1/n) ≤ b, the exact form of the rule of three.
     (budget > 0.0 && budget < 1.0).then(|| {
-        let independent = (0.05_f64.ln() / (-budget).ln_1p()).ceil();
+        let independent = (ALPHA.ln() / (-budget).ln_1p()).ceil();
         (independent * DESIGN_EFFECT_FLOOR) as u64
     })
 }

@@ -9,7 +9,7 @@
 use super::distribution::{Z_95, beta_quantile, t_quantile};
 
 /// One-sided error probability of every bound.
-const ALPHA: f64 = 0.05;
+pub(super) const ALPHA: f64 = 0.05;
 /// Fewer batches than this say nothing about the variance between them.
 const BATCHES_MIN: usize = 20;
 /// With bad events in fewer seconds than this the effect cannot be estimated, and the floor holds.

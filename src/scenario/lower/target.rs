@@ -84,12 +84,23 @@ pub(super) fn lower(
             None
         }
     };
+    let kind = kind?;
+    let is_this_program = matches!(kind, TargetKind::Reference(_));
     Some(Target {
-        kind: kind?,
-        version: file.version.clone().unwrap_or_else(|| "unknown".to_owned()),
+        version: version(file.version.as_deref(), is_this_program),
+        kind,
         allow_hosts,
         connect_timeout: connect_timeout?,
     })
+}
+
+/// The version that reports name. An empty one is none: scenarios take it from a variable that may not be set.
+fn version(written: Option<&str>, is_this_program: bool) -> String {
+    match written.map(str::trim).filter(|version| !version.is_empty()) {
+        Some(version) => version.to_owned(),
+        None if is_this_program => env!("CARGO_PKG_VERSION").to_owned(),
+        None => "unknown".to_owned(),
+    }
 }
 
 fn refuse_keys(at: At<'_>, keys: &[&str], reason: &str, diagnostics: &mut Diagnostics) {
@@ -114,7 +125,7 @@ fn reference(
         );
     }
     let standby = file.standby.as_ref().map(|standby| StandbyServer {
-        version: standby.version.clone().unwrap_or_else(|| "unknown".to_owned()),
+        version: version(standby.version.as_deref(), standby.executable.is_none()),
         executable: standby.executable.as_ref().map(|path| folder.join(path)),
     });
     let none = TargetFaults::default();

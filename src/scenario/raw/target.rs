@@ -23,7 +23,7 @@ pub(in crate::scenario) struct TargetFile {
     pub(in crate::scenario) jwt_secret: Option<String>,
     /// Path that answers 2xx when the target is up, asked before the load starts. Default: not asked.
     pub(in crate::scenario) health: Option<String>,
-    /// The version named in the report. Default: `unknown`.
+    /// The version named in the report. Default, also when empty: `unknown`; for a server of this program, its own version.
     pub(in crate::scenario) version: Option<String>,
     /// Hosts besides loopback that may be sent load. Default: none.
     pub(in crate::scenario) allow_hosts: Option<Vec<String>>,
@@ -59,7 +59,7 @@ pub(in crate::scenario) struct TargetFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct StandbyFile {
-    /// The version named in the report. Default: `unknown`.
+    /// The version named in the report. Default, also when empty: `unknown`; for a server of this program, its own version.
     pub(in crate::scenario) version: Option<String>,
     /// Another build of this program, relative to the scenario. Default: this one.
     pub(in crate::scenario) executable: Option<String>,

@@ -11,6 +11,9 @@ const LONGEST_TEST_S: f64 = 7.0 * 86_400.0;
 /// A share whose samples are worth nearly as many independent ones needs no word about bursts.
 const NEARLY_INDEPENDENT: f64 = 0.9;
 
+/// A longer run is proposed only if it is longer by this part.
+const LONGER_AT_LEAST: f64 = 0.1;
+
 /// How much was measured, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extent {
@@ -35,7 +38,8 @@ impl Extent {
         format!(
             "{more} ({} at this rate) would settle it: measure for {} instead of {}, or at a higher rate",
             span(more_s),
-            span(self.load_s + more_s),
+            // Longer by a hair would end as near to the limit again: how many are missing is itself an estimate.
+            span(self.load_s + more_s.max(LONGER_AT_LEAST * self.load_s)),
             span(self.load_s)
         )
     }
@@ -53,10 +57,16 @@ impl Extent {
     }
 }
 
-/// A time as people plan with it, rounded up: `40 s`, `12 min`, `3.5 h`.
+/// A time as people plan with it, rounded up: `40 s`, `5 min 10 s`, `25 min`, `3.5 h`.
 fn span(seconds: f64) -> String {
     if seconds <= 120.0 {
         format!("{:.0} s", seconds.ceil())
+    } else if seconds <= 1_200.0 {
+        let tens = (seconds / 10.0).ceil() as u64;
+        match tens % 6 {
+            0 => format!("{} min", tens / 6),
+            rest => format!("{} min {rest}0 s", tens / 6),
+        }
     } else if seconds <= 7_200.0 {
         format!("{:.0} min", (seconds / 60.0).ceil())
     } else if seconds <= 2.0 * 86_400.0 {
@@ -208,6 +218,8 @@ mod tests {
             (40.2, "41 s"),
             (120.0, "120 s"),
             (300.0, "5 min"),
+            (305.0, "5 min 10 s"),
+            (355.1, "6 min"),
             (3_301.0, "56 min"),
             (12_500.0, "3.5 h"),
             (400_000.0, "5 days"),
@@ -226,6 +238,11 @@ mod tests {
             extent.more(60_000.0, "request"),
             "about 60\u{202f}000 more requests (5 min at this rate) would settle it: measure for 10 min instead of 5 min, \
              or at a higher rate"
+        );
+        let close = extent.more(200.0, "request");
+        assert!(
+            close.ends_with("(1 s at this rate) would settle it: measure for 5 min 30 s instead of 5 min, or at a higher rate"),
+            "{close}"
         );
         let never = extent.more(1e9, "request");
         assert!(

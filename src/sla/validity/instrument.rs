@@ -108,24 +108,22 @@ fn cpu_taken(host: &HostUse) -> Option<Check> {
     if host.stolen.is_none() && host.throttled.is_none() {
         return None;
     }
-    let (stolen, throttled) = (
-        host.stolen.unwrap_or_default(),
-        host.throttled.unwrap_or_default(),
-    );
-    let words = |level: Level| {
-        format!(
-            "{} of the time, {} in the worst second",
+    let is_much = |level: Option<Level>| level.is_some_and(|level| level.mean > TAKEN_WARNING);
+    let words = |level: Option<Level>| match level {
+        Some(level) => format!(
+            "for {} of the time, {} in the worst second",
             quantity(level.mean, Unit::Ratio),
             quantity(level.worst, Unit::Ratio)
-        )
+        ),
+        None => "for a time that is not known here".to_owned(),
     };
     Some(check(
         CheckName::CpuTaken,
-        warn_if(stolen.mean > TAKEN_WARNING || throttled.mean > TAKEN_WARNING),
+        warn_if(is_much(host.stolen) || is_much(host.throttled)),
         format!(
-            "A hypervisor took CPU time away for {}; the control group had none left for {}.",
-            words(stolen),
-            words(throttled)
+            "A hypervisor took CPU time away {}; the control group had none left {}.",
+            words(host.stolen),
+            words(host.throttled)
         ),
     ))
 }
