@@ -220,6 +220,16 @@ fn print(text: &str) {
         .and_then(|()| stdout.write_all(b"\n"));
 }
 
+/// The columns of the terminal that standard output goes to; `None` when it goes elsewhere.
+fn columns() -> Option<usize> {
+    use std::io::IsTerminal;
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    let (columns, _) = ratatui::crossterm::terminal::size().ok()?;
+    (columns > 0).then_some(usize::from(columns))
+}
+
 /// Writes a line to standard error.
 fn say(text: &str) {
     use std::io::Write;

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{describe, print, say};
+use super::{columns, describe, print, say};
 use crate::report::model::CapacityRecord;
 use crate::report::model::comparison::ComparisonRecord;
 use crate::report::{
-    Format, ReportError, RunRecord, StoredKind, render, render_capacity, render_comparison, stored_kind,
+    Format, ReportError, RunRecord, Screen, StoredKind, render, render_capacity, render_comparison,
+    render_for_screen, stored_kind,
 };
 use crate::sla::ExitCode;
 
@@ -38,7 +39,19 @@ fn rendered(args: &ReportArgs) -> Result<String, String> {
     let text = read_text(&args.run)?;
     let again = |text: &str| -> Result<String, ReportError> {
         match stored_kind(text) {
-            StoredKind::Run => render(args.format, &RunRecord::from_json(text)?),
+            StoredKind::Run => {
+                let record = RunRecord::from_json(text)?;
+                match columns().filter(|_| args.format == Format::Text && args.out.is_none()) {
+                    Some(columns) => Ok(render_for_screen(
+                        &record,
+                        Screen {
+                            columns,
+                            folder: None,
+                        },
+                    )),
+                    None => render(args.format, &record),
+                }
+            }
             StoredKind::Comparison => render_comparison(args.format, &ComparisonRecord::from_json(text)?),
             StoredKind::Capacity => render_capacity(args.format, &CapacityRecord::from_json(text)?),
         }

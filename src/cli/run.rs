@@ -1,15 +1,15 @@
 //! `loadtest run`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::{RequireArgs, ScenarioArgs, VerdictArgs, check, describe, github, print, say};
+use super::{RequireArgs, ScenarioArgs, VerdictArgs, check, columns, describe, github, print, say};
 use crate::clock::wall_clock_now;
 use crate::dashboard::Dashboard;
 use crate::recording::{RecordingError, run_recorded};
-use crate::report::{Format, render};
+use crate::report::{Format, RunRecord, Screen, render, render_for_screen};
 use crate::run::{ProgressMode, RunFolder, RunOptions};
 use crate::serve::log_to_stderr;
 use crate::sla::ExitCode;
@@ -95,17 +95,28 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
             return code;
         }
     };
-    match render(Format::Text, &recorded.record) {
-        Ok(text) => print(text.trim_end()),
-        Err(error) => {
-            say(&describe(&error));
-            return ExitCode::Internal;
-        }
-    }
     let code = args.verdict.exit_code(recorded.result.judgement.verdict);
     github::tell(&recorded.record, code, folder.path());
-    print(&folder.path().display().to_string());
-    code
+    match summarise(&recorded.record, folder.path()) {
+        Ok(()) => code,
+        Err(sentence) => {
+            say(&sentence);
+            ExitCode::Internal
+        }
+    }
+}
+
+/// Prints the summary. On a screen the verdict is the last thing; in a log the folder is, for scripts to take.
+fn summarise(record: &RunRecord, folder: &Path) -> Result<(), String> {
+    if let Some(columns) = columns() {
+        let folder = Some(folder);
+        print(render_for_screen(record, Screen { columns, folder }).trim_end());
+        return Ok(());
+    }
+    let text = render(Format::Text, record).map_err(|error| describe(&error))?;
+    print(text.trim_end());
+    print(&folder.display().to_string());
+    Ok(())
 }
 
 fn serve_dashboard(address: SocketAddr) -> Result<Dashboard, String> {

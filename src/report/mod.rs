@@ -26,6 +26,7 @@ pub use capacity::{capacity_file_name, capacity_sentence, capacity_step_line, re
 pub use comparison::{comparison_file_name, render_comparison};
 pub use history::{History, render_history_html, render_history_text};
 pub use model::{RunFacts, RunRecord};
+pub use terminal::Screen;
 
 /// The formats of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,11 +106,16 @@ pub fn render(format: Format, record: &RunRecord) -> Result<String, ReportError>
         Format::Json => serde_json::to_string(record).map_err(ReportError::NotJson),
         Format::Markdown => Ok(markdown::render(record)),
         Format::Html => html::render(record),
-        Format::Text => Ok(terminal::render(record)),
+        Format::Text => Ok(terminal::render(record, None)),
         Format::JUnit => junit::render(record),
         Format::IntervalLog => interval_log::render(record),
         Format::GitHub => Ok(annotations::render(record)),
     }
+}
+
+/// Renders the summary for a screen: lines are broken between words.
+pub fn render_for_screen(record: &RunRecord, screen: Screen<'_>) -> String {
+    terminal::render(record, Some(screen))
 }
 
 /// Renders the page of a run that is not over yet: it says so, and brings itself up to date.

@@ -1,6 +1,9 @@
 //! The summary at the end of a run, as plain text. The verdict stands last, where the eye is.
 
+mod fit;
+
 use std::fmt::Write;
+use std::path::Path;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
@@ -9,11 +12,23 @@ use super::incident::{IncidentView, incidents};
 use super::model::RunRecord;
 use super::{users, view};
 
-/// Renders the summary.
-pub(super) fn render(record: &RunRecord) -> String {
+/// A terminal on which a summary is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen<'a> {
+    pub columns: usize,
+    /// Where the reports are; said before the verdict, which is the last thing on the screen.
+    pub folder: Option<&'a Path>,
+}
+
+/// Renders the summary, for a screen; `None` where nothing limits a line, as in a file.
+pub(super) fn render(record: &RunRecord, screen: Option<Screen<'_>>) -> String {
     let mut text = String::new();
     head(&mut text, record);
-    targets(&mut text, record);
+    targets(
+        &mut text,
+        record,
+        screen.map_or(usize::MAX, |screen| screen.columns),
+    );
     section(&mut text, "Waivers", &waivers(record));
     section(&mut text, "Alerts and rollback", &windows(record));
     section(&mut text, "Actions", &actions(record));
@@ -26,8 +41,17 @@ pub(super) fn render(record: &RunRecord) -> String {
     section(&mut text, "Failures", &failures(record));
     section(&mut text, "Health of the generator", &health(record));
     section(&mut text, "Validity", &validity(record));
+    if let Some(folder) = screen.and_then(|screen| screen.folder) {
+        line(
+            &mut text,
+            &format!("Report: {}", folder.join("report.html").display()),
+        );
+    }
     verdict(&mut text, record);
-    text
+    match screen {
+        Some(screen) => fit::fit(&text, screen.columns),
+        None => text,
+    }
 }
 
 fn line(text: &mut String, content: &str) {
@@ -48,32 +72,56 @@ fn head(text: &mut String, record: &RunRecord) {
     text.push('\n');
 }
 
-fn targets(text: &mut String, record: &RunRecord) {
+/// The columns of the table of targets. On a narrow terminal the last ones are left out: a broken row is no row.
+const TARGET_COLUMNS: [&str; 7] = ["", "Target", "", "Measured", "95 % interval", "Margin", "Samples"];
+/// Status, target, limit and value are always there.
+const TARGET_COLUMNS_MIN: usize = 4;
+
+fn targets(text: &mut String, record: &RunRecord, columns: usize) {
+    let rows: Vec<[String; TARGET_COLUMNS.len()]> = view::targets(record)
+        .into_iter()
+        .map(|row| {
+            let name = if row.step.is_empty() {
+                row.name
+            } else {
+                format!("{} of {}", row.name, row.step)
+            };
+            [
+                row.status,
+                name,
+                row.target,
+                row.value,
+                row.interval,
+                row.margin,
+                row.samples,
+            ]
+        })
+        .collect();
+    let mut shown = TARGET_COLUMNS.len();
+    let mut table = targets_table(&rows, shown);
+    while shown > TARGET_COLUMNS_MIN && table.lines().any(|row| row.chars().count() > columns) {
+        shown -= 1;
+        table = targets_table(&rows, shown);
+    }
+    for row in table.lines() {
+        line(text, row);
+    }
+    text.push('\n');
+}
+
+fn targets_table(rows: &[[String; TARGET_COLUMNS.len()]], shown: usize) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(["", "Target", "", "Measured", "95 % interval", "Margin", "Samples"]);
-    for row in view::targets(record) {
-        let name = if row.step.is_empty() {
-            row.name
-        } else {
-            format!("{} of {}", row.name, row.step)
-        };
-        table.add_row([
-            row.status,
-            name,
-            row.target,
-            row.value,
-            row.interval,
-            row.margin,
-            row.samples,
-        ]);
+        .set_header(&TARGET_COLUMNS[..shown]);
+    for row in rows {
+        table.add_row(&row[..shown]);
     }
-    for content in table.to_string().lines() {
-        line(text, content);
-    }
-    text.push('\n');
+    // What stands at the end of a row is padding, not width.
+    let rows = table.to_string();
+    let rows: Vec<&str> = rows.lines().map(str::trim_end).collect();
+    rows.join("\n")
 }
 
 fn section(text: &mut String, title: &str, lines: &[String]) {

@@ -1,7 +1,7 @@
 //! How the live view looks: from 80 columns and 24 lines upwards, and as much as fits on less.
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Flex, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, LineGauge, Paragraph, Row, Sparkline, Table};
@@ -12,8 +12,13 @@ use crate::plan::Metric;
 use crate::sla::Glance;
 use crate::sla::wording::count;
 
-/// Lines of the curves, with their title.
-const CURVES_LINES: u16 = 4;
+/// Lines of the curves, with their title, where there is little room and where there is much.
+const CURVES_LINES_MIN: u16 = 4;
+const CURVES_LINES_MAX: u16 = 14;
+/// Lines of an ordinary terminal. Half of what there is beyond them goes to the curves.
+const ORDINARY_LINES: u16 = 24;
+/// Width of the values and of the limits.
+const VALUE_COLUMNS: u16 = 14;
 /// Lines that are kept for what happened.
 const NOTES_LINES_MIN: u16 = 3;
 
@@ -21,11 +26,13 @@ const NOTES_LINES_MIN: u16 = 3;
 pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
     let Some(now) = view.history.back() else { return };
     let targets_lines = (view.glances.len() as u16 + 2).min(frame.area().height / 2);
+    let curves_lines =
+        (CURVES_LINES_MIN + frame.area().height.saturating_sub(ORDINARY_LINES) / 2).min(CURVES_LINES_MAX);
     let [head, gauge, load, curves, targets, notes, foot] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Length(2),
-        Constraint::Length(CURVES_LINES),
+        Constraint::Length(curves_lines),
         Constraint::Length(targets_lines),
         Constraint::Min(NOTES_LINES_MIN),
         Constraint::Length(1),
@@ -184,25 +191,46 @@ fn curves_of(frame: &mut Frame<'_>, view: &View, area: Rect, paint: Paint) {
 }
 
 fn targets_table(view: &View, paint: Paint) -> Table<'static> {
+    let names: Vec<String> = view.glances.iter().map(target_name).collect();
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as u16;
     let rows: Vec<Row<'static>> = view
         .glances
         .iter()
-        .map(|glance| target_row(glance, paint))
+        .zip(names)
+        .map(|(glance, name)| target_row(glance, name, paint))
         .collect();
     Table::new(
         rows,
         [
             Constraint::Length(8),
-            Constraint::Fill(3),
-            Constraint::Fill(1),
-            Constraint::Fill(1),
+            Constraint::Max(longest),
+            Constraint::Length(VALUE_COLUMNS),
+            Constraint::Length(VALUE_COLUMNS),
         ],
     )
+    // On a wide terminal a value stays beside its name.
+    .flex(Flex::Start)
+    .column_spacing(2)
     .header(Row::new(["So far", "Target", "Last 10 s", "Limit"]).style(paint.strong()))
     .block(Block::new().borders(Borders::TOP).border_style(paint.quiet()))
 }
 
-fn target_row(glance: &Glance, paint: Paint) -> Row<'static> {
+fn target_name(glance: &Glance) -> String {
+    let condition = &glance.condition;
+    let mut name = condition.metric.title().to_owned();
+    if !matches!(
+        condition.statistic,
+        crate::plan::Statistic::Share | crate::plan::Statistic::PerSecond
+    ) {
+        name.push_str(&format!(" {}", condition.statistic));
+    }
+    if let Some(step) = &condition.step {
+        name.push_str(&format!(" of {step}"));
+    }
+    name
+}
+
+fn target_row(glance: &Glance, name: String, paint: Paint) -> Row<'static> {
     let condition = &glance.condition;
     let (sign, style) = match glance.holds {
         Some(true) => ("✓ holds", paint.of(Color::Green)),
@@ -215,16 +243,6 @@ fn target_row(glance: &Glance, paint: Paint) -> Row<'static> {
         Some(false) => paint.of(Color::Red),
         _ => Style::new(),
     };
-    let mut name = condition.metric.title().to_owned();
-    if !matches!(
-        condition.statistic,
-        crate::plan::Statistic::Share | crate::plan::Statistic::PerSecond
-    ) {
-        name.push_str(&format!(" {}", condition.statistic));
-    }
-    if let Some(step) = &condition.step {
-        name.push_str(&format!(" of {step}"));
-    }
     Row::new([
         Cell::new(sign).style(style),
         Cell::new(name),
@@ -249,7 +267,7 @@ fn notes_list(view: &View, area: Rect, paint: Paint) -> Paragraph<'static> {
         Block::new()
             .borders(Borders::TOP)
             .border_style(paint.quiet())
-            .title("What happened"),
+            .title("What happened "),
     )
 }
 
