@@ -17,6 +17,9 @@ pub struct HostUse {
     pub stolen: Option<Level>,
     /// The share of the time in which some task waited for a core (`/proc/pressure/cpu`).
     pub waiting: Option<Level>,
+    /// The share of the time in which some task waited for a disk (`/proc/pressure/io`). A server that flushes what it
+    /// accepts has some of it always; much more of it than in another run explains slower answers.
+    pub waiting_for_disk: Option<Level>,
     /// The share of the time in which the control group of this process had used up its allowance (`cpu.stat`).
     pub throttled: Option<Level>,
     /// Resident memory of this process, bytes: when the load began, at most, and when it ended.
@@ -52,6 +55,7 @@ pub struct HostSecond {
     pub busy: Option<f64>,
     pub stolen: Option<f64>,
     pub waiting: Option<f64>,
+    pub waiting_for_disk: Option<f64>,
     pub throttled: Option<f64>,
     /// Resident memory of this process, bytes.
     pub memory: Option<u64>,
@@ -80,6 +84,7 @@ impl HostUse {
         level(&mut self.busy, seen.busy);
         level(&mut self.stolen, seen.stolen);
         level(&mut self.waiting, seen.waiting);
+        level(&mut self.waiting_for_disk, seen.waiting_for_disk);
         level(&mut self.throttled, seen.throttled);
         self.busy_seconds += u32::from(seen.busy.is_some_and(|busy| busy > Self::BUSY_ABOVE));
         if let Some(bytes) = seen.memory {

@@ -119,6 +119,7 @@ fn host_cpu(record: &RunRecord) -> Option<String> {
         ("in use", &host.busy),
         ("stolen by a hypervisor", &host.stolen),
         ("some task waiting for a core", &host.waiting),
+        ("some task waiting for a disk", &host.waiting_for_disk),
         ("throttled by the control group", &host.throttled),
     ]
     .into_iter()

@@ -12,7 +12,8 @@ use crate::metrics::HostSecond;
 /// None of these files is longer; what is, is not one of them.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 const CPU_TIMES: &str = "/proc/stat";
-const PRESSURE: &str = "/proc/pressure/cpu";
+const CPU_PRESSURE: &str = "/proc/pressure/cpu";
+const DISK_PRESSURE: &str = "/proc/pressure/io";
 const MEMORY: &str = "/proc/self/statm";
 const SOCKETS: &str = "/proc/net/sockstat";
 const CONTROL_GROUP: &str = "/proc/self/cgroup";
@@ -34,6 +35,8 @@ struct Reading {
     cpu: Option<CpuTimes>,
     /// Time in which some task waited for a core.
     waiting: Option<Duration>,
+    /// Time in which some task waited for a disk.
+    waiting_for_disk: Option<Duration>,
     /// Time in which the control group had nothing left.
     throttled: Option<Duration>,
 }
@@ -74,7 +77,8 @@ impl Reading {
         Self {
             at,
             cpu: read(CPU_TIMES).and_then(|text| cpu_times(&text)),
-            waiting: read(PRESSURE).and_then(|text| some_waited(&text)),
+            waiting: read(CPU_PRESSURE).and_then(|text| some_waited(&text)),
+            waiting_for_disk: read(DISK_PRESSURE).and_then(|text| some_waited(&text)),
             throttled: throttling.and_then(read).and_then(|text| throttled(&text)),
         }
     }
@@ -95,6 +99,7 @@ impl Reading {
             busy: cpu.map(|(busy, _)| busy),
             stolen: cpu.map(|(_, stolen)| stolen),
             waiting: share(self.waiting, before.waiting),
+            waiting_for_disk: share(self.waiting_for_disk, before.waiting_for_disk),
             throttled: share(self.throttled, before.throttled),
             ..HostSecond::default()
         }
@@ -138,7 +143,7 @@ fn cpu_times(text: &str) -> Option<CpuTimes> {
     })
 }
 
-/// The total of the line `some`: microseconds in which at least one task waited for a core.
+/// The total of the line `some`: microseconds in which at least one task waited.
 fn some_waited(text: &str) -> Option<Duration> {
     let line = text.lines().find(|line| line.starts_with("some "))?;
     let total = line
@@ -265,12 +270,13 @@ mod tests {
             at: Moment::from_nanos(at_ms * 1_000_000),
             cpu: Some(CpuTimes { busy, idle, stolen }),
             waiting: Some(Duration::from_millis(waited_ms)),
+            waiting_for_disk: Some(Duration::from_millis(waited_ms / 2)),
             throttled: None,
         };
         let second = reading(3_000, 160, 130, 10, 1_500).since(&reading(1_000, 100, 100, 0, 500));
         assert_eq!(second.busy, Some(0.6));
         assert_eq!(second.stolen, Some(0.1));
-        assert_eq!(second.waiting, Some(0.5));
+        assert_eq!((second.waiting, second.waiting_for_disk), (Some(0.5), Some(0.25)));
         assert_eq!(second.throttled, None);
         // Two readings at one moment say nothing.
         let none = reading(0, 1, 1, 0, 0).since(&reading(0, 1, 1, 0, 0));

@@ -65,6 +65,9 @@ pub struct HostUseRecord {
     pub busy_seconds: u32,
     pub stolen: Option<LevelRecord>,
     pub waiting: Option<LevelRecord>,
+    /// Absent in files of versions that did not look at it.
+    #[serde(default)]
+    pub waiting_for_disk: Option<LevelRecord>,
     pub throttled: Option<LevelRecord>,
     pub memory: Option<MemoryRecord>,
     pub sockets_peak: Option<u64>,
@@ -186,6 +189,7 @@ impl From<&HostUse> for HostUseRecord {
             busy_seconds: host.busy_seconds,
             stolen: host.stolen.map(Into::into),
             waiting: host.waiting.map(Into::into),
+            waiting_for_disk: host.waiting_for_disk.map(Into::into),
             throttled: host.throttled.map(Into::into),
             memory: host.memory.map(|memory| MemoryRecord {
                 first_bytes: memory.first,
@@ -208,6 +212,7 @@ impl From<&HostUseRecord> for HostUse {
             busy_seconds: record.busy_seconds,
             stolen: record.stolen.as_ref().map(Into::into),
             waiting: record.waiting.as_ref().map(Into::into),
+            waiting_for_disk: record.waiting_for_disk.as_ref().map(Into::into),
             throttled: record.throttled.as_ref().map(Into::into),
             memory: record.memory.as_ref().map(|memory| MemoryUse {
                 first: memory.first_bytes,

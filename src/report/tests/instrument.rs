@@ -23,6 +23,7 @@ fn instrumented() -> Run {
         busy_seconds: 0,
         stolen: Some(Level { mean: 0.001, ..level }),
         waiting: Some(level),
+        waiting_for_disk: Some(level),
         throttled: None,
         memory: Some(MemoryUse {
             first: 30 << 20,
