@@ -15,6 +15,7 @@ mod markdown;
 pub mod model;
 mod origin;
 mod outlook;
+mod schema;
 mod terminal;
 mod users;
 mod view;
@@ -26,6 +27,7 @@ pub use capacity::{capacity_file_name, capacity_sentence, capacity_step_line, re
 pub use comparison::{comparison_file_name, render_comparison};
 pub use history::{History, render_history_html, render_history_text};
 pub use model::{RunFacts, RunRecord};
+pub use schema::schema_json;
 
 /// The formats of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

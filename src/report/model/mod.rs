@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use action::ActionRecord;
@@ -60,8 +61,8 @@ pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
-use crate::plan::{Criteria, StepId};
-use crate::sla::{Context, Judgement, RollbackTimes, all_dated, judge, replay};
+use crate::plan::{Criteria, JudgeMode, StepId};
+use crate::sla::{Context, Judgement, RollbackTimes, Verdict, all_dated, judge, replay};
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -80,9 +81,11 @@ pub struct RunFacts {
 }
 
 /// The scenario as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScenarioRecord {
+    /// Its name.
     pub name: String,
+    /// What it is for.
     pub description: String,
     /// The scenario file's path as it was given; empty in files of versions that did not keep it.
     #[serde(default)]
@@ -94,17 +97,20 @@ pub struct ScenarioRecord {
 }
 
 /// A file that the scenario names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScenarioFileRecord {
+    /// Its path.
     pub path: String,
+    /// The file as written.
     pub text: String,
 }
 
 /// What was tested.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetRecord {
     /// One line: `reference practice server, SQLite, direct architecture`, or the base URL.
     pub description: String,
+    /// The version that was tested.
     pub version: String,
     /// What a reader must know of it, in sentences: that a part of it is a model, say. Absent in files of versions that
     /// had none.
@@ -116,32 +122,53 @@ pub struct TargetRecord {
 }
 
 /// Where the load came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvironmentRecord {
+    /// Processor cores of the machine.
     pub host_cores: u32,
+    /// Its operating system.
     pub os: String,
+    /// The version of its kernel.
     pub kernel: String,
+    /// The version of this program.
     pub tool_version: String,
+    /// The program and its arguments.
     pub command_line: Vec<String>,
 }
 
-/// The file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A run: its verdict with the evidence for it, and every second of every series. New keys may come without a new
+/// `schema_version`, so ignore those that you do not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "run.json")]
 pub struct RunRecord {
+    /// Version of the layout.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     pub schema_version: u32,
+    /// Names the run, such as `peak-20260102T030405Z`.
     pub run_id: String,
+    /// The decision.
+    #[schemars(extend("enum" = Verdict::ALL.map(Verdict::name)))]
     pub verdict: String,
+    /// Exit code of the program for this verdict.
     pub exit_code: u8,
-    /// `observed` or `certified`.
+    /// How sure the verdict is: `observed` or `certified`.
+    #[schemars(extend("enum" = [JudgeMode::Observed, JudgeMode::Certified].map(criteria::mode_key)))]
     pub evidence: String,
     /// Why, in sentences, the weightiest first.
     pub reasons: Vec<String>,
+    /// The scenario as it was written.
     pub scenario: ScenarioRecord,
+    /// What was tested.
     pub target: TargetRecord,
+    /// Seed of all chance in the run.
     pub seed: u64,
+    /// When the run started (UTC, RFC 3339).
     pub started_at: String,
+    /// From the run's start to the end of the drain, in seconds.
     pub duration_s: f64,
+    /// Where the load came from.
     pub environment: EnvironmentRecord,
+    /// The targets and what was found about them.
     pub sla: Vec<SlaRecord>,
     /// What became of each waiver; absent in files of versions that knew none, as is the next one.
     #[serde(default)]
@@ -149,7 +176,9 @@ pub struct RunRecord {
     /// The day (UTC) of the judgement, which decided what waivers held.
     #[serde(default)]
     pub judged_on: Option<String>,
+    /// Alerts that were raised.
     pub alerts: Vec<IncidentRecord>,
+    /// Rollback thresholds that tripped.
     pub rollback: Vec<IncidentRecord>,
     /// What the scenario did to its target; absent in files of versions that knew no actions.
     #[serde(default)]
@@ -166,24 +195,37 @@ pub struct RunRecord {
     /// Users with patience; absent when the scenario had none, and in files of versions that knew none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<UsersRecord>,
+    /// Whether the run can prove anything.
     pub validity: ValidityRecord,
+    /// What became of everything that was accepted; `null` when the audit did not take place.
     pub audit: Option<AuditRecord>,
+    /// The measured requests.
     pub requests: RequestsRecord,
+    /// What became of the iterations, warm-up included.
     pub iterations: IterationsRecord,
+    /// The numbers of each metric that has samples, by its key.
     pub metrics: BTreeMap<String, MetricRecord>,
     /// How requests failed, by step and outcome.
     pub failures: Vec<FailureRecord>,
+    /// The hops of a submission's way, in order.
     pub hops: Vec<HopRecord>,
+    /// The phases.
     pub timeline: TimelineRecord,
+    /// How the load generator did.
     pub generator: GeneratorRecord,
+    /// How the mock of ClassConnect did; `null` without one.
     pub mock: Option<MockRecord>,
     /// `drained` or `cut` when the user stopped the run; `killed` in a checkpoint.
     pub interruption: Option<String>,
+    /// What the judge must know of the plan.
     pub plan: PlanRecord,
+    /// All that the run was judged by.
     pub criteria: CriteriaRecord,
-    /// Values beyond an hour, and below zero.
+    /// Values beyond an hour, which were counted as an hour.
     pub values_clamped: u64,
+    /// Values below zero (of clocks that differ), which were counted as zero.
     pub values_negative: u64,
+    /// Every second of every series.
     pub series: SeriesSet,
 }
 
