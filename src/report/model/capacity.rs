@@ -19,7 +19,7 @@ pub const CAPACITY_KIND: &str = "capacity";
 /// A search for a capacity: its answer, and every step that led to it. New keys may come without a new `schema_version`,
 /// so ignore those that you do not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "capacity.json")]
+#[schemars(title = "capacity.json of loadtest")]
 pub struct CapacityRecord {
     /// Version of the layout.
     #[schemars(extend("const" = CAPACITY_SCHEMA_VERSION))]

@@ -38,7 +38,7 @@ pub struct ComparisonFacts {
 /// A comparison of two arms: its verdict, and what was found about each claim. New keys may come without a new
 /// `schema_version`, so ignore those that you do not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "compare.json")]
+#[schemars(title = "compare.json of loadtest")]
 pub struct ComparisonRecord {
     /// Version of the layout.
     #[schemars(extend("const" = COMPARISON_SCHEMA_VERSION))]

@@ -139,7 +139,7 @@ pub struct EnvironmentRecord {
 /// A run: its verdict with the evidence for it, and every second of every series. New keys may come without a new
 /// `schema_version`, so ignore those that you do not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "run.json")]
+#[schemars(title = "run.json of loadtest")]
 pub struct RunRecord {
     /// Version of the layout.
     #[schemars(extend("const" = SCHEMA_VERSION))]

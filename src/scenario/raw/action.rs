@@ -208,8 +208,8 @@ pub(in crate::scenario) struct OutageTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::scenario) enum StopModeFile {
-    /// An orderly stop: connections are cut, and what is committed is written out.
+    /// An orderly stop, in which connections are cut and what is committed is written out.
     Fast,
-    /// As in a crash: it recovers from its log when it starts again.
+    /// As in a crash, so that it recovers from its log when it starts again.
     Immediate,
 }

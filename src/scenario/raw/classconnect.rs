@@ -59,7 +59,7 @@ pub(in crate::scenario) struct ClassConnectFaults {
 /// A duration, or a distribution of durations.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
-#[schemars(title = "a duration or a distribution")]
+#[schemars(title = "a duration or distribution")]
 pub(in crate::scenario) enum DelayFile {
     /// Always the same duration.
     Fixed(DurationText),

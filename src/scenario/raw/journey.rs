@@ -192,7 +192,7 @@ pub(in crate::scenario) struct BindingFile {
     pub(in crate::scenario) table: Option<String>,
     /// The kind of change. Default: `"*"`.
     pub(in crate::scenario) event: Option<ChangeEventFile>,
-    /// Which rows, such as `"id=eq.{{session_id}}"`. Default: all.
+    /// Which rows, such as `"id=eq.{{session_id}}"`. Default: all rows.
     pub(in crate::scenario) filter: Option<String>,
 }
 

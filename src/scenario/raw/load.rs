@@ -28,7 +28,7 @@ pub(in crate::scenario) struct LoadFile {
     #[schemars(range(min = 1, max = 100_000))]
     pub(in crate::scenario) vus: Option<i64>,
     /// Iterations of each user (`per-vu-iterations`), or of all together (`shared-iterations`, at least one for
-    /// each); at most a million in all. Required by these two.
+    /// each); at most a million in all. Required by `per-vu-iterations` and `shared-iterations`.
     #[schemars(title = "a whole number ≥ 1", range(min = 1, max = 1_000_000))]
     pub(in crate::scenario) iterations: Option<i64>,
     /// How long iterations may begin, of `per-vu-iterations` and `shared-iterations`; those that did not are dropped

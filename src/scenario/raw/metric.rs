@@ -106,7 +106,7 @@ pub(in crate::scenario) fn meaning(metric: Metric) -> &'static str {
         }
         Metric::ServerTime => {
             "`result_turnaround` less the delay that the mock injected for that very submission; needs the mock and an \
-             `await` step."
+             `await` step. Of one step, as `result_turnaround`."
         }
         Metric::DbQueryTime => {
             "Time of a database query, as the target's own metrics report it; only with the reference server."

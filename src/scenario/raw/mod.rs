@@ -46,6 +46,7 @@ use serde::Deserialize;
 /// A scenario: what is tested, with which load, and what it is judged by.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "A scenario of loadtest")]
 pub(super) struct ScenarioFile {
     /// Name in reports and of the output directory.
     #[schemars(title = "a name", required)]

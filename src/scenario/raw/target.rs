@@ -112,7 +112,7 @@ pub(in crate::scenario) enum ServerFile {
 pub(in crate::scenario) enum ArchitectureFile {
     /// Direct service calls with two database updates.
     Direct,
-    /// The legacy architecture of database triggers, a model; PostgreSQL only.
+    /// The legacy architecture of database triggers (a model, on PostgreSQL only).
     Trigger,
 }
 
@@ -159,10 +159,10 @@ pub(in crate::scenario) struct LegacyFile {
 /// The worker that empties the queue of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(in crate::scenario) enum LegacyQueueFile {
-    /// pg_net 0.14: it looks into the queue once a second.
+    /// pg_net 0.14, which looks into the queue once a second.
     #[serde(rename = "pg_net_0_14")]
     PgNet014,
-    /// pg_net 0.20: it is woken when a request is committed.
+    /// pg_net 0.20, which is woken when a request is committed.
     #[serde(rename = "pg_net_0_20")]
     PgNet020,
 }
@@ -170,7 +170,7 @@ pub(in crate::scenario) enum LegacyQueueFile {
 /// How long an edge function takes to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(in crate::scenario) enum EdgeBootFile {
-    /// Not at all: it is always running.
+    /// Not at all, because it is always running.
     #[serde(rename = "none")]
     None,
     /// As Supabase published in September 2024.

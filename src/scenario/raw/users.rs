@@ -36,9 +36,9 @@ pub(in crate::scenario) struct PatienceFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::scenario) enum ProfileFile {
-    /// An application that people want to use: 5 % leave after 2 s, half after 10 s.
+    /// An application that people want to use (5 % leave after 2 s, half after 10 s).
     App,
-    /// Passers-by on a telephone: 10 % leave after 1 s, 53 % after 3 s.
+    /// Passers-by on a telephone (10 % leave after 1 s, 53 % after 3 s).
     ImpatientMobile,
 }
 
