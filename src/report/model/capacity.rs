@@ -81,7 +81,7 @@ pub struct CapacityResultRecord {
     pub not_held_per_s: Option<f64>,
     /// The lowest rate that the load generator could not bring, when it is below the one that failed; else `null`.
     pub not_brought_per_s: Option<f64>,
-    /// How far the latter lies above the former, as a share; `null` unless both are known.
+    /// How far `not_held_per_s` lies above `held_per_s`, as a share; `null` unless both are known.
     pub resolution: Option<f64>,
     /// Whether the rate that held did so twice.
     pub confirmed: bool,

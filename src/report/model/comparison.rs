@@ -150,9 +150,9 @@ pub struct ClaimRecord {
     /// What came of it.
     #[schemars(extend("enum" = Status::ALL.map(Status::name)))]
     pub status: String,
-    /// The figure of each arm, in `unit`; `null` where there is none, or where it fell on failed events.
+    /// The baseline's figure, in `unit`; `null` where there is none, or where it fell on failed events.
     pub baseline: Option<f64>,
-    /// As `baseline`.
+    /// The candidate's figure, in `unit`; `null` where there is none, or where it fell on failed events.
     pub candidate: Option<f64>,
     /// `ms`, `ratio` or `per_s`.
     pub unit: String,
@@ -296,11 +296,11 @@ pub struct TrialRecord {
     pub requests: u64,
     /// Requests that failed.
     pub failed: u64,
-    /// Median response time; `null` = it fell on a failed request, as of the next two.
+    /// Median response time; `null` = it fell on a failed request.
     pub p50_ms: Option<f64>,
-    /// 95th percentile of the response time.
+    /// 95th percentile of the response time; `null` = it fell on a failed request.
     pub p95_ms: Option<f64>,
-    /// 99th percentile of the response time.
+    /// 99th percentile of the response time; `null` = it fell on a failed request.
     pub p99_ms: Option<f64>,
     /// Mean time of a database query.
     pub query_ms: Option<f64>,

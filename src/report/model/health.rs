@@ -52,30 +52,30 @@ pub struct IterationsRecord {
 pub struct GeneratorRecord {
     /// The threads that drove virtual users.
     pub workers: Vec<WorkerRecord>,
-    /// What the process used; absent in files of versions that did not measure it, as are the next two.
+    /// What the process used; absent in files of versions that did not measure it.
     #[serde(default)]
     pub process: Option<ProcessRecord>,
-    /// How late a thread woke up that only sleeps.
+    /// How late a thread woke up that only sleeps; absent in files of versions that did not measure it.
     #[serde(default)]
     pub host_stalls: Option<HostStallsRecord>,
-    /// Iterations of the plan that never began, by cause.
+    /// Iterations of the plan that never began, by cause; absent in files of versions that did not measure it.
     #[serde(default)]
     pub never_begun: NeverBegunRecord,
     /// The share of all dispatched arrivals that were timely; `null` when nothing was scheduled. Follows from the
     /// workers' counts.
     #[serde(default)]
     pub timely_share: Option<f64>,
-    /// How much of the schedule each second brought; absent in files of versions that did not look, as are the next
-    /// four.
+    /// How much of the schedule each second brought; absent in files of versions that did not look.
     #[serde(default)]
     pub delivery: Option<DeliveryRecord>,
-    /// The generator's machine while the load went on.
+    /// The generator's machine while the load went on; absent in files of versions that did not look.
     #[serde(default)]
     pub host_use: Option<HostUseRecord>,
-    /// The generator against a server in its own process, before the load.
+    /// The generator against a server in its own process, before the load; absent in files of versions that did not
+    /// look.
     #[serde(default)]
     pub calibration: Option<CalibrationRecord>,
-    /// The target's clock compared with this machine's.
+    /// The target's clock compared with this machine's; absent in files of versions that did not look.
     #[serde(default)]
     pub clock_offset: Option<ClockOffsetRecord>,
     /// Row changes that have no realtime latency, because nobody knows when they were committed.
@@ -89,9 +89,9 @@ pub struct GeneratorRecord {
     pub queue_waits: u64,
     /// Row changes that a full store of a user pushed out before they were awaited.
     pub events_discarded: u64,
-    /// Polls of a `fallback`; no part of what is judged, as are the next ones.
+    /// Polls of a `fallback`; no part of what is judged.
     pub polls: u64,
-    /// Reads of a row once a subscription was live.
+    /// Reads of a row once a subscription was live; no part of what is judged.
     pub initial_reads: u64,
     /// Realtime messages that could not be understood.
     pub frames_malformed: u64,
@@ -100,13 +100,13 @@ pub struct GeneratorRecord {
     /// Channels that were lost and joined again; 0 in files of versions that did not count.
     #[serde(default)]
     pub channels_rejoined: u64,
-    /// Most file descriptors at once; `null` when the system does not say, as of the next two.
+    /// Most file descriptors at once; `null` when the system does not say.
     #[serde(default)]
     pub descriptors_peak: Option<u64>,
-    /// How many file descriptors the process may have.
+    /// How many file descriptors the process may have; `null` when the system does not say.
     #[serde(default)]
     pub descriptors_max: Option<u64>,
-    /// How many local ports there are for connections to one address.
+    /// How many local ports there are for connections to one address; `null` when the system does not say.
     #[serde(default)]
     pub ports_max: Option<u64>,
 }
@@ -125,16 +125,16 @@ pub struct WorkerRecord {
     /// Percentiles of how late its event loop was; absent in files of versions that kept the longest only.
     #[serde(default)]
     pub lateness: Option<LatenessRecord>,
-    /// Iterations that it began; absent in files of versions that did not count by worker, as are the next three.
+    /// Iterations that it began; absent in files of versions that did not count by worker.
     #[serde(default)]
     pub started: u64,
-    /// Iterations that it dropped.
+    /// Iterations that it dropped; absent in files of versions that did not count by worker.
     #[serde(default)]
     pub dropped: u64,
     /// How punctually it dispatched its arrivals; `null` when it had no schedule to keep.
     #[serde(default)]
     pub punctuality: Option<PunctualityRecord>,
-    /// How often its samples found their queue full.
+    /// How often its samples found their queue full; absent in files of versions that did not count by worker.
     #[serde(default)]
     pub queue_waits: u64,
 }
@@ -142,9 +142,9 @@ pub struct WorkerRecord {
 /// How the mock of ClassConnect did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MockRecord {
-    /// Median of how late webhooks were sent; `null` when none was sent, as of the next one.
+    /// Median of how late webhooks were sent; `null` when none was sent.
     pub lateness_p50_ms: Option<f64>,
-    /// 99th percentile of how late webhooks were sent.
+    /// 99th percentile of how late webhooks were sent; `null` when none was sent.
     pub lateness_p99_ms: Option<f64>,
     /// Submissions that it accepted.
     pub accepted: u64,

@@ -170,10 +170,10 @@ pub struct RunRecord {
     pub environment: EnvironmentRecord,
     /// The targets and what was found about them.
     pub sla: Vec<SlaRecord>,
-    /// What became of each waiver; absent in files of versions that knew none, as is the next one.
+    /// What became of each waiver; absent in files of versions that knew none.
     #[serde(default)]
     pub waivers: Vec<WaiverUseRecord>,
-    /// The day (UTC) of the judgement, which decided what waivers held.
+    /// The day (UTC) of the judgement, which decided what waivers held; absent in files of versions that knew none.
     #[serde(default)]
     pub judged_on: Option<String>,
     /// Alerts that were raised.

@@ -25,15 +25,16 @@ pub struct UsersRecord {
     pub apdex: ApdexRecord,
     /// How the judged sessions ended.
     pub sessions: SessionsRecord,
-    /// `null` when the audit did not take place, or no session was begun.
+    /// The share of the sessions that were completed; `null` when the audit did not take place, or no session was
+    /// begun.
     pub completion_rate: Option<RateRecord>,
-    /// `null` when no session was begun, as are the others.
+    /// The share of the sessions whose user left; `null` when no session was begun.
     pub abandonment_rate: Option<RateRecord>,
     /// The share of the same users who would have left had every step taken its T.
     pub abandonment_at_target: Option<f64>,
-    /// The share of the sessions with reason to complain.
+    /// The share of the sessions with reason to complain; `null` when no session was begun.
     pub complaint_rate: Option<RateRecord>,
-    /// The score of Apdex over all rated steps.
+    /// The score of Apdex over all rated steps; `null` when no step was rated.
     pub apdex_score: Option<RateRecord>,
     /// `complain` × sessions with reason to complain.
     pub expected_tickets: f64,
@@ -79,7 +80,8 @@ pub struct ApdexRecord {
     pub by_step_ms: BTreeMap<u16, f64>,
 }
 
-/// How the sessions that are judged ended. `begun` is the sum of the next five.
+/// How the sessions that are judged ended. `begun` = `reached_end` + `left_waiting` + `left_after_error` + `failed` +
+/// `unfinished`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionsRecord {
     /// Sessions that began.
