@@ -14,6 +14,7 @@ mod generator;
 mod health;
 mod incident;
 mod instrument;
+mod interruption;
 mod plan;
 mod rollback;
 mod series;
@@ -60,7 +61,7 @@ pub use users::{
 pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
-use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
+use crate::metrics::{ErrorTally, Evidence, IncidentKind};
 use crate::plan::{Criteria, JudgeMode, StepId};
 use crate::sla::{Context, Judgement, RollbackTimes, Verdict, all_dated, judge, replay};
 
@@ -278,7 +279,7 @@ impl RunRecord {
                 .map(|users| UsersRecord::of(users, measurements, &context.steps)),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
-            requests: requests(evidence),
+            requests: RequestsRecord::of(evidence),
             iterations: IterationsRecord::from(&evidence.iterations),
             metrics: summary::metrics(measurements, &context.steps)?,
             failures: failure::failures(evidence, &context.steps),
@@ -286,7 +287,7 @@ impl RunRecord {
             timeline: TimelineRecord::from(&evidence.timeline),
             generator: GeneratorRecord::from(&evidence.generator),
             mock: evidence.mock.as_ref().map(MockRecord::from),
-            interruption: evidence.interruption.map(|how| interruption_key(how).to_owned()),
+            interruption: evidence.interruption.map(|how| interruption::key(how).to_owned()),
             plan: PlanRecord::of(context),
             criteria: CriteriaRecord::of(criteria),
             values_clamped: measurements.clamped,
@@ -402,17 +403,7 @@ impl RunRecord {
                 .map(ActionRecord::read)
                 .transpose()?,
             users: self.users.as_ref().map(UsersRecord::read).transpose()?,
-            interruption: match self.interruption.as_deref() {
-                None => None,
-                Some("drained") => Some(Interruption::Drained),
-                Some("cut") => Some(Interruption::Cut),
-                Some("killed") => Some(Interruption::Killed),
-                Some(other) => {
-                    return Err(ReportError::invalid(format!(
-                        "\"{other}\" is not a kind of interruption"
-                    )));
-                }
-            },
+            interruption: self.interruption.as_deref().map(interruption::read).transpose()?,
         })
     }
 
@@ -480,26 +471,4 @@ pub(super) fn kind_of(text: &str) -> Option<String> {
         kind: Option<String>,
     }
     serde_json::from_str::<Head>(text).ok()?.kind
-}
-
-fn requests(evidence: &Evidence) -> RequestsRecord {
-    let total = evidence.measurements.total(SeriesKind::Response, None);
-    let seconds = evidence.timeline.load_ended_s - evidence.timeline.measured_from_s;
-    RequestsRecord {
-        total: total.total,
-        failed: total.bad,
-        rate_per_s: if seconds > 0.0 {
-            total.total as f64 / seconds
-        } else {
-            0.0
-        },
-    }
-}
-
-fn interruption_key(interruption: Interruption) -> &'static str {
-    match interruption {
-        Interruption::Drained => "drained",
-        Interruption::Cut => "cut",
-        Interruption::Killed => "killed",
-    }
 }

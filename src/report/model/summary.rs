@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
 use super::criteria::unit_key;
-use crate::metrics::{Measurements, SeriesKind, Slice};
+use crate::metrics::{Evidence, Measurements, SeriesKind, Slice};
 use crate::plan::{Metric, StepInfo};
 use crate::sla::{Finding, Severity, Status, Subject, Validity};
 
@@ -208,6 +208,23 @@ impl From<&Validity> for ValidityRecord {
                     sentence: check.sentence.clone(),
                 })
                 .collect(),
+        }
+    }
+}
+
+impl RequestsRecord {
+    /// The requests that were measured.
+    pub(super) fn of(evidence: &Evidence) -> Self {
+        let total = evidence.measurements.total(SeriesKind::Response, None);
+        let seconds = evidence.timeline.load_ended_s - evidence.timeline.measured_from_s;
+        Self {
+            total: total.total,
+            failed: total.bad,
+            rate_per_s: if seconds > 0.0 {
+                total.total as f64 / seconds
+            } else {
+                0.0
+            },
         }
     }
 }
