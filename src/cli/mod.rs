@@ -69,8 +69,9 @@ enum Command {
     /// Show how the targets of each scenario went from run to run, and what the newest run made worse
     #[command(after_help = READING_EXIT_CODES)]
     History(history::HistoryArgs),
-    /// Print the JSON Schema of scenario files
-    Schema,
+    /// Print the JSON Schema of scenarios, or of the files that are left behind
+    #[command(after_help = READING_EXIT_CODES)]
+    Schema(schema::SchemaArgs),
     /// Write a first scenario for a service of your own, or the pipeline that runs one in CI
     #[command(after_help = READING_EXIT_CODES)]
     Init(init::InitArgs),
@@ -196,7 +197,7 @@ impl Cli {
             Command::Capacity(args) => capacity::execute(&args),
             Command::Compare(args) => compare::execute(&args),
             Command::History(args) => history::execute(&args),
-            Command::Schema => schema::execute(),
+            Command::Schema(args) => schema::execute(&args),
             Command::Init(args) => init::execute(&args),
             Command::Completions(args) => completions::execute(&args),
             Command::Manual(args) => manual::execute(&args),

@@ -48,7 +48,9 @@ pub fn scenario_text(service: &Service, path: &str) -> String {
     format!(
         r#"# Run it:      loadtest run {path}
 # Look first:  loadtest check {path}
-# Every key:   loadtest schema, or docs/scenario-reference.md
+# Every key:   loadtest schema --markdown, or docs/scenario-reference.md
+# Completion and explanations in an editor that knows TOML: write `loadtest schema` to scenario.schema.json beside this
+# file, and make `#:schema ./scenario.schema.json` the first line of this one.
 
 name = "{name}"
 description = "A first look at {url}"

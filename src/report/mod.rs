@@ -15,6 +15,7 @@ mod markdown;
 pub mod model;
 mod origin;
 mod outlook;
+mod schema;
 mod terminal;
 mod users;
 mod view;
@@ -27,6 +28,7 @@ pub use comparison::{comparison_file_name, render_comparison};
 pub use history::{History, render_history_html, render_history_text};
 pub use model::{RunFacts, RunRecord};
 pub use terminal::Screen;
+pub use schema::schema_json;
 
 /// The formats of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

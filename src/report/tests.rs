@@ -13,6 +13,7 @@ use crate::sla::{FixedIterations, replay};
 
 mod incidents;
 mod instrument;
+mod schema;
 mod users;
 mod waivers;
 

@@ -18,6 +18,7 @@ mod explain;
 mod lower;
 mod overrides;
 mod raw;
+mod reference;
 mod schema;
 mod template;
 
@@ -88,6 +89,14 @@ pub fn read_file(path: &Path) -> io::Result<String> {
 /// The JSON Schema of scenario files, for editors and other tools.
 pub fn schema_json() -> String {
     format!("{:#}\n", schema::json_of::<ScenarioFile>())
+}
+
+/// Every key of scenario files as Markdown, from the same descriptions as the JSON Schema.
+///
+/// # Errors
+/// When the template of the text does not fit the schema, which is a defect of this program.
+pub fn reference_markdown() -> Result<String, String> {
+    reference::markdown(&schema::json_of::<ScenarioFile>())
 }
 
 /// Reads the scenario at `path` and the files that it names, and lowers them to a plan.

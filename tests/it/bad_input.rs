@@ -67,6 +67,8 @@ async fn what_is_typed_wrong_is_a_usage_error() {
             vec!["judge", "no-such-run.json"],
             "cannot read the run no-such-run.json",
         ),
+        (vec!["schema", "junit"], "invalid value 'junit'"),
+        (vec!["schema", "run", "--markdown"], "--markdown is for scenarios"),
     ] {
         let said = output(loadtest().args(&arguments).current_dir(repository(""))).await;
         assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.stderr);

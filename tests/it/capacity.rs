@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::program::{Ended, Run, loadtest, say, scenario};
+use crate::schemas;
 
 /// Tickets that the limited server serves in each run; it refuses all others. A step of 2 s at 40/s has 80 of them, one
 /// at 56.6/s has 113: which rates hold does not depend on how fast anything is.
@@ -38,7 +39,9 @@ async fn search(arguments: &[&str]) -> Ended {
 }
 
 fn record(ended: &Ended) -> Value {
-    serde_json::from_str(&ended.file("capacity.json")).unwrap()
+    let record = serde_json::from_str(&ended.file("capacity.json")).unwrap();
+    schemas::assert_known("capacity", &record);
+    record
 }
 
 /// The last line of standard output: the answer.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::host::until;
 use crate::program::{Ended, Run, Said, loadtest, run, say, scenario, shipped};
+use crate::schemas;
 
 /// Starts `loadtest compare` with a scenario of these tests.
 async fn compare(arguments: &[&str]) -> Run {
@@ -12,7 +13,9 @@ async fn compare(arguments: &[&str]) -> Run {
 }
 
 fn record(ended: &Ended) -> Value {
-    serde_json::from_str(&ended.file("compare.json")).unwrap()
+    let record = serde_json::from_str(&ended.file("compare.json")).unwrap();
+    schemas::assert_known("compare", &record);
+    record
 }
 
 fn claim<'a>(record: &'a Value, says: &str) -> &'a Value {

@@ -21,6 +21,7 @@ mod postgres;
 mod program;
 mod report_page;
 mod reproducible;
+mod schemas;
 mod servers;
 mod stall;
 mod stored_run;

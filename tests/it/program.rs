@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::task::JoinHandle;
 
 use crate::host::{LONGEST_WAIT, Process, until, within};
+use crate::schemas;
 
 /// Runs at once: load tests beside each other disturb each other's latency.
 static PLACES: Semaphore = Semaphore::const_new(3);
@@ -223,12 +224,13 @@ impl Ended {
             .collect()
     }
 
-    /// The stored run, once it has been made sure that it ended with this code and verdict, and that its iterations
-    /// add up, over the workers and among themselves: they do in every run.
+    /// The stored run, once it has been made sure that it ended with this code and verdict, and that its keys are
+    /// those of the published schema, and that its iterations add up, over the workers and among themselves: they do in every run.
     pub(crate) fn record(&self, code: i32, verdict: &str) -> Value {
         let said = &self.said;
         assert_eq!(said.code, Some(code), "{}\n{}", said.stderr, said.stdout);
         let record: Value = serde_json::from_str(&self.file("run.json")).unwrap();
+        schemas::assert_known("run", &record);
         assert_eq!(record["verdict"], verdict, "{}", said.stdout);
         let count = |name: &str| record["iterations"][name].as_u64().unwrap();
         assert!(count("started") > 0, "{}", record["iterations"]);

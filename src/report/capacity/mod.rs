@@ -222,4 +222,4 @@ fn seconds(seconds: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

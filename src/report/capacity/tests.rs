@@ -37,7 +37,7 @@ fn step(number: u32, rate: f64, outcome: &str, why: &str, run: &RunRecord) -> Ca
     }
 }
 
-fn search(ended: &str, held: Option<f64>, not_held: Option<f64>) -> CapacityRecord {
+pub(in crate::report) fn search(ended: &str, held: Option<f64>, not_held: Option<f64>) -> CapacityRecord {
     let of = |run: Run| reports::record(run);
     let (healthy, slow, late) = (
         of(fixture::healthy()),

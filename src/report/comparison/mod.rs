@@ -3,7 +3,7 @@
 mod markdown;
 mod terminal;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub(super) mod view;
 
 use super::model::comparison::ComparisonRecord;

@@ -30,7 +30,7 @@ fn arm(name: &str, settings: &[(&str, &str)]) -> ArmRecord {
 }
 
 /// A comparison of so many pairs that are slower by so much.
-fn record(slower_ms: &[(u64, u64)]) -> ComparisonRecord {
+pub(in crate::report) fn record(slower_ms: &[(u64, u64)]) -> ComparisonRecord {
     let run = facts();
     let mut pairs = pairs(slower_ms);
     for pair in &mut pairs {

@@ -1,18 +1,23 @@
 //! What was done to the target while the load went on, as `run.json` holds it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
 use crate::metrics::{ActionOutcome, ActionRun};
 
 /// One action of the scenario. Times are seconds from the start of the load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActionRecord {
+    /// What the scenario calls it, or what was done.
     pub name: String,
     /// What was done, such as `PUT /admin/v1/rollout`.
     pub deed: String,
+    /// When it was to begin.
     pub planned_s: f64,
+    /// When it began; `null` when it did not.
     pub begun_s: Option<f64>,
+    /// When it was over; `null` when it did not begin or was still under way.
     pub ended_s: Option<f64>,
     /// `done`, `failed`, `not_begun` or `under_way`.
     pub status: String,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
@@ -13,41 +14,51 @@ use crate::plan::{
 use crate::units::{Quantile, Rate, Ratio};
 
 /// All that the run was judged by.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CriteriaRecord {
     /// `observed` or `certified`.
     pub mode: String,
     /// Whether the load was to end once no pass was possible any more; not so in files of versions that did not say.
     #[serde(default)]
     pub early_stop: bool,
+    /// What had to hold over the whole judged part of the run.
     pub targets: Vec<ConditionRecord>,
+    /// Metrics that the scenario declares as not measurable on its target.
     pub not_measured: Vec<String>,
     /// Absent in files of versions that knew no waivers.
     #[serde(default)]
     pub waivers: Vec<WaiverRecord>,
+    /// The windows whose breach is reported; `null` when there are none.
     pub alerts: Option<WindowPolicyRecord>,
+    /// The windows whose breach means "roll back"; `null` when there are none.
     pub rollback: Option<RollbackRecord>,
 }
 
 /// One condition. `limit` is in `unit`; `text` is the whole condition as a person reads it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConditionRecord {
+    /// The key of the metric, as in a scenario.
     pub metric: String,
+    /// The step that the condition is about; `null` = all steps.
     pub step: Option<String>,
     /// `p95`, `mean`, `max`, `share` or `per_second`.
     pub stat: String,
     /// The quantile as a number, when the statistic is one.
     pub quantile: Option<f64>,
+    /// `<`, `<=`, `>` or `>=`.
     pub comparator: String,
+    /// The limit as a number in `unit`.
     pub limit: f64,
     /// `ms`, `ratio` or `per_s`.
     pub unit: String,
+    /// The whole condition as a person reads it.
     pub text: String,
 }
 
 /// A window policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowPolicyRecord {
+    /// Length of the sliding window, in seconds.
     pub window_s: u64,
     /// In how many seconds a breach must have been seen. 0, raised at first sight, for files of versions that did not say.
     #[serde(default)]
@@ -58,8 +69,11 @@ pub struct WindowPolicyRecord {
     /// The part of the level at which a breach is over.
     #[serde(default = "level_itself")]
     pub clear_at: f64,
+    /// Fewer samples than this in a window decide nothing.
     pub samples_min: u64,
+    /// What is a breach.
     pub conditions: Vec<ConditionRecord>,
+    /// Budgets of targets that must not be spent too fast; absent when there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub burn_rates: Vec<BurnRateRecord>,
 }
@@ -70,22 +84,26 @@ fn level_itself() -> f64 {
 }
 
 /// How fast the budget of a target may be spent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BurnRateRecord {
+    /// The target whose budget it is.
     pub target: ConditionRecord,
     /// A breach is a rate above this.
     pub above: f64,
+    /// The long window, in seconds.
     pub long_s: u64,
+    /// The short window, in seconds.
     pub short_s: u64,
     /// All of it as a person reads it.
     pub text: String,
 }
 
 /// The rollback policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackRecord {
     #[serde(flatten)]
     pub policy: WindowPolicyRecord,
+    /// Whether the load was to end when a threshold tripped.
     pub stop_load: bool,
     /// How long the parts of a rollback may take; absent in files of versions that knew no such limits.
     #[serde(default)]
@@ -93,10 +111,13 @@ pub struct RollbackRecord {
 }
 
 /// Limits of a rollback, in seconds; `null` = none is set.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackLimitsRecord {
+    /// From the injected fault, or else the first bad second, to the tripping.
     pub detect_s: Option<f64>,
+    /// From the tripping to the end of the action.
     pub act_s: Option<f64>,
+    /// From the tripping to the recovery.
     pub recover_s: Option<f64>,
 }
 

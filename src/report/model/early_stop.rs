@@ -1,11 +1,12 @@
 //! Why a load ended before its time, as `run.json` holds it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::EarlyStop;
 
 /// The end of a load that had nothing left to prove.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EarlyStopRecord {
     /// Seconds from the run's start.
     pub at_s: f64,

@@ -1,5 +1,6 @@
 //! How requests failed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
@@ -7,17 +8,21 @@ use crate::metrics::{Evidence, Outcome};
 use crate::plan::StepInfo;
 
 /// How often a step ended in one way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureRecord {
     /// Index into `plan.steps`.
     pub step: u16,
+    /// Name of the step.
     pub step_name: String,
     /// `timeout`, `connect`, `generator`, `reset`, `status`, `protocol`, `check`, `dropped` or `unfinished`.
     pub outcome: String,
     /// The status, when that was what was wrong.
     pub status: Option<u16>,
+    /// The outcome in words.
     pub description: String,
+    /// How often it came.
     pub count: u64,
+    /// Tickets of some of the iterations in which it came.
     pub example_tickets: Vec<u64>,
 }
 

@@ -2,37 +2,46 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::instrument::LatenessRecord;
 use crate::metrics::{HostStalls, NeverBegun, ProcessHealth, Punctuality};
 
 /// How punctually a worker dispatched its arrivals, after the warm-up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PunctualityRecord {
+    /// Arrivals that were dispatched.
     pub dispatched: u64,
     /// Within 10 ms of their due moment.
     pub timely: u64,
+    /// Median of how late they were dispatched.
     pub lag_p50_ms: f64,
+    /// 99th percentile of how late they were dispatched.
     pub lag_p99_ms: f64,
+    /// The latest.
     pub lag_max_ms: f64,
 }
 
 /// What the generator's process used during load and drain.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessRecord {
+    /// Processor time, in milliseconds.
     pub cpu_ms: f64,
+    /// Time that went by, in milliseconds.
     pub wall_ms: f64,
 }
 
 /// How late a thread woke up that only sleeps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostStallsRecord {
+    /// How often it was to wake up.
     pub beats: u64,
     /// Beats that came more than 10 ms late.
     pub late: u64,
+    /// The longest stall.
     pub longest_ms: f64,
-    /// Absent in files of versions that kept the longest only.
+    /// Percentiles of how late it woke up; absent in files of versions that kept the longest only.
     #[serde(default)]
     pub lateness: Option<LatenessRecord>,
     /// The seconds with a stall of at least 50 ms.
@@ -40,18 +49,22 @@ pub struct HostStallsRecord {
 }
 
 /// The longest stall of one second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostStallRecord {
-    /// From the start of the run.
+    /// Second of the run.
     pub second: u32,
+    /// The longest stall in it.
     pub longest_ms: f64,
 }
 
 /// Iterations of the plan that never began, by cause.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NeverBegunRecord {
+    /// No virtual user was free.
     pub no_free_user: u64,
+    /// The time in which iterations may begin was over.
     pub max_duration: u64,
+    /// The load was stopped before.
     pub called_off: u64,
 }
 

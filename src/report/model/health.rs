@@ -1,5 +1,6 @@
 //! How the run itself went, as `run.json` holds it: phases, iterations, generator, mock, audit.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
@@ -14,138 +15,195 @@ use crate::metrics::{
 };
 
 /// The phases, in seconds from the run's start.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineRecord {
+    /// The first second whose arrivals are judged: the end of the warm-up.
     pub measured_from_s: f64,
+    /// The end of the load.
     pub load_ended_s: f64,
+    /// When the load was to end.
     pub load_planned_s: f64,
+    /// When the drain was over.
     pub drained_s: f64,
 }
 
 /// What became of the tickets, warm-up included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IterationsRecord {
+    /// Iterations that were due: `started` and `dropped`.
     pub due: u64,
+    /// Iterations that began.
     pub started: u64,
+    /// Iterations that found no free virtual user, or no time.
     pub dropped: u64,
+    /// Iterations in which every step succeeded.
     pub succeeded: u64,
+    /// Iterations that ended with a failed step.
     pub failed: u64,
-    /// Absent in files of versions that knew no users with patience.
+    /// Iterations whose user left; absent in files of versions that knew no users with patience.
     #[serde(default)]
     pub abandoned: u64,
+    /// Iterations that were cut off at the end of the run.
     pub unfinished: u64,
 }
 
 /// How the load generator did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratorRecord {
+    /// The threads that drove virtual users.
     pub workers: Vec<WorkerRecord>,
-    /// Absent in files of versions that did not measure it, as are the next two.
+    /// What the process used; absent in files of versions that did not measure it.
     #[serde(default)]
     pub process: Option<ProcessRecord>,
+    /// How late a thread woke up that only sleeps; absent in files of versions that did not measure it.
     #[serde(default)]
     pub host_stalls: Option<HostStallsRecord>,
+    /// Iterations of the plan that never began, by cause; absent in files of versions that did not measure it.
     #[serde(default)]
     pub never_begun: NeverBegunRecord,
     /// The share of all dispatched arrivals that were timely; `null` when nothing was scheduled. Follows from the
     /// workers' counts.
     #[serde(default)]
     pub timely_share: Option<f64>,
-    /// Absent in files of versions that did not look, as are the next four.
+    /// How much of the schedule each second brought; absent in files of versions that did not look.
     #[serde(default)]
     pub delivery: Option<DeliveryRecord>,
+    /// The generator's machine while the load went on; absent in files of versions that did not look.
     #[serde(default)]
     pub host_use: Option<HostUseRecord>,
+    /// The generator against a server in its own process, before the load; absent in files of versions that did not
+    /// look.
     #[serde(default)]
     pub calibration: Option<CalibrationRecord>,
+    /// The target's clock compared with this machine's; absent in files of versions that did not look.
     #[serde(default)]
     pub clock_offset: Option<ClockOffsetRecord>,
     /// Row changes that have no realtime latency, because nobody knows when they were committed.
     #[serde(default)]
     pub events_without_commit: u64,
+    /// How many virtual users were busy at once.
     pub vus_peak: u32,
+    /// The size of the pool of virtual users.
     pub vus_max: u32,
+    /// How often samples found their queue full and had to wait; nothing is thrown away.
     pub queue_waits: u64,
+    /// Row changes that a full store of a user pushed out before they were awaited.
     pub events_discarded: u64,
+    /// Polls of a `fallback`; no part of what is judged.
     pub polls: u64,
+    /// Reads of a row once a subscription was live; no part of what is judged.
     pub initial_reads: u64,
+    /// Realtime messages that could not be understood.
     pub frames_malformed: u64,
+    /// Realtime sockets that were lost.
     pub sockets_lost: u64,
-    // Runs stored before these were recorded have none of them.
+    /// Channels that were lost and joined again; 0 in files of versions that did not count.
     #[serde(default)]
     pub channels_rejoined: u64,
+    /// Most file descriptors at once; `null` when the system does not say.
     #[serde(default)]
     pub descriptors_peak: Option<u64>,
+    /// How many file descriptors the process may have; `null` when the system does not say.
     #[serde(default)]
     pub descriptors_max: Option<u64>,
+    /// How many local ports there are for connections to one address; `null` when the system does not say.
     #[serde(default)]
     pub ports_max: Option<u64>,
 }
 
 /// One worker thread.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerRecord {
+    /// Number of the worker, from 0.
     pub index: u16,
+    /// Processor time of its thread, in milliseconds.
     pub cpu_ms: f64,
+    /// Time that went by, in milliseconds.
     pub wall_ms: f64,
+    /// The longest time that its event loop was blocked.
     pub longest_hiccup_ms: f64,
-    /// Absent in files of versions that kept the longest only.
+    /// Percentiles of how late its event loop was; absent in files of versions that kept the longest only.
     #[serde(default)]
     pub lateness: Option<LatenessRecord>,
-    /// Absent in files of versions that did not count by worker, as are the next three.
+    /// Iterations that it began; absent in files of versions that did not count by worker.
     #[serde(default)]
     pub started: u64,
+    /// Iterations that it dropped; absent in files of versions that did not count by worker.
     #[serde(default)]
     pub dropped: u64,
-    /// `null` when the worker had no schedule to keep.
+    /// How punctually it dispatched its arrivals; `null` when it had no schedule to keep.
     #[serde(default)]
     pub punctuality: Option<PunctualityRecord>,
+    /// How often its samples found their queue full; absent in files of versions that did not count by worker.
     #[serde(default)]
     pub queue_waits: u64,
 }
 
 /// How the mock of ClassConnect did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MockRecord {
+    /// Median of how late webhooks were sent; `null` when none was sent.
     pub lateness_p50_ms: Option<f64>,
+    /// 99th percentile of how late webhooks were sent; `null` when none was sent.
     pub lateness_p99_ms: Option<f64>,
+    /// Submissions that it accepted.
     pub accepted: u64,
+    /// Webhooks that it was told not to send.
     pub dropped_on_purpose: u64,
+    /// Records of its ledger that could not be fetched.
     pub ledger_records_missing: u64,
 }
 
 /// What became of everything that was accepted. `null` = nobody could tell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditRecord {
+    /// Submissions that the target accepted.
     pub accepted: u64,
+    /// Submissions with their result visible.
     pub completed: u64,
+    /// Submissions that ended in a failure that the target shows.
     pub failed: u64,
+    /// Submissions without an end that can be read, or with another result than the one that was sent.
     pub lost: Option<u64>,
+    /// Effects that happened twice.
     pub duplicated: Option<u64>,
+    /// Events or results that belong to somebody else.
     pub misdelivered: Option<u64>,
+    /// Submissions that were still under way at the end of the run.
     pub pending: u64,
+    /// What was found, with witnesses; a bounded list.
     pub violations: Vec<ViolationRecord>,
 }
 
 /// One finding of the audit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ViolationRecord {
     /// `lost`, `duplicated` or `misdelivered`.
     pub kind: String,
+    /// The `client_reference_id` of the submission.
     pub reference: String,
+    /// Number of the iteration.
     pub ticket: u64,
+    /// What was found, as a sentence.
     pub detail: String,
 }
 
 /// One hop of a submission's way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HopRecord {
+    /// From where to where.
     pub name: String,
+    /// Whether its time is a delay that the mock injected.
     pub injected: bool,
+    /// Submissions that went this way.
     pub count: u64,
+    /// Median.
     pub p50_ms: f64,
+    /// 95th percentile.
     pub p95_ms: f64,
+    /// 99th percentile.
     pub p99_ms: f64,
+    /// The longest.
     pub max_ms: f64,
 }
 

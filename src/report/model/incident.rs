@@ -1,5 +1,6 @@
 //! Breaches of window policies with their timelines, as `run.json` holds them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
@@ -9,7 +10,7 @@ use crate::plan::Criteria;
 use crate::sla::{Context, IncidentTimeline, Timing};
 
 /// A window condition that was breached. Times are seconds from the start of the load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentRecord {
     /// What was breached; of a burn rate, what the rate comes to in terms of its target's metric.
     pub condition: ConditionRecord,
@@ -20,23 +21,27 @@ pub struct IncidentRecord {
     pub tripped_at_s: f64,
     /// From the first bad second to the detection.
     pub detected_after_s: Option<f64>,
+    /// When the window began that was in breach.
     pub window_from_s: f64,
+    /// When the breach was over; `null` when it was not.
     pub cleared_at_s: Option<f64>,
     /// What the window was judged on; `null` = infinite: the quantile fell on a failed request.
     pub value: Option<f64>,
+    /// Samples in the window.
     pub samples: u64,
-    /// Absent in files of versions that did not time incidents.
+    /// Its moments; absent in files of versions that did not time incidents.
     #[serde(default)]
     pub timeline: Option<IncidentTimelineRecord>,
 }
 
 /// The moments of an incident and what lies between them. A moment that did not come is `null`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentTimelineRecord {
     /// When a fault was injected; `null` when none was before the detection.
     pub injected_s: Option<f64>,
     /// The first bad second.
     pub onset_s: Option<f64>,
+    /// When the window was found to be in breach.
     pub detected_s: f64,
     /// When what the rollback does was done.
     pub rolled_back_s: Option<f64>,
@@ -56,8 +61,9 @@ pub struct IncidentTimelineRecord {
 }
 
 /// A stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimingRecord {
+    /// Its length.
     pub seconds: f64,
     /// Whether it was longer than that: the run stopped looking before it was over.
     pub censored: bool,

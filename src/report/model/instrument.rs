@@ -3,97 +3,131 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::generator::{duration, milliseconds};
 use crate::metrics::{Calibration, ClockOffset, Delivery, HostUse, Lateness, Level, MemoryUse};
 
 /// Percentiles of how late something came that was due at regular times.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatenessRecord {
+    /// Median.
     pub p50_ms: f64,
+    /// 99th percentile.
     pub p99_ms: f64,
+    /// 99.9th percentile.
     pub p999_ms: f64,
 }
 
 /// How much of the schedule each second brought.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryRecord {
+    /// Seconds that were looked at.
     pub seconds: u32,
     /// Seconds that brought less than 95 % of their planned arrivals.
     pub short: u32,
+    /// The second that fell short the most; `null` when none did.
     pub worst: Option<ShortSecondRecord>,
 }
 
 /// The second that fell short the most.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShortSecondRecord {
+    /// Second of the run.
     pub second: u32,
+    /// Arrivals that were planned for it.
     pub planned: u64,
+    /// Arrivals that began in it.
     pub began: u64,
 }
 
 /// A share of the time: over all seconds in which it was known, and in the worst of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LevelRecord {
+    /// Seconds in which it was known.
     pub seconds: u32,
+    /// Over all of them, 0 to 1.
     pub mean: f64,
+    /// In the worst of them, 0 to 1.
     pub worst: f64,
 }
 
 /// Resident memory of the generator's process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryRecord {
+    /// At the start of the load.
     pub first_bytes: u64,
+    /// The most.
     pub peak_bytes: u64,
+    /// At its end.
     pub last_bytes: u64,
 }
 
 /// What was taken of one second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TakenRecord {
+    /// Second of the run.
     pub second: u32,
+    /// How much of it was taken, of the time of one core.
     pub taken_ms: f64,
 }
 
 /// The generator's machine while the load went on; `null` = the system does not say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostUseRecord {
+    /// Seconds that were looked at.
     pub seconds: u32,
+    /// Share of all cores' time that was used.
     pub busy: Option<LevelRecord>,
     /// Seconds in which more than 85 % of all cores' time was used.
     pub busy_seconds: u32,
+    /// Share that a hypervisor gave to others while somebody here wanted to run.
     pub stolen: Option<LevelRecord>,
+    /// Share of the time in which some task waited for a core.
     pub waiting: Option<LevelRecord>,
-    /// Absent in files of versions that did not look at it.
+    /// Share of the time in which some task waited for a disk; absent in files of versions that did not look at it.
     #[serde(default)]
     pub waiting_for_disk: Option<LevelRecord>,
+    /// Share of the time in which the process's control group had used up its allowance.
     pub throttled: Option<LevelRecord>,
+    /// Resident memory of the generator's process.
     pub memory: Option<MemoryRecord>,
+    /// Most sockets of TCP in use at once.
     pub sockets_peak: Option<u64>,
+    /// Most ports at once that rested after their connection.
     pub sockets_resting_peak: Option<u64>,
-    /// Seconds with at least 50 ms.
+    /// What a hypervisor took, in seconds with at least 50 ms.
     pub stolen_by_second: Vec<TakenRecord>,
+    /// For how long the control group had nothing left, in seconds with at least 50 ms.
     pub throttled_by_second: Vec<TakenRecord>,
 }
 
 /// The generator against a server in its own process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalibrationRecord {
+    /// Requests per second that were planned.
     pub planned_per_s: f64,
+    /// Requests per second that were made.
     pub achieved_per_s: f64,
+    /// Requests that were measured.
     pub samples: u64,
+    /// Requests that failed.
     pub failed: u64,
+    /// Median response time.
     pub p50_ms: f64,
+    /// 99th percentile of the response time.
     pub p99_ms: f64,
 }
 
 /// The target's clock less ours.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClockOffsetRecord {
+    /// The target's clock less this machine's, in milliseconds.
     pub offset_ms: f64,
     /// `null`: the clocks could not be compared again after the run.
     pub uncertainty_ms: Option<f64>,
+    /// How much it changed during the run; `null` when it could not be compared again.
     pub drift_ms: Option<f64>,
 }
 

@@ -14,9 +14,11 @@ mod generator;
 mod health;
 mod incident;
 mod instrument;
+mod interruption;
 mod plan;
 mod rollback;
 mod series;
+mod subject;
 mod summary;
 mod users;
 mod waiver;
@@ -25,6 +27,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use action::ActionRecord;
@@ -51,6 +54,7 @@ pub use instrument::{
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
+pub use subject::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
 pub use users::{
     AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
@@ -59,9 +63,9 @@ pub use users::{
 pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
-use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
-use crate::plan::{Criteria, StepId};
-use crate::sla::{Context, Judgement, RollbackTimes, all_dated, judge, replay};
+use crate::metrics::{ErrorTally, Evidence, IncidentKind};
+use crate::plan::{Criteria, JudgeMode, StepId};
+use crate::sla::{Context, Judgement, RollbackTimes, Verdict, all_dated, judge, replay};
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -79,77 +83,49 @@ pub struct RunFacts {
     pub environment: EnvironmentRecord,
 }
 
-/// The scenario as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScenarioRecord {
-    pub name: String,
-    pub description: String,
-    /// The scenario file's path as it was given; empty in files of versions that did not keep it.
-    #[serde(default)]
-    pub path: String,
-    /// The scenario file, with `${VAR}` unexpanded: secrets stay in the environment.
-    pub text: String,
-    /// The files that it names (journeys, targets), unexpanded too.
-    pub files: Vec<ScenarioFileRecord>,
-}
-
-/// A file that the scenario names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScenarioFileRecord {
-    pub path: String,
-    pub text: String,
-}
-
-/// What was tested.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TargetRecord {
-    /// One line: `reference practice server, SQLite, direct architecture`, or the base URL.
-    pub description: String,
-    pub version: String,
-    /// What a reader must know of it, in sentences: that a part of it is a model, say. Absent in files of versions that
-    /// had none.
-    #[serde(default)]
-    pub notes: Vec<String>,
-    /// Whether it was the reference server that comes with the tool: then the verdict says nothing about any
-    /// deployment of the reader's own.
-    pub built_in: bool,
-}
-
-/// Where the load came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnvironmentRecord {
-    pub host_cores: u32,
-    pub os: String,
-    pub kernel: String,
-    pub tool_version: String,
-    pub command_line: Vec<String>,
-}
-
-/// The file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A run: its verdict with the evidence for it, and every second of every series. New keys may come without a new
+/// `schema_version`, so ignore those that you do not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "run.json of loadtest")]
 pub struct RunRecord {
+    /// Version of the layout.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     pub schema_version: u32,
+    /// Names the run, such as `peak-20260102T030405Z`.
     pub run_id: String,
+    /// The decision.
+    #[schemars(extend("enum" = Verdict::ALL.map(Verdict::name)))]
     pub verdict: String,
+    /// Exit code of the program for this verdict.
     pub exit_code: u8,
-    /// `observed` or `certified`.
+    /// How sure the verdict is: `observed` or `certified`.
+    #[schemars(extend("enum" = [JudgeMode::Observed, JudgeMode::Certified].map(criteria::mode_key)))]
     pub evidence: String,
     /// Why, in sentences, the weightiest first.
     pub reasons: Vec<String>,
+    /// The scenario as it was written.
     pub scenario: ScenarioRecord,
+    /// What was tested.
     pub target: TargetRecord,
+    /// Seed of all chance in the run.
     pub seed: u64,
+    /// When the run started (UTC, RFC 3339).
     pub started_at: String,
+    /// From the run's start to the end of the drain, in seconds.
     pub duration_s: f64,
+    /// Where the load came from.
     pub environment: EnvironmentRecord,
+    /// The targets and what was found about them.
     pub sla: Vec<SlaRecord>,
-    /// What became of each waiver; absent in files of versions that knew none, as is the next one.
+    /// What became of each waiver; absent in files of versions that knew none.
     #[serde(default)]
     pub waivers: Vec<WaiverUseRecord>,
-    /// The day (UTC) of the judgement, which decided what waivers held.
+    /// The day (UTC) of the judgement, which decided what waivers held; absent in files of versions that knew none.
     #[serde(default)]
     pub judged_on: Option<String>,
+    /// Alerts that were raised.
     pub alerts: Vec<IncidentRecord>,
+    /// Rollback thresholds that tripped.
     pub rollback: Vec<IncidentRecord>,
     /// What the scenario did to its target; absent in files of versions that knew no actions.
     #[serde(default)]
@@ -166,24 +142,37 @@ pub struct RunRecord {
     /// Users with patience; absent when the scenario had none, and in files of versions that knew none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<UsersRecord>,
+    /// Whether the run can prove anything.
     pub validity: ValidityRecord,
+    /// What became of everything that was accepted; `null` when the audit did not take place.
     pub audit: Option<AuditRecord>,
+    /// The measured requests.
     pub requests: RequestsRecord,
+    /// What became of the iterations, warm-up included.
     pub iterations: IterationsRecord,
+    /// The numbers of each metric that has samples, by its key.
     pub metrics: BTreeMap<String, MetricRecord>,
     /// How requests failed, by step and outcome.
     pub failures: Vec<FailureRecord>,
+    /// The hops of a submission's way, in order.
     pub hops: Vec<HopRecord>,
+    /// The phases.
     pub timeline: TimelineRecord,
+    /// How the load generator did.
     pub generator: GeneratorRecord,
+    /// How the mock of ClassConnect did; `null` without one.
     pub mock: Option<MockRecord>,
     /// `drained` or `cut` when the user stopped the run; `killed` in a checkpoint.
     pub interruption: Option<String>,
+    /// What the judge must know of the plan.
     pub plan: PlanRecord,
+    /// All that the run was judged by.
     pub criteria: CriteriaRecord,
-    /// Values beyond an hour, and below zero.
+    /// Values beyond an hour, which were counted as an hour.
     pub values_clamped: u64,
+    /// Values below zero (of clocks that differ), which were counted as zero.
     pub values_negative: u64,
+    /// Every second of every series.
     pub series: SeriesSet,
 }
 
@@ -236,7 +225,7 @@ impl RunRecord {
                 .map(|users| UsersRecord::of(users, measurements, &context.steps)),
             validity: ValidityRecord::from(&judgement.validity),
             audit: evidence.audit.as_ref().map(AuditRecord::from),
-            requests: requests(evidence),
+            requests: RequestsRecord::of(evidence),
             iterations: IterationsRecord::from(&evidence.iterations),
             metrics: summary::metrics(measurements, &context.steps)?,
             failures: failure::failures(evidence, &context.steps),
@@ -244,7 +233,7 @@ impl RunRecord {
             timeline: TimelineRecord::from(&evidence.timeline),
             generator: GeneratorRecord::from(&evidence.generator),
             mock: evidence.mock.as_ref().map(MockRecord::from),
-            interruption: evidence.interruption.map(|how| interruption_key(how).to_owned()),
+            interruption: evidence.interruption.map(|how| interruption::key(how).to_owned()),
             plan: PlanRecord::of(context),
             criteria: CriteriaRecord::of(criteria),
             values_clamped: measurements.clamped,
@@ -360,17 +349,7 @@ impl RunRecord {
                 .map(ActionRecord::read)
                 .transpose()?,
             users: self.users.as_ref().map(UsersRecord::read).transpose()?,
-            interruption: match self.interruption.as_deref() {
-                None => None,
-                Some("drained") => Some(Interruption::Drained),
-                Some("cut") => Some(Interruption::Cut),
-                Some("killed") => Some(Interruption::Killed),
-                Some(other) => {
-                    return Err(ReportError::invalid(format!(
-                        "\"{other}\" is not a kind of interruption"
-                    )));
-                }
-            },
+            interruption: self.interruption.as_deref().map(interruption::read).transpose()?,
         })
     }
 
@@ -438,26 +417,4 @@ pub(super) fn kind_of(text: &str) -> Option<String> {
         kind: Option<String>,
     }
     serde_json::from_str::<Head>(text).ok()?.kind
-}
-
-fn requests(evidence: &Evidence) -> RequestsRecord {
-    let total = evidence.measurements.total(SeriesKind::Response, None);
-    let seconds = evidence.timeline.load_ended_s - evidence.timeline.measured_from_s;
-    RequestsRecord {
-        total: total.total,
-        failed: total.bad,
-        rate_per_s: if seconds > 0.0 {
-            total.total as f64 / seconds
-        } else {
-            0.0
-        },
-    }
-}
-
-fn interruption_key(interruption: Interruption) -> &'static str {
-    match interruption {
-        Interruption::Drained => "drained",
-        Interruption::Cut => "cut",
-        Interruption::Killed => "killed",
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
@@ -9,20 +10,28 @@ use crate::plan::{StepInfo, StepKind};
 use crate::sla::{Context, FixedIterations};
 
 /// What the judge needs to know of the plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanRecord {
+    /// The measured steps of all journeys, in order.
     pub steps: Vec<StepRecord>,
+    /// Arrivals of the schedule; `null` for closed models.
     pub arrivals_planned: Option<u64>,
+    /// The highest planned rate of arrivals per second; 0 for closed models.
     pub peak_rate_per_s: f64,
     /// Absent when the executor has no fixed number of iterations, and in files of versions that knew none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed_iterations: Option<FixedIterationsRecord>,
+    /// How long an iteration lasts on a healthy target, without the results that it waits for.
     pub iteration_healthy_ms: f64,
+    /// Results that an iteration waits for, on average.
     pub awaits: f64,
+    /// How long one such wait lasts on a healthy target at most.
     pub await_healthy_ms: f64,
+    /// Whether iterations submit work that the audit must find again.
     pub submissions: bool,
+    /// Whether realtime latency is an upper bound only, because the target's clock is not known well enough.
     pub realtime_is_upper_bound: bool,
-    /// Taken to be so for files of versions that did not say.
+    /// Whether the target ran on the same machine; taken to be so for files of versions that did not say.
     #[serde(default = "on_this_host")]
     pub target_on_this_host: bool,
     /// The judged seconds in which the load is constant, from and to; absent when there are none, and in files of
@@ -40,20 +49,26 @@ fn on_this_host() -> bool {
 }
 
 /// A number of iterations, and who has how long for them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FixedIterationsRecord {
+    /// Iterations in all.
     pub iterations: u64,
+    /// Virtual users.
     pub vus: u32,
+    /// How long iterations could begin.
     pub max_duration_ms: f64,
 }
 
 /// A measured step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepRecord {
+    /// Name of the step.
     pub name: String,
     /// `request`, `subscribe` or `await`.
     pub kind: String,
+    /// The journey that it belongs to.
     pub journey: String,
+    /// Whether its journey begins with it.
     pub first_request: bool,
 }
 

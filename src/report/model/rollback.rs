@@ -1,11 +1,12 @@
 //! How long a rollback took, as `run.json` holds it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::sla::{Paced, RollbackTimes, Timing};
 
 /// The parts of a rollback. Each counts from the tripping of the first threshold, but for its detection.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackTimesRecord {
     /// From the injected fault, or else the first bad second, to the tripping.
     pub detect: PacedRecord,
@@ -16,12 +17,13 @@ pub struct RollbackTimesRecord {
 }
 
 /// A time, and how long it may be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PacedRecord {
     /// `null` when it was not over, or nobody can tell.
     pub seconds: Option<f64>,
     /// So long at least, when it was not over at the end of the load.
     pub more_than_s: Option<f64>,
+    /// How long it may be; `null` = no limit is set.
     pub limit_s: Option<f64>,
     /// `null` without a limit, or when nobody can tell.
     pub kept: Option<bool>,

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
@@ -24,31 +25,38 @@ use crate::plan::StepId;
 const BLOCK_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// All series with the thresholds that they count exactly.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SeriesSet {
     /// How `values` is packed.
     pub encoding: String,
     /// Per kind: the thresholds in microseconds, in the order of `above`.
     pub thresholds_us: BTreeMap<String, Vec<u32>>,
+    /// The series, each in the phases that have events.
     pub data: Vec<SeriesRecord>,
 }
 
 /// One series in one phase, as columns: the n-th entry of each belongs to the n-th second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SeriesRecord {
+    /// What is measured: a key of `metrics`.
     pub kind: String,
     /// Index into `steps`.
     pub step: Option<u16>,
+    /// Whether these are the seconds of the warm-up, which are not judged.
     pub warm_up: bool,
     /// Seconds of the run.
     pub second: Vec<u32>,
     /// Events, good and bad.
     pub total: Vec<u64>,
+    /// Bad events.
     pub bad: Vec<u64>,
     /// Per second: good events above each threshold.
     pub above: Vec<Vec<u64>>,
+    /// Sum of the times of good events, in microseconds.
     pub sum_us: Vec<u64>,
+    /// Shortest time, in microseconds.
     pub min_us: Vec<u32>,
+    /// Longest time, in microseconds.
     pub max_us: Vec<u32>,
     /// The packed histograms.
     pub values: String,

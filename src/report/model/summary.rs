@@ -6,31 +6,38 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
 use super::criteria::unit_key;
-use crate::metrics::{Measurements, SeriesKind, Slice};
+use crate::metrics::{Evidence, Measurements, SeriesKind, Slice};
 use crate::plan::{Metric, StepInfo};
-use crate::sla::{Finding, Severity, Subject, Validity};
+use crate::sla::{Finding, Severity, Status, Subject, Validity};
 
 /// One target and what was found about it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SlaRecord {
+    /// The key of the metric, as in a scenario.
     pub metric: String,
+    /// The step that the target is about; `null` = all steps.
     pub step: Option<String>,
+    /// `p95`, `mean`, `max`, `share` or `per_second`; `null` when it is not measured.
     pub stat: Option<String>,
     /// Comparison and limit: `<= 150ms`.
     pub target: Option<String>,
     /// The limit as a number in `unit`.
     pub limit: Option<f64>,
-    /// `null` with samples = infinite: the quantile fell on a failed event.
+    /// What was measured, in `unit`; `null` with samples = infinite: the quantile fell on a failed event.
     pub value: Option<f64>,
     /// `ms`, `ratio` or `per_s`.
     pub unit: String,
+    /// Lower bound: of shares and rates with one-sided 95 % confidence, of quantiles the lower end of a two-sided
+    /// 95 % interval.
     pub ci_low: Option<f64>,
-    /// `null` with `ci_low` = infinite.
+    /// Upper bound, as `ci_low`; `null` with a `ci_low` = infinite.
     pub ci_high: Option<f64>,
+    /// Events that were measured.
     pub samples: u64,
     /// How many independent samples they are worth.
     pub samples_effective: Option<f64>,
@@ -38,8 +45,10 @@ pub struct SlaRecord {
     pub bad: u64,
     /// Share of events that may be bad.
     pub budget: Option<f64>,
-    /// `PASS`, `FAIL`, `INCONCLUSIVE`, `NO_DATA` or `NOT_MEASURED`.
+    /// What came of it.
+    #[schemars(extend("enum" = Status::ALL.map(Status::name)))]
     pub status: String,
+    /// Why, as a sentence.
     pub reason: String,
     /// Whether it was not met and a waiver keeps that from deciding the verdict. Absent in files of versions without
     /// waivers.
@@ -85,54 +94,72 @@ impl SlaRecord {
 }
 
 /// Whether the run can prove anything.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ValidityRecord {
+    /// Whether it can.
     pub valid: bool,
+    /// What was checked.
     pub checks: Vec<CheckRecord>,
 }
 
 /// One validity check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckRecord {
+    /// The key of the check.
     pub name: String,
+    /// Whether nothing was found.
     pub ok: bool,
     /// `ok`, `warning` or `invalid`.
     pub severity: String,
+    /// What was found, as a sentence.
     pub sentence: String,
 }
 
 /// A series over the whole judged part of the run. Times in milliseconds. Quantiles count failed events as infinite
 /// (`null`); mean, min and max are those of the events that have a time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricRecord {
     #[serde(flatten)]
     pub summary: MetricSummary,
+    /// The same for single steps, by their names.
     pub by_step: BTreeMap<String, MetricSummary>,
     /// HdrHistogram V2, DEFLATE, base64; values in microseconds, without the failed events.
     pub histogram: String,
 }
 
 /// The numbers of one metric.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricSummary {
+    /// Events, failed ones included.
     pub count: u64,
     /// Events that failed, were lost, or never came.
     pub failed: u64,
+    /// Mean.
     pub mean: Option<f64>,
+    /// Shortest.
     pub min: Option<f64>,
+    /// Median.
     pub p50: Option<f64>,
+    /// 90th percentile.
     pub p90: Option<f64>,
+    /// 95th percentile.
     pub p95: Option<f64>,
+    /// 99th percentile.
     pub p99: Option<f64>,
+    /// 99.9th percentile.
     pub p999: Option<f64>,
+    /// Longest.
     pub max: Option<f64>,
 }
 
 /// The measured requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestsRecord {
+    /// Requests after the warm-up.
     pub total: u64,
+    /// Those of them that failed.
     pub failed: u64,
+    /// Requests per second.
     pub rate_per_s: f64,
 }
 
@@ -181,6 +208,23 @@ impl From<&Validity> for ValidityRecord {
                     sentence: check.sentence.clone(),
                 })
                 .collect(),
+        }
+    }
+}
+
+impl RequestsRecord {
+    /// The requests that were measured.
+    pub(super) fn of(evidence: &Evidence) -> Self {
+        let total = evidence.measurements.total(SeriesKind::Response, None);
+        let seconds = evidence.timeline.load_ended_s - evidence.timeline.measured_from_s;
+        Self {
+            total: total.total,
+            failed: total.bad,
+            rate_per_s: if seconds > 0.0 {
+                total.total as f64 / seconds
+            } else {
+                0.0
+            },
         }
     }
 }

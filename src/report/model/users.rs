@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
@@ -12,121 +13,162 @@ use crate::sla::{Second, by_second, share_range};
 use crate::units::Ratio;
 
 /// Users with patience. Everything about them is simulated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsersRecord {
+    /// How long users wait.
     pub patience: PatienceRecord,
     /// How likely a user tries again after an error.
     pub retry: f64,
     /// The share of the sessions with reason to complain that are taken to become tickets.
     pub complain: f64,
+    /// How long a step may take for a user to be satisfied.
     pub apdex: ApdexRecord,
+    /// How the judged sessions ended.
     pub sessions: SessionsRecord,
-    /// `null` when the audit did not take place, or no session was begun.
+    /// The share of the sessions that were completed; `null` when the audit did not take place, or no session was
+    /// begun.
     pub completion_rate: Option<RateRecord>,
-    /// `null` when no session was begun, as are the others.
+    /// The share of the sessions whose user left; `null` when no session was begun.
     pub abandonment_rate: Option<RateRecord>,
     /// The share of the same users who would have left had every step taken its T.
     pub abandonment_at_target: Option<f64>,
+    /// The share of the sessions with reason to complain; `null` when no session was begun.
     pub complaint_rate: Option<RateRecord>,
-    /// The score of Apdex over all rated steps.
+    /// The score of Apdex over all rated steps; `null` when no step was rated.
     pub apdex_score: Option<RateRecord>,
     /// `complain` × sessions with reason to complain.
     pub expected_tickets: f64,
+    /// Which sessions came to their end with everything that they had handed in; `null` when the audit did not take
+    /// place.
     pub completion: Option<CompletionRecord>,
     /// The steps at which users wait, in the order of the journeys.
     pub steps: Vec<UserStepRecord>,
 }
 
 /// The distribution of patience.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PatienceRecord {
+    /// Name of the profile.
     pub profile: String,
+    /// The two points that the distribution goes through.
     pub anchors: Vec<AnchorRecord>,
-    /// The parameters k and λ of the Weibull distribution.
+    /// The parameter k of the Weibull distribution.
     pub shape: f64,
+    /// The parameter λ of the Weibull distribution, in seconds.
     pub scale_s: f64,
     /// All of this as a person reads it.
     pub text: String,
 }
 
 /// After so long, so many have left.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AnchorRecord {
+    /// How long they have waited, in milliseconds.
     pub after_ms: f64,
+    /// The share of users who have left by then, 0 to 1.
     pub leave: f64,
 }
 
 /// The T of Apdex.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ApdexRecord {
+    /// T of requests, in milliseconds.
     pub request_ms: f64,
+    /// T of results that are waited for, in milliseconds.
     pub result_ms: f64,
     /// By the step's number in `plan.steps`.
     pub by_step_ms: BTreeMap<u16, f64>,
 }
 
-/// How the sessions that are judged ended. `begun` is the sum of the next five.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How the sessions that are judged ended. `begun` = `reached_end` + `left_waiting` + `left_after_error` + `failed` +
+/// `unfinished`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionsRecord {
+    /// Sessions that began.
     pub begun: u64,
+    /// Sessions that came to the end of their journey.
     pub reached_end: u64,
+    /// Sessions whose user left because a step took too long.
     pub left_waiting: u64,
+    /// Sessions whose user left after an error.
     pub left_after_error: u64,
+    /// Sessions that ended with a failed step.
     pub failed: u64,
+    /// Sessions that were cut off at the end of the run.
     pub unfinished: u64,
+    /// Requests that were sent once more after an error.
     pub retries: u64,
+    /// Those of them that succeeded.
     pub retries_healed: u64,
+    /// Sessions with reason to complain.
     pub complaints: ComplaintsRecord,
 }
 
 /// Sessions with reason to complain, and the reasons; a session may have several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ComplaintsRecord {
+    /// Sessions with any reason.
     pub sessions: u64,
+    /// Because of at least two steps that took more than four times their T.
     pub frustrated: u64,
+    /// Because of an error that a second attempt did not heal, or a result that did not come.
     pub errors: u64,
+    /// Because of an event that came later than 5 s after its cause, or never.
     pub stale: u64,
+    /// Because of work that was lost, done twice or given to somebody else.
     pub work: u64,
 }
 
 /// A share with its one-sided 95 % bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RateRecord {
+    /// The share, 0 to 1.
     pub value: f64,
+    /// Lower bound.
     pub low: f64,
+    /// Upper bound.
     pub high: f64,
     /// Sessions, or rated steps.
     pub samples: u64,
 }
 
 /// Which sessions came to their end with everything that they had handed in.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CompletionRecord {
+    /// Sessions that were judged.
     pub sessions: u64,
+    /// Sessions that came to their end, and whose results were read back as they had been sent.
     pub completed: u64,
+    /// Sessions that came to their end, but of which a result was not there.
     pub unconfirmed: u64,
     /// Cut off while they were still under way.
     pub running: u64,
     /// The share had nobody been cut off (Kaplan–Meier).
     pub estimate: Option<f64>,
+    /// Median time of a completed session, in milliseconds.
     pub time_p50_ms: Option<f64>,
+    /// 95th percentile of the time of a completed session, in milliseconds.
     pub time_p95_ms: Option<f64>,
 }
 
 /// One user-visible step, named after the step that it begins with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UserStepRecord {
     /// Number in `plan.steps`.
     pub step: u16,
+    /// Name of the step that it begins with.
     pub name: String,
     /// How often a user waited here.
     pub taken: u64,
+    /// Sessions whose user left here because it took too long.
     pub left_waiting: u64,
+    /// Sessions whose user left here after an error.
     pub left_after_error: u64,
     /// Sessions with reason to complain that ended here.
     pub complained: u64,
-    /// Of those who stayed.
+    /// Median wait of those who stayed, in milliseconds.
     pub wait_p50_ms: Option<f64>,
+    /// 95th percentile of the wait of those who stayed, in milliseconds.
     pub wait_p95_ms: Option<f64>,
     /// The score of Apdex of the step itself; of an await, that of the result.
     pub apdex: Option<f64>,

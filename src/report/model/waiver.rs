@@ -1,5 +1,6 @@
 //! Waivers as `run.json` holds them: what was waived, and what became of it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
@@ -7,18 +8,20 @@ use crate::plan::Waiver;
 use crate::sla::WaiverUse;
 
 /// A target that may be missed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaiverRecord {
     /// `error_rate`, `response_time{submit_recording} p99`.
     pub target: String,
+    /// Why it may be missed.
     pub reason: String,
+    /// Who answers for that.
     pub owner: String,
     /// The last day (UTC) on which it holds, `2026-12-31`.
     pub expires: String,
 }
 
 /// A waiver, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaiverUseRecord {
     #[serde(flatten)]
     pub waiver: WaiverRecord,

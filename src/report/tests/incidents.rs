@@ -3,7 +3,7 @@
 use super::*;
 
 /// A run that is broken on purpose at 10.4 s, for some seconds.
-fn drill() -> Run {
+pub(super) fn drill() -> Run {
     let mut run = fixture::run(Trouble {
         lag: Duration::from_millis(900),
         lag_seconds: (11, 19),

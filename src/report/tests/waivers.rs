@@ -3,7 +3,7 @@
 use super::*;
 
 /// A slow run whose misses somebody has accepted.
-fn waived() -> Run {
+pub(super) fn waived() -> Run {
     let mut run = fixture::slow();
     let names = run.criteria.targets.iter().map(crate::plan::Condition::name);
     let slow_ones = names.filter(|name| name.starts_with("response_time"));

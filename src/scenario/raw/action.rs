@@ -11,32 +11,42 @@ use super::text::DurationText;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ActionFile {
-    /// When it begins, from the start of the load; before the load's end.
+    /// When it begins, from the start of the load; before the load's planned end.
     #[schemars(required)]
     pub(in crate::scenario) at: Option<DurationText>,
-    /// What it is called in reports. Default: what is done.
+    /// Its name in reports, beside its mark in the charts. Default: what is done.
+    #[schemars(title = "a line of text")]
     pub(in crate::scenario) name: Option<String>,
-    /// A request in the name of the target's operator, such as `"PUT /admin/v1/rollout"`.
+    /// A request in the name of the target's operator, such as `"PUT /admin/v1/rollout"`; it succeeds with any 2xx.
+    /// No placeholders.
+    #[schemars(title = "`\"METHOD /path\"`")]
     pub(in crate::scenario) request: Option<String>,
     /// The JSON body of the request. Default: none.
+    #[schemars(title = "any value")]
     pub(in crate::scenario) body: Option<Value>,
     /// Statements on the target's database, in one transaction unless they say otherwise.
     pub(in crate::scenario) sql: Option<String>,
-    /// A file of such statements, relative to the scenario.
+    /// A file of such statements.
+    #[schemars(title = "a path, relative to the scenario")]
     pub(in crate::scenario) sql_file: Option<String>,
-    /// A program and its arguments, run without a shell in the folder of the scenario.
+    /// A program and its arguments, run without a shell in the folder of the scenario; it succeeds with status 0.
     #[schemars(length(min = 1))]
     pub(in crate::scenario) command: Option<Vec<String>>,
     /// Environment variables that the program is given besides those of every program. Default: none.
+    #[schemars(title = "a list of names")]
     pub(in crate::scenario) environment: Option<Vec<String>>,
-    /// How long statements or a program may take. Default: 60 s.
+    /// How long statements or a program may take. Default: `"60s"`.
+    #[schemars(title = "a duration > 0, at most `\"30m\"`")]
     pub(in crate::scenario) timeout: Option<DurationText>,
-    /// Sends new users to the target's second server, waits at most so long until the last one has left the first, and stops
-    /// that.
+    /// New users go to the second server of `[target.standby]`; the first is stopped when its users have left, at
+    /// most so long after.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) switch_to_standby: Option<DurationText>,
-    /// Stops the throw-away database for so long, and starts it again.
+    /// Stops the throw-away database, and starts it again after that time, which must be before the load's end.
+    #[schemars(title = "a duration, or `{ for, mode }`")]
     pub(in crate::scenario) stop_database: Option<OutageFile>,
-    /// Whether this is the fault of a drill: reports time its detection and the recovery from it. Default: `false`.
+    /// Whether this is the fault of a drill: the report times its detection and the recovery from it. Default:
+    /// `false`.
     pub(in crate::scenario) injects: Option<bool>,
 }
 
@@ -44,28 +54,36 @@ pub(in crate::scenario) struct ActionFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct RollbackActionFile {
-    /// What it is called in reports. Default: `rollback`.
+    /// Its name in reports. Default: `"rollback"`.
+    #[schemars(title = "a line of text")]
     pub(in crate::scenario) name: Option<String>,
     /// Several deeds, one after the other; none is begun after one that failed.
     #[schemars(length(min = 1))]
     pub(in crate::scenario) steps: Option<Vec<RollbackStepFile>>,
-    /// A request in the name of the target's operator, such as `"PUT /admin/v1/rollout"`.
+    /// A request in the name of the target's operator, such as `"PUT /admin/v1/rollout"`; it succeeds with any 2xx.
+    /// No placeholders.
+    #[schemars(title = "`\"METHOD /path\"`")]
     pub(in crate::scenario) request: Option<String>,
     /// The JSON body of the request. Default: none.
+    #[schemars(title = "any value")]
     pub(in crate::scenario) body: Option<Value>,
     /// Statements on the target's database, in one transaction unless they say otherwise.
     pub(in crate::scenario) sql: Option<String>,
-    /// A file of such statements, relative to the scenario.
+    /// A file of such statements.
+    #[schemars(title = "a path, relative to the scenario")]
     pub(in crate::scenario) sql_file: Option<String>,
-    /// A program and its arguments, run without a shell in the folder of the scenario.
+    /// A program and its arguments, run without a shell in the folder of the scenario; it succeeds with status 0.
     #[schemars(length(min = 1))]
     pub(in crate::scenario) command: Option<Vec<String>>,
     /// Environment variables that the program is given besides those of every program. Default: none.
+    #[schemars(title = "a list of names")]
     pub(in crate::scenario) environment: Option<Vec<String>>,
-    /// How long statements or a program may take. Default: 60 s.
+    /// How long statements or a program may take. Default: `"60s"`.
+    #[schemars(title = "a duration > 0, at most `\"30m\"`")]
     pub(in crate::scenario) timeout: Option<DurationText>,
-    /// Sends new users to the target's second server, waits at most so long until the last one has left the first, and stops
-    /// that.
+    /// New users go to the second server of `[target.standby]`; the first is stopped when its users have left, at
+    /// most so long after.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) switch_to_standby: Option<DurationText>,
 }
 
@@ -73,23 +91,30 @@ pub(in crate::scenario) struct RollbackActionFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct RollbackStepFile {
-    /// A request in the name of the target's operator, such as `"PUT /admin/v1/rollout"`.
+    /// A request in the name of the target's operator, such as `"PUT /admin/v1/rollout"`; it succeeds with any 2xx.
+    /// No placeholders.
+    #[schemars(title = "`\"METHOD /path\"`")]
     pub(in crate::scenario) request: Option<String>,
     /// The JSON body of the request. Default: none.
+    #[schemars(title = "any value")]
     pub(in crate::scenario) body: Option<Value>,
     /// Statements on the target's database, in one transaction unless they say otherwise.
     pub(in crate::scenario) sql: Option<String>,
-    /// A file of such statements, relative to the scenario.
+    /// A file of such statements.
+    #[schemars(title = "a path, relative to the scenario")]
     pub(in crate::scenario) sql_file: Option<String>,
-    /// A program and its arguments, run without a shell in the folder of the scenario.
+    /// A program and its arguments, run without a shell in the folder of the scenario; it succeeds with status 0.
     #[schemars(length(min = 1))]
     pub(in crate::scenario) command: Option<Vec<String>>,
     /// Environment variables that the program is given besides those of every program. Default: none.
+    #[schemars(title = "a list of names")]
     pub(in crate::scenario) environment: Option<Vec<String>>,
-    /// How long statements or a program may take. Default: 60 s.
+    /// How long statements or a program may take. Default: `"60s"`.
+    #[schemars(title = "a duration > 0, at most `\"30m\"`")]
     pub(in crate::scenario) timeout: Option<DurationText>,
-    /// Sends new users to the target's second server, waits at most so long until the last one has left the first, and stops
-    /// that.
+    /// New users go to the second server of `[target.standby]`; the first is stopped when its users have left, at
+    /// most so long after.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) switch_to_standby: Option<DurationText>,
 }
 
@@ -171,11 +196,11 @@ pub(in crate::scenario) enum OutageFile {
 #[serde(deny_unknown_fields)]
 #[schemars(title = "a table with `for` and `mode`")]
 pub(in crate::scenario) struct OutageTable {
-    /// How long it is away.
+    /// How long it is away; it is started again before the load's end.
     #[serde(rename = "for")]
-    #[schemars(required)]
+    #[schemars(title = "a duration > 0", required)]
     pub(in crate::scenario) downtime: Option<DurationText>,
-    /// How it is stopped. Default: `fast`.
+    /// How it is stopped. Default: `"fast"`.
     pub(in crate::scenario) mode: Option<StopModeFile>,
 }
 
@@ -183,8 +208,8 @@ pub(in crate::scenario) struct OutageTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::scenario) enum StopModeFile {
-    /// In order: connections are cut, and what is committed is written out.
+    /// An orderly stop, in which connections are cut and what is committed is written out.
     Fast,
-    /// As in a crash: it recovers from its log when it starts again.
+    /// As in a crash, so that it recovers from its log when it starts again.
     Immediate,
 }

@@ -9,8 +9,8 @@ use super::text::{DurationText, PercentText};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ClassConnectFile {
-    /// From the acceptance of a recording to its webhook.
-    /// Default: lognormal with median `1200ms`, p99 `2500ms`, max `5s`.
+    /// From the acceptance of a recording to its webhook; a distribution must have an end. Default: lognormal with
+    /// median `"1200ms"`, p99 `"2500ms"`, max `"5s"`.
     pub(in crate::scenario) analysis_delay: Option<DelayFile>,
     /// From the acceptance of a transcript to improve to its webhook. Default: as `analysis_delay`.
     pub(in crate::scenario) improvement_delay: Option<DelayFile>,
@@ -19,18 +19,22 @@ pub(in crate::scenario) struct ClassConnectFile {
     /// Waits before the second and each further delivery attempt; an empty list means no retries.
     /// Default: `["1s", "3s"]`.
     pub(in crate::scenario) retry_schedule: Option<Vec<DurationText>>,
-    /// Longest wait for the answer to one delivery attempt. Default: `10s`.
+    /// Longest wait for the answer to one delivery attempt. Default: `"10s"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) delivery_timeout: Option<DurationText>,
-    /// Lowest score, 0 to 100, with which a recording is passed. Default: 80.
+    /// Lowest score with which a recording is passed. Default: 80.
     #[schemars(range(min = 0, max = 100))]
     pub(in crate::scenario) pass_threshold: Option<i64>,
     /// What goes wrong, for drills.
     pub(in crate::scenario) faults: Option<ClassConnectFaults>,
-    /// Beside `base_url` only: where the mock listens, such as `127.0.0.1:8090`. Your deployment calls it there.
+    /// Where the mock listens; your deployment calls it there. Required beside `base_url`, and only there.
+    #[schemars(title = "an address and port, such as `\"127.0.0.1:8090\"`")]
     pub(in crate::scenario) listen: Option<String>,
-    /// Beside `base_url` only: the key with which your deployment calls ClassConnect.
+    /// The key with which your deployment calls ClassConnect. Required beside `base_url`, and only there.
+    #[schemars(title = "text from the environment, such as `\"${VAR}\"`")]
     pub(in crate::scenario) api_key: Option<String>,
-    /// Beside `base_url` only: the secret (`whsec_…`) by which your deployment verifies webhooks.
+    /// The secret (`whsec_…`) by which your deployment verifies webhooks. Required beside `base_url`, and only there.
+    #[schemars(title = "text from the environment, such as `\"${VAR}\"`")]
     pub(in crate::scenario) webhook_secret: Option<String>,
 }
 
@@ -38,23 +42,24 @@ pub(in crate::scenario) struct ClassConnectFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ClassConnectFaults {
-    /// Webhooks never sent.
+    /// Webhooks never sent. Default: `"0%"`.
     pub(in crate::scenario) drop: Option<PercentText>,
-    /// Webhooks sent twice.
+    /// Webhooks sent twice. Default: `"0%"`.
     pub(in crate::scenario) duplicate: Option<PercentText>,
-    /// Submissions refused.
+    /// Submissions refused. Default: `"0%"`.
     pub(in crate::scenario) reject_submit: Option<PercentText>,
-    /// Webhooks sent with a wrong signature.
+    /// Webhooks sent with a wrong signature. Default: `"0%"`.
     pub(in crate::scenario) wrong_signature: Option<PercentText>,
-    /// Analyses that end as failed.
+    /// Jobs that end as failed. Default: `"0%"`.
     pub(in crate::scenario) fail_analysis: Option<PercentText>,
-    /// Analyses that complete with an error inside the result.
+    /// Jobs that complete with an error inside the result. Default: `"0%"`.
     pub(in crate::scenario) soft_error: Option<PercentText>,
 }
 
 /// A duration, or a distribution of durations.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(title = "a duration or distribution")]
 pub(in crate::scenario) enum DelayFile {
     /// Always the same duration.
     Fixed(DurationText),

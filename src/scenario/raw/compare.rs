@@ -10,10 +10,11 @@ use super::text::{DurationText, PercentText};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct CompareFile {
-    /// How many pairs are run. One pair shows no difference between runs and decides nothing. Default: 5.
+    /// How many pairs are run. One pair does not show how much runs differ, and can make no claim hold. Default: 5.
     #[schemars(range(min = 1, max = 100))]
     pub(in crate::scenario) pairs: Option<i64>,
-    /// No pair begins that would not be over within this time. Default: `1h`.
+    /// No pair begins that would not be over by then. Default: `"1h"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) time_box: Option<DurationText>,
     /// What is there already.
     #[schemars(required)]
@@ -24,10 +25,11 @@ pub(in crate::scenario) struct CompareFile {
     /// What is claimed of the candidate. Default: the claims of the migration plan.
     #[schemars(length(min = 1))]
     pub(in crate::scenario) claims: Option<Vec<ClaimFile>>,
-    /// What `--quick` sets in both arms: dotted keys and their values. Default: the load is shortened to 20 s.
+    /// What `--quick` sets in both arms. Default: the load shortened to 20 s, the search for capacity coarse.
+    #[schemars(title = "a table: dotted key → value")]
     pub(in crate::scenario) quick: Option<Map<String, Value>>,
-    /// By how much runs of one system are known to differ: the standard deviation of a figure over earlier runs, as a
-    /// share of it. With it, a single pair can decide. Default: not known.
+    /// By how much runs of one system are known to differ: standard deviation over earlier runs, as a share. With it
+    /// a single pair can decide. Default: not known.
     pub(in crate::scenario) run_to_run: Option<PercentText>,
 }
 
@@ -35,11 +37,12 @@ pub(in crate::scenario) struct CompareFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ArmFile {
-    /// Name of the arm in reports. Default: `baseline` or `candidate`.
+    /// Name of the arm in reports, at most 40 characters. Default: the arm's key.
     pub(in crate::scenario) name: Option<String>,
-    /// What differs from the scenario: dotted keys (`"target.architecture"`) and their values, as with `--set`.
-    /// Default: nothing.
+    /// What differs from the scenario, as with `--set` (which wins): dotted keys in quotes, such as
+    /// `"target.architecture"`, and their values. A table adds to what is there. Default: nothing.
     #[serde(rename = "set")]
+    #[schemars(title = "a table: dotted key → value")]
     pub(in crate::scenario) settings: Option<Map<String, Value>>,
 }
 
@@ -49,20 +52,30 @@ pub(in crate::scenario) struct ArmFile {
 pub(in crate::scenario) struct ClaimFile {
     /// The claim in words, such as `"API throughput +200 %"`. Default: made from the rest.
     pub(in crate::scenario) says: Option<String>,
-    /// `"capacity"`, or a metric whose low values are good.
+    /// What it is about. `"capacity"` is the highest rate at which all targets of the arm hold, searched for in each
+    /// pair as `[capacity]` says. Required, but for bands.
+    #[schemars(
+        title = "`\"capacity\"`, or a metric whose low values are good; with `ratio` also `\"completion_rate\"` and `\"apdex\"`"
+    )]
     pub(in crate::scenario) metric: Option<String>,
-    /// The statistic of a time: `p50`, `p95`, `p99`, `mean`. Default: `p95`, of `db_query_time` `mean`.
+    /// The statistic of a time. Default: `"p95"`, of `db_query_time` `"mean"`.
+    #[schemars(title = "`\"p50\"`, `\"p95\"`, `\"mean\"`, …")]
     pub(in crate::scenario) stat: Option<String>,
-    /// What candidate over baseline must be, such as `">= 3.0"`.
+    /// What candidate over baseline must be: `">= 3.0"` is "+200 %", `"<= 0.40"` is "−60 %".
+    #[schemars(title = "a comparison with a number")]
     pub(in crate::scenario) ratio: Option<String>,
     /// How much worse than the baseline still counts as not worse.
     pub(in crate::scenario) not_worse_by: Option<PercentText>,
-    /// A difference that nobody notices: a duration, of shares a percentage. Default: `1ms` or `0.1%`.
+    /// Beside `not_worse_by`: a difference that nobody notices, whatever the ratio. Default: `"1ms"`, of
+    /// `db_query_time` `"100us"`, of shares `"0.1%"`.
+    #[schemars(title = "a duration; of shares a percentage")]
     pub(in crate::scenario) negligible: Option<String>,
-    /// The band of the baseline's response times, such as `"200ms..800ms"`.
+    /// The band of the baseline's response times.
+    #[schemars(title = "`\"200ms..800ms\"`")]
     pub(in crate::scenario) before: Option<String>,
     /// The band of the candidate's response times.
+    #[schemars(title = "`\"50ms..150ms\"`")]
     pub(in crate::scenario) after: Option<String>,
-    /// Why nothing here can show the claim: it is listed as not measured.
+    /// Why nothing here can show the claim: it is listed, and decides nothing.
     pub(in crate::scenario) not_measured: Option<String>,
 }

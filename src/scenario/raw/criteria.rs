@@ -1,26 +1,25 @@
 //! `[judge]`, `[sla]`, `[alerts]` and `[rollback]`.
 //!
 //! A metric's key takes a table of statistics for times (`{ p95 = "<= 150ms" }`) and a text for shares and rates
-//! (`"< 1%"`). The keys come from the plan's table of metrics, so the schema always knows every metric.
+//! (`"< 1%"`). What the schema says of them comes from `metric`.
 
 use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, Schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::action::RollbackActionFile;
+use super::metric::{with_breaches, with_step_metrics, with_targets};
 use super::text::{DurationText, PercentText};
-use crate::plan::{Metric, Unit};
 
 /// How the verdict is found.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct JudgeFile {
-    /// How sure a verdict must be. Default: `observed`.
+    /// How sure a verdict must be. Default: `"observed"`.
     pub(in crate::scenario) mode: Option<JudgeModeFile>,
-    /// Whether the load ends once a target is settled and the run cannot end in a GO any more. Default: `true` in certified
-    /// mode, `false` in observed.
+    /// Whether the load ends once a target cannot be met any more, or is missed beyond doubt; not in arms of a
+    /// comparison and steps of a search. Default: `true` in certified mode, `false` in observed.
     pub(in crate::scenario) early_stop: Option<bool>,
 }
 
@@ -30,7 +29,7 @@ pub(in crate::scenario) struct JudgeFile {
 pub(in crate::scenario) enum JudgeModeFile {
     /// A target is met when the measured value meets it.
     Observed,
-    /// A target is met only when its confidence bound meets it as well.
+    /// A target is met when the bound of its 95 % confidence meets it as well.
     Certified,
 }
 
@@ -49,11 +48,14 @@ pub(in crate::scenario) enum LimitFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(transform = with_targets)]
 pub(in crate::scenario) struct SlaFile {
-    /// A file with targets, relative to the scenario; a target given here replaces the file's. Default: none.
+    /// A file with the same keys; a target given here replaces the file's. Default: none.
+    #[schemars(title = "a path, relative to the scenario")]
     pub(in crate::scenario) file: Option<String>,
-    /// Metrics that cannot be measured on this target: shown in the report, never passed. Default: none.
+    /// Cannot be measured on this target: shown in the report, never passed. Default: none.
+    #[schemars(title = "a list of metrics")]
     pub(in crate::scenario) not_measured: Option<Vec<String>>,
-    /// Targets of single steps, by the step's name.
+    /// Targets of single steps.
+    #[schemars(title = "a table: name of a step → metrics")]
     pub(in crate::scenario) step: Option<BTreeMap<String, StepLimitsFile>>,
     #[serde(flatten)]
     #[schemars(skip)]
@@ -73,24 +75,32 @@ pub(in crate::scenario) struct StepLimitsFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(transform = with_breaches)]
 pub(in crate::scenario) struct AlertsFile {
-    /// Length of the sliding window; whole seconds.
+    /// Length of the sliding window. Required, but beside budgets only.
+    #[schemars(title = "whole seconds")]
     pub(in crate::scenario) over: Option<DurationText>,
     /// An older name of `over`.
+    #[schemars(title = "whole seconds")]
     pub(in crate::scenario) window: Option<DurationText>,
-    /// In how many seconds the window must have been in breach before that is raised; whole seconds, one after the other
-    /// unless `within` says otherwise. Default: raised at first sight.
+    /// In how many seconds, one after the other, the window must have been in breach before the breach is raised.
+    /// Default: raised at first sight.
     #[serde(rename = "for")]
+    #[schemars(title = "whole seconds")]
     pub(in crate::scenario) sustained: Option<DurationText>,
-    /// The stretch in which the seconds of `for` are counted: `for = "5s", within = "20s"` is five of the last twenty.
+    /// The stretch in which the seconds of `for` are counted instead: `for = "5s"`, `within = "20s"` is five of the
+    /// last twenty, whether or not they follow each other.
+    #[schemars(title = "whole seconds, at least `for`")]
     pub(in crate::scenario) within: Option<DurationText>,
-    /// A breach is over once a whole window's length was no worse than this part of the level. Default: `80%`.
+    /// A breach is over once a whole window's length was no worse than this part of the level. Default: `"80%"`.
+    #[schemars(title = "a percentage > 0")]
     pub(in crate::scenario) clear_at: Option<PercentText>,
     /// Fewer samples than this in a window decide nothing. Default: 20.
     #[schemars(range(min = 1))]
     pub(in crate::scenario) samples_min: Option<i64>,
     /// Budgets of targets of `[sla]` that must not be spent too fast. Default: none.
+    #[schemars(title = "a list of tables, at most 50")]
     pub(in crate::scenario) budget: Option<Vec<BudgetFile>>,
-    /// Breaches of single steps, by the step's name.
+    /// Conditions of single steps.
+    #[schemars(title = "a table: name of a step → metrics")]
     pub(in crate::scenario) step: Option<BTreeMap<String, StepLimitsFile>>,
     #[serde(flatten)]
     #[schemars(skip)]
@@ -101,31 +111,39 @@ pub(in crate::scenario) struct AlertsFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(transform = with_breaches)]
 pub(in crate::scenario) struct RollbackFile {
-    /// Whether the load ends when a threshold trips. Default: `true`, and `false` with an `action`, so that the report can
-    /// say when all was well again.
+    /// Whether the load ends when a threshold trips; without that, the report can say when all was well again.
+    /// Default: `true`; `false` with an `action`.
     pub(in crate::scenario) stop_load: Option<bool>,
     /// What is done to the target when the first threshold trips. Default: nothing.
     pub(in crate::scenario) action: Option<RollbackActionFile>,
     /// How long it may take until the trouble is detected, acted on and over. Default: no limits.
     pub(in crate::scenario) limits: Option<RollbackLimitsFile>,
-    /// Length of the sliding window; whole seconds.
+    /// Length of the sliding window. Required, but beside budgets only.
+    #[schemars(title = "whole seconds")]
     pub(in crate::scenario) over: Option<DurationText>,
     /// An older name of `over`.
+    #[schemars(title = "whole seconds")]
     pub(in crate::scenario) window: Option<DurationText>,
-    /// In how many seconds the window must have been in breach before that is raised; whole seconds, one after the other
-    /// unless `within` says otherwise. Default: raised at first sight.
+    /// In how many seconds, one after the other, the window must have been in breach before the breach is raised.
+    /// Default: raised at first sight.
     #[serde(rename = "for")]
+    #[schemars(title = "whole seconds")]
     pub(in crate::scenario) sustained: Option<DurationText>,
-    /// The stretch in which the seconds of `for` are counted: `for = "5s", within = "20s"` is five of the last twenty.
+    /// The stretch in which the seconds of `for` are counted instead: `for = "5s"`, `within = "20s"` is five of the
+    /// last twenty, whether or not they follow each other.
+    #[schemars(title = "whole seconds, at least `for`")]
     pub(in crate::scenario) within: Option<DurationText>,
-    /// A breach is over once a whole window's length was no worse than this part of the level. Default: `80%`.
+    /// A breach is over once a whole window's length was no worse than this part of the level. Default: `"80%"`.
+    #[schemars(title = "a percentage > 0")]
     pub(in crate::scenario) clear_at: Option<PercentText>,
     /// Fewer samples than this in a window decide nothing. Default: 20.
     #[schemars(range(min = 1))]
     pub(in crate::scenario) samples_min: Option<i64>,
     /// Budgets of targets of `[sla]` that must not be spent too fast. Default: none.
+    #[schemars(title = "a list of tables, at most 50")]
     pub(in crate::scenario) budget: Option<Vec<BudgetFile>>,
-    /// Breaches of single steps, by the step's name.
+    /// Conditions of single steps.
+    #[schemars(title = "a table: name of a step → metrics")]
     pub(in crate::scenario) step: Option<BTreeMap<String, StepLimitsFile>>,
     #[serde(flatten)]
     #[schemars(skip)]
@@ -136,11 +154,15 @@ pub(in crate::scenario) struct RollbackFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct RollbackLimitsFile {
-    /// From the injected fault, or else the first bad second, to the threshold's tripping. Default: no limit.
+    /// From the injected fault, or else the first bad second, to the tripping of the first threshold. Default: no
+    /// limit.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) detect: Option<DurationText>,
-    /// From the threshold's tripping to the end of the action. Default: no limit.
+    /// From that tripping to the end of the action. Default: no limit.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) act: Option<DurationText>,
-    /// From the threshold's tripping to the first second after which all is well. Default: no limit.
+    /// From that tripping to the first second of a window's length in which all was well. Default: no limit.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) recover: Option<DurationText>,
 }
 
@@ -148,21 +170,28 @@ pub(in crate::scenario) struct RollbackLimitsFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct BudgetFile {
-    /// The metric of the target in `[sla]`: the bad events that it allows are the budget.
-    #[schemars(required)]
+    /// A target of `[sla]` that allows a share of bad events: a percentile or a share, not a mean, a rate or
+    /// availability.
+    #[schemars(title = "a metric", required)]
     pub(in crate::scenario) target: Option<String>,
-    /// The step of the target. Default: the target over all steps.
+    /// The step of the target. Default: over all steps.
+    #[schemars(title = "a name")]
     pub(in crate::scenario) step: Option<String>,
-    /// The statistic of the target, such as `p95`. Default: that of the only target on the metric.
+    /// Which target, when there are several on the metric. Default: that of the only one.
+    #[schemars(title = "a statistic, such as `\"p95\"`")]
     pub(in crate::scenario) stat: Option<String>,
-    /// What is a breach, such as `"> 6"`: at a rate of 1 the budget lasts exactly to the end of the run.
+    /// What is a breach; at a rate of 1 the budget lasts exactly to the end of the run.
+    #[schemars(title = "a comparison with a number, such as `\"> 6\"`")]
     pub(in crate::scenario) burn_rate: Option<String>,
-    /// Instead of `burn_rate`: the share of the whole run's budget that must not be spent within `long`.
+    /// Instead of `burn_rate`: the share *f* of the whole run's budget that must not be spent within `long`; the rate
+    /// is *f* · length of the load / `long`. 10 % in a minute of an hour's run is a rate of 6.
     pub(in crate::scenario) consumed: Option<PercentText>,
-    /// The window that says that enough of the budget is gone; whole seconds.
-    #[schemars(required)]
+    /// The long window: it says that enough of the budget is gone to matter.
+    #[schemars(title = "whole seconds", required)]
     pub(in crate::scenario) long: Option<DurationText>,
-    /// The window that says that it is still being spent; whole seconds. Default: a twelfth of `long`, at least `5s`.
+    /// The short window: it says that the budget is still being spent, and its length of calm ends the breach.
+    /// Default: a twelfth of `long`, at least `"5s"`.
+    #[schemars(title = "whole seconds, shorter than `long`")]
     pub(in crate::scenario) short: Option<DurationText>,
 }
 
@@ -210,65 +239,4 @@ impl RollbackFile {
             metrics: &self.metrics,
         }
     }
-}
-
-/// Whether limits say what must hold or what is a breach: the examples point the other way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sense {
-    Target,
-    Breach,
-}
-
-fn with_targets(schema: &mut Schema) {
-    add_metrics(schema, Metric::ALL.into_iter(), Sense::Target);
-}
-
-fn with_breaches(schema: &mut Schema) {
-    add_metrics(schema, Metric::ALL.into_iter(), Sense::Breach);
-}
-
-/// The tables of single steps are shared by targets and breaches; the examples are those of targets.
-fn with_step_metrics(schema: &mut Schema) {
-    let of_steps = Metric::ALL.into_iter().filter(|metric| metric.is_per_step());
-    add_metrics(schema, of_steps, Sense::Target);
-}
-
-/// Adds a property for every metric and closes the object.
-fn add_metrics(schema: &mut Schema, metrics: impl Iterator<Item = Metric>, sense: Sense) {
-    let object = schema.ensure_object();
-    object.insert("additionalProperties".to_owned(), json!(false));
-    let properties = object.entry("properties").or_insert_with(|| json!({}));
-    if let Some(properties) = properties.as_object_mut() {
-        for metric in metrics {
-            properties.insert(metric.key().to_owned(), limit_schema(metric, sense));
-        }
-    }
-}
-
-fn limit_schema(metric: Metric, sense: Sense) -> serde_json::Value {
-    let is_upper = (sense == Sense::Target) != metric.higher_is_better();
-    let (title, example) = match (metric.unit(), is_upper) {
-        (Unit::Time, true) => ("a comparison with a duration", "<= 150ms"),
-        (Unit::Time, false) => ("a comparison with a duration", "> 500ms"),
-        (Unit::Ratio, true) if metric.higher_is_better() => ("a comparison with a percentage", "< 99%"),
-        (Unit::Ratio, true) => ("a comparison with a percentage", "< 1%"),
-        (Unit::Ratio, false) if metric.higher_is_better() => ("a comparison with a percentage", ">= 99.5%"),
-        (Unit::Ratio, false) => ("a comparison with a percentage", "> 5%"),
-        (Unit::PerSecond, true) => ("a comparison with a rate", "< 100/s"),
-        (Unit::PerSecond, false) => ("a comparison with a rate", ">= 100/s"),
-    };
-    let limit = json!({ "type": "string", "title": title, "examples": [example] });
-    if metric.unit() != Unit::Time {
-        return limit;
-    }
-    json!({
-        "type": "object",
-        "title": "a table of statistics",
-        "examples": [{ "p95": example }],
-        "description": "Limits of percentiles (`p50`, `p95`, `p999`), `mean` and `max`.",
-        "minProperties": 1,
-        "properties": { "mean": limit, "max": limit },
-        "patternProperties": { r"^p[0-9]+(\.[0-9]+)?$": limit },
-        "additionalProperties": false,
-    })
 }

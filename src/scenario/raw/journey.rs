@@ -13,16 +13,17 @@ use super::text::DurationText;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct JourneyEntry {
-    /// Name of the journey in reports.
-    #[schemars(required)]
+    /// Name of the journey in reports; unique.
+    #[schemars(title = "a name", required)]
     pub(in crate::scenario) name: Option<String>,
     /// How often the journey is taken, relative to the others. Default: 1.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(title = "a whole number ≥ 1", range(min = 1, max = 1_000_000))]
     pub(in crate::scenario) weight: Option<i64>,
-    /// The file with the steps, relative to the scenario.
+    /// A file with `[[steps]]`, instead of `steps`.
+    #[schemars(title = "a path, relative to the scenario")]
     pub(in crate::scenario) file: Option<String>,
-    /// The steps, in order.
-    #[schemars(length(min = 1))]
+    /// The steps, in order. Written as `[[journey.steps]]`.
+    #[schemars(title = "a list of steps", length(min = 1))]
     pub(in crate::scenario) steps: Option<Vec<StepFile>>,
 }
 
@@ -31,7 +32,7 @@ pub(in crate::scenario) struct JourneyEntry {
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct JourneyFile {
     /// The steps, in order.
-    #[schemars(required, length(min = 1))]
+    #[schemars(title = "a list of steps", required, length(min = 1))]
     pub(in crate::scenario) steps: Option<Vec<StepFile>>,
 }
 
@@ -52,25 +53,32 @@ pub(in crate::scenario) enum StepFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct RequestStepFile {
-    /// Method and path, such as `"GET /api/v1/practice/sessions/{{session_id}}"`.
+    /// Method (GET, POST, PUT, PATCH or DELETE) and path, relative to the target, such as `"GET
+    /// /api/v1/practice/sessions/{{session_id}}"`.
+    #[schemars(title = "`\"METHOD /path\"`")]
     pub(in crate::scenario) request: String,
     /// Name of the step in reports, alerts and targets. Default: made from method and path.
+    #[schemars(title = "a name")]
     pub(in crate::scenario) name: Option<String>,
     /// Further headers. Default: none.
+    #[schemars(title = "a table of texts")]
     pub(in crate::scenario) headers: Option<BTreeMap<String, String>>,
     /// The JSON body. Default: none.
+    #[schemars(title = "any value")]
     pub(in crate::scenario) body: Option<Value>,
     /// What makes the answer right. Default: any status from 200 to 299.
     pub(in crate::scenario) expect: Option<ExpectFile>,
-    /// Values taken out of the JSON answer: variable name → JSON pointer.
+    /// Values taken out of the JSON answer. Default: none.
+    #[schemars(title = "a table: variable → pointer")]
     pub(in crate::scenario) save: Option<BTreeMap<String, String>>,
-    /// Longest time for the answer, from the moment the request was due. Default: `10s`.
+    /// From the intended start to the last byte of the answer. Default: `"10s"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) timeout: Option<DurationText>,
     /// Whether an `Idempotency-Key` is sent. Default: `true` for `POST`.
     pub(in crate::scenario) idempotency_key: Option<bool>,
-    /// The row change that a live subscription shows for this request.
+    /// The row change that a live subscription shows for this request; measured as `feedback_latency`. Default: none.
     pub(in crate::scenario) feedback: Option<EventFile>,
-    /// What the request hands in, when its result comes later: followed by the audit.
+    /// Work whose result comes later: followed by the audit. Default: none.
     pub(in crate::scenario) submission: Option<SubmissionFile>,
 }
 
@@ -78,9 +86,11 @@ pub(in crate::scenario) struct RequestStepFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ExpectFile {
-    /// The status, or a list of statuses. Default: 200 to 299.
+    /// Accepted statuses. Default: any 2xx.
+    #[schemars(title = "a status, or a list of them")]
     pub(in crate::scenario) status: Option<StatusFile>,
-    /// JSON pointer → the value that must stand there.
+    /// Values that the JSON answer must hold. Default: none.
+    #[schemars(title = "a table: pointer → value")]
     pub(in crate::scenario) checks: Option<BTreeMap<String, Value>>,
 }
 
@@ -97,11 +107,11 @@ pub(in crate::scenario) enum StatusFile {
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct EventFile {
     /// The table, one that a step before subscribed to.
-    #[schemars(required)]
+    #[schemars(title = "text", required)]
     pub(in crate::scenario) table: Option<String>,
-    /// Column → value.
+    /// The columns that must have a value.
     #[serde(rename = "where")]
-    #[schemars(required, extend("minProperties" = 1))]
+    #[schemars(title = "a table: column → value", required, extend("minProperties" = 1))]
     pub(in crate::scenario) columns: Option<BTreeMap<String, String>>,
 }
 
@@ -112,18 +122,20 @@ pub(in crate::scenario) struct SubmissionFile {
     /// Kind of job at ClassConnect.
     #[schemars(required)]
     pub(in crate::scenario) kind: Option<JobKind>,
-    /// The identifier that ClassConnect gets as `client_reference_id`, such as `"{{attempt_id}}"`.
+    /// The `client_reference_id` that ClassConnect gets, such as `"{{attempt_id}}"`.
     #[schemars(required)]
     pub(in crate::scenario) reference: Option<String>,
     /// The request that shows the outcome, such as `"GET /api/v1/practice/attempts/{{attempt_id}}"`.
-    #[schemars(required)]
+    #[schemars(title = "`\"GET /path\"`", required)]
     pub(in crate::scenario) read_back: Option<String>,
-    /// JSON pointer → values that mean "finished well".
-    #[schemars(required, extend("minProperties" = 1, "maxProperties" = 1))]
+    /// What means "finished well".
+    #[schemars(title = "a table: one pointer → list of values", required, extend("minProperties" = 1, "maxProperties" = 1))]
     pub(in crate::scenario) completed: Option<BTreeMap<String, Vec<Value>>>,
-    /// Values, at the same pointer, that mean "finished badly". Default: none.
+    /// What, at the same pointer, means "finished badly". Default: none.
+    #[schemars(title = "a list of values")]
     pub(in crate::scenario) failed: Option<Vec<Value>>,
-    /// JSON pointer into the row → JSON pointer into ClassConnect's result: must be equal. Default: none.
+    /// A value of the row that must be the same as one of ClassConnect's result. Default: none.
+    #[schemars(title = "a table: pointer → pointer")]
     pub(in crate::scenario) compare: Option<BTreeMap<String, String>>,
 }
 
@@ -156,14 +168,16 @@ impl JobKind {
 pub(in crate::scenario) struct SubscribeStepFile {
     /// The channel, such as `"practice_session_{{session_id}}"`.
     pub(in crate::scenario) subscribe: String,
-    /// Name of the step in reports. Default: `subscribe`.
+    /// Name of the step in reports. Default: `"subscribe"`.
+    #[schemars(title = "a name")]
     pub(in crate::scenario) name: Option<String>,
     /// The row changes to be told of.
-    #[schemars(required, length(min = 1))]
+    #[schemars(title = "a list of tables", required, length(min = 1))]
     pub(in crate::scenario) changes: Option<Vec<BindingFile>>,
     /// One read of the row once the subscription is live, for what happened before. Default: none.
     pub(in crate::scenario) read: Option<InitialReadFile>,
-    /// Longest time until the subscription is live. Default: `10s`.
+    /// Until the subscription is live. Default: `"10s"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) timeout: Option<DurationText>,
 }
 
@@ -171,14 +185,14 @@ pub(in crate::scenario) struct SubscribeStepFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct BindingFile {
-    /// The database schema. Default: `public`.
+    /// The database schema. Default: `"public"`.
     pub(in crate::scenario) schema: Option<String>,
     /// The table.
     #[schemars(required)]
     pub(in crate::scenario) table: Option<String>,
-    /// The kind of change. Default: `*`.
+    /// The kind of change. Default: `"*"`.
     pub(in crate::scenario) event: Option<ChangeEventFile>,
-    /// Which rows, such as `"id=eq.{{session_id}}"`. Default: all.
+    /// Which rows, such as `"id=eq.{{session_id}}"`. Default: all rows.
     pub(in crate::scenario) filter: Option<String>,
 }
 
@@ -200,7 +214,7 @@ pub(in crate::scenario) enum ChangeEventFile {
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct InitialReadFile {
     /// The request, such as `"GET /api/v1/practice/sessions/{{session_id}}"`.
-    #[schemars(required)]
+    #[schemars(title = "`\"GET /path\"`", required)]
     pub(in crate::scenario) request: Option<String>,
     /// The table that its answer is a row of.
     #[schemars(required)]
@@ -211,12 +225,16 @@ pub(in crate::scenario) struct InitialReadFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct AwaitStepFile {
-    /// The row change.
+    /// The row change that is waited for.
     #[serde(rename = "await")]
+    #[schemars(title = "`{ table, where }`")]
     pub(in crate::scenario) event: EventFile,
     /// Name of the step in reports. Default: `await_` and the table.
+    #[schemars(title = "a name")]
     pub(in crate::scenario) name: Option<String>,
-    /// The result deadline, from the sending of the request before. Default: `10s`.
+    /// The deadline of the result, from the sending of the request before; at least the mock's longest delay and its
+    /// retry schedule. Default: `"10s"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) timeout: Option<DurationText>,
     /// Polling, for when the socket is down or the event is overdue. Default: none.
     pub(in crate::scenario) fallback: Option<FallbackFile>,
@@ -226,15 +244,17 @@ pub(in crate::scenario) struct AwaitStepFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct FallbackFile {
-    /// The request, such as `"GET /api/v1/practice/sessions/{{session_id}}"`.
-    #[schemars(required)]
+    /// The request that is polled, such as `"GET /api/v1/practice/sessions/{{session_id}}"`.
+    #[schemars(title = "`\"GET /path\"`", required)]
     pub(in crate::scenario) poll: Option<String>,
-    /// From one poll to the next. Default: `1s`.
+    /// From one poll to the next. Default: `"1s"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) every: Option<DurationText>,
-    /// How long the event may be overdue before polling begins. Default: `5s`.
+    /// How long the event may be overdue before polling begins. Default: `"5s"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) after: Option<DurationText>,
-    /// JSON pointer → the value that ends the wait.
-    #[schemars(required, extend("minProperties" = 1))]
+    /// What ends the wait.
+    #[schemars(title = "a table: pointer → value", required, extend("minProperties" = 1))]
     pub(in crate::scenario) until: Option<BTreeMap<String, String>>,
 }
 
@@ -242,7 +262,7 @@ pub(in crate::scenario) struct FallbackFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ThinkStepFile {
-    /// How long: a duration or a distribution.
+    /// A pause.
     pub(in crate::scenario) think: DelayFile,
 }
 
@@ -250,11 +270,11 @@ pub(in crate::scenario) struct ThinkStepFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct RepeatStepFile {
-    /// How many times.
+    /// How many times the steps are taken, one after the other.
     #[schemars(range(min = 1, max = 1_000))]
     pub(in crate::scenario) repeat: i64,
-    /// The steps, in order.
-    #[schemars(required, length(min = 1))]
+    /// The steps that are repeated, in order.
+    #[schemars(title = "a list of steps", required, length(min = 1))]
     pub(in crate::scenario) steps: Option<Vec<StepFile>>,
 }
 
@@ -262,10 +282,10 @@ pub(in crate::scenario) struct RepeatStepFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ParallelStepFile {
-    /// How many times.
+    /// How many times the steps are taken at once, by the same user, each time on a connection of its own.
     #[schemars(range(min = 2, max = 16))]
     pub(in crate::scenario) parallel: i64,
-    /// The steps, in order: requests, pauses, and repetitions of them.
-    #[schemars(required, length(min = 1))]
+    /// The steps, in order: requests without `feedback`, pauses, and repetitions of them.
+    #[schemars(title = "a list of steps", required, length(min = 1))]
     pub(in crate::scenario) steps: Option<Vec<StepFile>>,
 }

@@ -11,6 +11,7 @@ mod compare;
 mod criteria;
 mod journey;
 mod load;
+mod metric;
 mod target;
 mod text;
 mod users;
@@ -30,6 +31,7 @@ pub(super) use journey::{
     SubmissionFile, SubscribeStepFile,
 };
 pub(super) use load::{ArrivalsFile, ConnectionsFile, ExecutorFile, LoadFile, StageTarget};
+pub(super) use metric::meaning;
 pub(super) use target::{
     ArchitectureFile, EdgeBootFile, HttpVersionFile, LegacyFile, LegacyQueueFile, PoolFile, RealtimeFile,
     ServerFile, TargetFaults, TargetFile,
@@ -44,19 +46,20 @@ use serde::Deserialize;
 /// A scenario: what is tested, with which load, and what it is judged by.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "A scenario of loadtest")]
 pub(super) struct ScenarioFile {
-    /// Name of the scenario in reports and of its output directory: letters, digits, `-` and `_`.
-    #[schemars(required)]
+    /// Name in reports and of the output directory.
+    #[schemars(title = "a name", required)]
     pub(super) name: Option<String>,
-    /// What the scenario is for, in a sentence or two.
+    /// What the scenario is for, in a sentence or two. Default: empty.
     pub(super) description: Option<String>,
-    /// Seed of all chance in the run; `--seed` overrides it. Default: 1.
+    /// Seed of all chance; `--seed` overrides it. Default: 1.
     #[schemars(range(min = 0))]
     pub(super) seed: Option<i64>,
     /// What is tested.
     #[schemars(required)]
     pub(super) target: Option<TargetFile>,
-    /// The mock of ClassConnect. Default: started with the reference server, not started for another target.
+    /// The mock of ClassConnect. Default: with the reference server all defaults, else no mock.
     pub(super) classconnect: Option<ClassConnectFile>,
     /// How many users come, and when.
     #[schemars(required)]
@@ -68,19 +71,20 @@ pub(super) struct ScenarioFile {
     pub(super) journey: Option<Vec<JourneyEntry>>,
     /// Users with patience. Default: users wait for as long as the steps' time-outs.
     pub(super) users: Option<UsersFile>,
-    /// How the verdict is found.
+    /// How the verdict is found. Default: all defaults.
     pub(super) judge: Option<JudgeFile>,
-    /// The targets: conditions that must hold over the whole measured part of the run.
+    /// The targets: conditions that must hold over the whole measured part of the run. Default: no targets.
     pub(super) sla: Option<SlaFile>,
     /// Targets that may be missed for now, because somebody has accepted that: they are shown, and do not decide the
     /// verdict. Default: none.
     pub(super) waiver: Option<Vec<WaiverFile>>,
-    /// Conditions whose breach within a window is reported.
+    /// Conditions whose breach within a window is reported. Default: none.
     pub(super) alerts: Option<AlertsFile>,
-    /// Conditions whose breach within a window means "roll back".
+    /// Conditions whose breach within a window means "roll back". Default: none.
     pub(super) rollback: Option<RollbackFile>,
-    /// How `loadtest capacity` searches for the highest rate at which all targets hold. Default: all defaults.
+    /// How `loadtest capacity` searches; a run does not look at it. Default: all defaults, for the arrival-rate
+    /// executors.
     pub(super) capacity: Option<CapacityFile>,
-    /// Two arms of this scenario, run in interleaved pairs by `loadtest compare`; a run does not look at it.
+    /// Two arms of this scenario, for `loadtest compare`; a run does not look at it. Default: none.
     pub(super) compare: Option<CompareFile>,
 }

@@ -9,49 +9,61 @@ use super::text::{DurationText, PercentText};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct TargetFile {
-    /// A server that the run starts and stops.
+    /// A server that the run starts, and stops afterwards.
     pub(in crate::scenario) server: Option<ServerFile>,
-    /// Address of a deployment of your own: `http://host[:port]` or `https://host[:port]`.
+    /// Address of a deployment of your own, instead of `server`.
+    #[schemars(title = "`http://…` or `https://host[:port][/path]`")]
     pub(in crate::scenario) base_url: Option<String>,
-    /// Address of the realtime endpoint. Default: `base_url` with `ws` for `http`, `wss` for `https`, and `/realtime/v1/websocket`.
+    /// Address of its realtime endpoint. Default: `base_url` with `/realtime/v1/websocket`, and `ws` for `http`,
+    /// `wss` for `https`.
+    #[schemars(title = "`ws://…` or `wss://…`")]
     pub(in crate::scenario) realtime_url: Option<String>,
-    /// Sent as the `apikey` header; from the environment only, such as `"${API_KEY}"`. Default: none.
+    /// Sent as the `apikey` header. Default: none.
+    #[schemars(title = "text from the environment, such as `\"${API_KEY}\"`")]
     pub(in crate::scenario) api_key: Option<String>,
-    /// A file with one bearer token a line, relative to the scenario; users take them in turn.
+    /// A file with one bearer token a line; users take them in turn. Instead of `jwt_secret`. Default: none.
+    #[schemars(title = "a path, relative to the scenario")]
     pub(in crate::scenario) tokens_file: Option<String>,
-    /// The secret that signs a token (JWT, HS256) for each user; from the environment only.
+    /// The secret that signs a token (JWT, HS256) for each user. Default: none.
+    #[schemars(title = "text from the environment, such as `\"${JWT_SECRET}\"`")]
     pub(in crate::scenario) jwt_secret: Option<String>,
-    /// Path that answers 2xx when the target is up, asked before the load starts. Default: not asked.
+    /// Answers 2xx when the target is up; asked before the load starts. Default: not asked.
+    #[schemars(title = "a path")]
     pub(in crate::scenario) health: Option<String>,
-    /// The version named in the report. Default, also when empty: `unknown`; for a server of this program, its own version.
+    /// The version named in the report; an empty one is none. Default: `"unknown"`, for a server of this program its own
+    /// version.
     pub(in crate::scenario) version: Option<String>,
     /// Hosts besides loopback that may be sent load. Default: none.
+    #[schemars(title = "a list of hosts")]
     pub(in crate::scenario) allow_hosts: Option<Vec<String>>,
     /// Which certificates of a target with TLS are believed. Default: those that this machine trusts.
     pub(in crate::scenario) tls: Option<TlsFile>,
-    /// The version of HTTP that requests are sent with: over TLS agreed on by ALPN, without TLS by prior knowledge.
-    /// Default: `1.1`.
+    /// The version of HTTP that requests are sent with; `"2"` is agreed on by ALPN over TLS, and spoken by prior
+    /// knowledge without. Default: `"1.1"`.
     pub(in crate::scenario) http_version: Option<HttpVersionFile>,
-    /// Longest time to open a connection, TLS included. Default: `2s`.
+    /// Longest time to open a connection, TLS handshake included. Default: `"2s"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) connect_timeout: Option<DurationText>,
-    /// Database of the reference server: `sqlite` (embedded), `postgres` (a throw-away cluster from the installed
-    /// binaries) or `postgres://…` (your own; a password only from the environment). Default: `sqlite`.
+    /// Database of the reference server: embedded; a throw-away cluster from the installed programs; or a server of
+    /// your own, with a password from the environment only. Default: `"sqlite"`.
+    #[schemars(title = "`\"sqlite\"`, `\"postgres\"` or `\"postgres://…\"`")]
     pub(in crate::scenario) database: Option<String>,
-    /// Architecture of the reference server. Default: `direct`.
+    /// Architecture of the reference server. Default: `"direct"`.
     pub(in crate::scenario) architecture: Option<ArchitectureFile>,
     /// Both architectures side by side, instead of `architecture`: this share of the users, in percent, is served
     /// directly, the others by triggers. PostgreSQL only.
     #[schemars(range(min = 0, max = 100))]
     pub(in crate::scenario) direct_percent: Option<i64>,
-    /// How row changes get from the database to subscribers. PostgreSQL only. Default: `wal`.
+    /// How row changes get from PostgreSQL to subscribers. Default: `"wal"`.
     pub(in crate::scenario) realtime: Option<RealtimeFile>,
-    /// The server's connections to the database. PostgreSQL only.
+    /// The server's connections to PostgreSQL.
     pub(in crate::scenario) pool: Option<PoolFile>,
     /// The model of the legacy architecture. PostgreSQL only.
     pub(in crate::scenario) legacy: Option<LegacyFile>,
     /// Faults of the reference server, for drills.
     pub(in crate::scenario) faults: Option<TargetFaults>,
-    /// A second server on the same PostgreSQL, ready to take over. Default: none.
+    /// A second server on the same PostgreSQL, ready to take over; `[target.standby]` may be empty. See
+    /// `switch_to_standby` of `[[actions]]`. Default: none.
     pub(in crate::scenario) standby: Option<StandbyFile>,
 }
 
@@ -59,9 +71,11 @@ pub(in crate::scenario) struct TargetFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct StandbyFile {
-    /// The version named in the report. Default, also when empty: `unknown`; for a server of this program, its own version.
+    /// Its version, named in the report; an empty one is none. Default: that of this program, for another `executable`
+    /// `"unknown"`.
     pub(in crate::scenario) version: Option<String>,
-    /// Another build of this program, relative to the scenario. Default: this one.
+    /// Another build of this program, which is run as `PATH serve practice-server …`. Default: this program.
+    #[schemars(title = "a path, relative to the scenario")]
     pub(in crate::scenario) executable: Option<String>,
 }
 
@@ -69,10 +83,11 @@ pub(in crate::scenario) struct StandbyFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct TlsFile {
-    /// A file with certificates (PEM) of authorities to trust besides those of this machine, relative to the
-    /// scenario. Default: none.
+    /// PEM file with certificates of authorities to trust besides those of this machine. Default: none.
+    #[schemars(title = "a path, relative to the scenario")]
     pub(in crate::scenario) ca_file: Option<String>,
-    /// Believe any certificate: nothing then proves that the target is who it says. Default: `false`.
+    /// Believe any certificate: nothing then proves that the target is who it says. `check`, the first lines of the
+    /// run and the report say so. Default: `false`.
     pub(in crate::scenario) insecure: Option<bool>,
 }
 
@@ -99,7 +114,7 @@ pub(in crate::scenario) enum ServerFile {
 pub(in crate::scenario) enum ArchitectureFile {
     /// Direct service calls with two database updates.
     Direct,
-    /// The legacy architecture of database triggers.
+    /// The legacy architecture of database triggers (a model, on PostgreSQL only).
     Trigger,
 }
 
@@ -109,7 +124,7 @@ pub(in crate::scenario) enum ArchitectureFile {
 pub(in crate::scenario) enum RealtimeFile {
     /// From the write-ahead log, as it is written.
     Wal,
-    /// By asking again and again, at the cadence that Supabase documents.
+    /// By polling, at the cadence that Supabase documents.
     Poll,
 }
 
@@ -117,10 +132,11 @@ pub(in crate::scenario) enum RealtimeFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct PoolFile {
-    /// How many there are at most. Default: 20.
+    /// The server's connections to PostgreSQL. Default: 20.
     #[schemars(range(min = 1, max = 500))]
     pub(in crate::scenario) connections: Option<i64>,
-    /// Longest wait of a request for one; then it is answered with status 503. Default: `1s`.
+    /// Longest wait of a request for one of them; then it is answered with status 503. Default: `"1s"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) wait: Option<DurationText>,
 }
 
@@ -128,27 +144,27 @@ pub(in crate::scenario) struct PoolFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct LegacyFile {
-    /// Which worker empties the queue of requests. Default: that of the server.
+    /// Which worker empties the queue of HTTP requests. Default: `"pg_net_0_20"`.
     pub(in crate::scenario) queue: Option<LegacyQueueFile>,
-    /// Longest time that the queue's worker waits for the answer to a request. Default: `5s`.
+    /// Longest wait of that worker for an answer. Default: `"5s"`.
     pub(in crate::scenario) queue_timeout: Option<DurationText>,
-    /// How long an edge function takes to start. Default: that of the server.
+    /// How long an edge function takes to start, as published at that time. Default: `"none"`.
     pub(in crate::scenario) edge_boot: Option<EdgeBootFile>,
-    /// Share of the calls that find no running function and must start one. Default: that of the server.
+    /// Share of the calls that find no running function and must start one. Default: `"100%"`.
     pub(in crate::scenario) edge_cold_share: Option<PercentText>,
-    /// The way from the database to the edge function, and back. Default: that of the server.
+    /// The way between database and edge function. Default: `"0ms"`.
     pub(in crate::scenario) edge_hop: Option<DurationText>,
-    /// How long the legacy backend waits for the triggered function to have set the status. Default: `10s`.
+    /// How long the legacy backend waits for the triggered function to have set the status. Default: `"10s"`.
     pub(in crate::scenario) trigger_wait: Option<DurationText>,
 }
 
 /// The worker that empties the queue of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(in crate::scenario) enum LegacyQueueFile {
-    /// pg_net 0.14: it looks into the queue once a second.
+    /// pg_net 0.14, which looks into the queue once a second.
     #[serde(rename = "pg_net_0_14")]
     PgNet014,
-    /// pg_net 0.20: it is woken when a request is committed.
+    /// pg_net 0.20, which is woken when a request is committed.
     #[serde(rename = "pg_net_0_20")]
     PgNet020,
 }
@@ -156,7 +172,7 @@ pub(in crate::scenario) enum LegacyQueueFile {
 /// How long an edge function takes to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(in crate::scenario) enum EdgeBootFile {
-    /// Not at all: it is always running.
+    /// Not at all, because it is always running.
     #[serde(rename = "none")]
     None,
     /// As Supabase published in September 2024.
@@ -171,13 +187,14 @@ pub(in crate::scenario) enum EdgeBootFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct TargetFaults {
-    /// Every answer of the practice API is this much later. Default: `0s`.
+    /// Every answer of the practice API is this much later. Default: `"0s"`.
     pub(in crate::scenario) answer_delay: Option<DurationText>,
-    /// This share of the practice API's requests is answered with status 500. Default: `0%`.
+    /// This share of the practice API's requests is answered with status 500. Default: `"0%"`.
     pub(in crate::scenario) error_rate: Option<PercentText>,
     /// Whether the server asks ClassConnect for results whose webhook never came. Default: `true`.
     pub(in crate::scenario) poll_classconnect: Option<bool>,
-    /// Every commit of the throw-away database takes this much longer, as on a slow disk; at most `100ms`. Only with
-    /// `database = "postgres"`. Default: `0s`.
+    /// Every commit of the throw-away database takes this much longer, as on a slow disk; only with `database =
+    /// "postgres"`. Default: `"0s"`.
+    #[schemars(title = "a duration, at most `\"100ms\"`")]
     pub(in crate::scenario) commit_delay: Option<DurationText>,
 }

@@ -13,9 +13,9 @@ use super::text::{DurationText, PercentText};
 pub(in crate::scenario) struct UsersFile {
     /// How long users wait at a step. Default: the profile `app`.
     pub(in crate::scenario) patience: Option<PatienceFile>,
-    /// How likely a user tries once more after an error, before they leave. Default: `70%`.
+    /// How likely a user tries once more after an error, before they leave. Default: `"70%"`.
     pub(in crate::scenario) retry: Option<PercentText>,
-    /// The share of the users with reason to complain who do. Default: `100%`.
+    /// The share of those with reason to complain who do: turns sessions into expected tickets. Default: `"100%"`.
     pub(in crate::scenario) complain: Option<PercentText>,
     /// How long a step may take for a user to be satisfied.
     pub(in crate::scenario) apdex: Option<ApdexFile>,
@@ -25,10 +25,10 @@ pub(in crate::scenario) struct UsersFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct PatienceFile {
-    /// A known profile.
+    /// A known profile of patience. Default: `"app"`.
     pub(in crate::scenario) profile: Option<ProfileFile>,
-    /// Two points that the distribution goes through, the earlier first.
-    #[schemars(length(min = 1))]
+    /// Instead of a profile: two points that the distribution goes through, the earlier first.
+    #[schemars(title = "a list of two `{ after, leave }`", length(min = 1))]
     pub(in crate::scenario) anchors: Option<Vec<AnchorFile>>,
 }
 
@@ -36,9 +36,9 @@ pub(in crate::scenario) struct PatienceFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::scenario) enum ProfileFile {
-    /// An application that people want to use: 5 % leave after 2 s, half after 10 s.
+    /// An application that people want to use (5 % leave after 2 s, half after 10 s).
     App,
-    /// Passers-by on a telephone: 10 % leave after 1 s, 53 % after 3 s.
+    /// Passers-by on a telephone (10 % leave after 1 s, 53 % after 3 s).
     ImpatientMobile,
 }
 
@@ -58,10 +58,13 @@ pub(in crate::scenario) struct AnchorFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ApdexFile {
-    /// T of requests. Default: `150ms`.
+    /// How long a request may take for a user to be satisfied (T); up to 4 T is tolerated. Default: `"150ms"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) request: Option<DurationText>,
-    /// T of results that are waited for, from the request on. Default: `2s`.
+    /// The same of a result that is waited for, from the request on. Default: `"2s"`.
+    #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) result: Option<DurationText>,
-    /// T of single steps, by the step's name.
+    /// The same of single request or await steps. Default: the above.
+    #[schemars(title = "a table: name of a step → duration > 0")]
     pub(in crate::scenario) step: Option<BTreeMap<String, DurationText>>,
 }
