@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use uuid::Uuid;
 
 use crate::clock::{Moment, RunClock, day_of, wall_clock_now};
 use crate::executor::StopSwitch;
@@ -38,6 +39,7 @@ use crate::protocol::{Connector, Dialing};
 use crate::sla::{self, Judgement};
 use crate::step::CommitClock;
 use crate::target::{self, Started};
+use crate::traces::Traces;
 use actions::{Actions, Means};
 pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
@@ -87,6 +89,8 @@ pub struct RunResult {
     /// What a reader must know of it, in sentences.
     pub target_notes: Vec<String>,
     pub started_at: jiff::Timestamp,
+    /// What the traces that requests named have in common; `None` = they named none.
+    pub traces: Option<Traces>,
 }
 
 /// Runs a plan: target up, load, drain, audit, verdict, target down. Every few seconds `checkpoint` is given the result
@@ -130,6 +134,8 @@ pub async fn run(
     let target = started.endpoints.description.clone();
     progress.announce(Headline::of(&plan, &target));
     let target_notes = started.endpoints.notes.clone();
+    // Not from the seed: two runs with one seed would be one in a tracing backend.
+    let traces = Traces::of(plan.target.traceparent, Uuid::new_v4().as_u64_pair().1);
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
         let context = instrument.context(&plan, supervision.arrivals_planned, today);
@@ -141,6 +147,7 @@ pub async fn run(
             target: target.clone(),
             target_notes: target_notes.clone(),
             started_at,
+            traces,
         }
     };
     let mut checkpoint =
@@ -153,6 +160,7 @@ pub async fn run(
         folder,
         exposition,
         instrument: &instrument,
+        traces,
     };
     let (mut collector, mut supervision) = course
         .load(&mut started, &mut interrupts, &mut progress, &mut checkpoint)
@@ -268,6 +276,7 @@ struct Course<'a> {
     folder: &'a RunFolder,
     exposition: Option<Exposition>,
     instrument: &'a Instrument,
+    traces: Option<Traces>,
 }
 
 impl Course<'_> {
@@ -295,6 +304,7 @@ impl Course<'_> {
             clock,
             epoch,
             commit_clock: instrument.clock.commit_clock,
+            traces: self.traces,
         };
         let means = || Means {
             operator: started.operator.apart(),

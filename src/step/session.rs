@@ -17,6 +17,7 @@ use crate::clock::Moment;
 use crate::metrics::Outcome;
 use crate::plan::{Method, StepId, Variables};
 use crate::protocol::{Answer, HeaderBlock, HttpConnection, HttpRequest, Stay};
+use crate::traces::Trace;
 
 /// Courses beside each other draw from ranges of their own, so that what one draws does not depend on how far the others
 /// have got. No course draws so often.
@@ -44,6 +45,11 @@ pub(crate) struct Session {
     pub(super) thinks: u64,
     idempotency_keys: u64,
     recordings: u64,
+    spans: u64,
+    /// The trace that the iteration's requests name; `None` = they name none.
+    trace: Option<Trace>,
+    /// The header that names it, as the request under way carries it: its memory is used again.
+    trace_header: HeaderBlock,
     /// Whether a request was begun in this iteration, for whoever accounts for its ticket.
     pub(super) has_requested: Rc<Cell<bool>>,
     /// What the user has been through; `None` without users with patience.
@@ -68,6 +74,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) path: Cow<'a, str>,
     /// The headers of this request alone.
     pub(super) headers: HeaderBlock,
+    /// Whether those name a trace of their own.
+    pub(super) names_trace: bool,
     /// A JSON text.
     pub(super) body: Option<Cow<'a, str>>,
     /// Whether the answer's body will be looked at.
@@ -121,6 +129,9 @@ impl Session {
             thinks: 0,
             idempotency_keys: 0,
             recordings: 0,
+            spans: 0,
+            trace: context.traces.map(|traces| traces.trace(ticket)),
+            trace_header: HeaderBlock::default(),
             has_requested,
             experience,
             course: 0,
@@ -158,6 +169,9 @@ impl Session {
             thinks: self.thinks + own,
             idempotency_keys: self.idempotency_keys + own,
             recordings: self.recordings + own,
+            spans: self.spans + own,
+            trace: self.trace.clone(),
+            trace_header: HeaderBlock::default(),
             has_requested: Rc::clone(&self.has_requested),
             experience: self.experience.clone(),
             course: course + 1,
@@ -171,6 +185,7 @@ impl Session {
         self.thinks += drawn;
         self.idempotency_keys += drawn;
         self.recordings += drawn;
+        self.spans += drawn;
         let mut firsts: Vec<(StepId, Trigger)> = Vec::new();
         for course in courses {
             self.intended = self.intended.max(course.intended);
@@ -200,6 +215,24 @@ impl Session {
         let n = self.idempotency_keys;
         self.idempotency_keys += 1;
         self.context.chance.uuid(self.ticket, Purpose::IdempotencyKey, n)
+    }
+
+    /// The value of the `traceparent` header of the next request; `None` when requests name no trace.
+    pub(super) fn next_traceparent(&mut self) -> Option<&str> {
+        let n = self.spans;
+        self.spans += 1;
+        self.trace.as_mut().map(|trace| trace.traceparent(n))
+    }
+
+    /// Names the iteration's trace in the header block that the next request carries.
+    fn name_trace(&mut self, names_its_own: bool) {
+        let mut header = std::mem::take(&mut self.trace_header);
+        header.clear();
+        if !names_its_own && let Some(traceparent) = self.next_traceparent() {
+            // Digits and dashes can always be sent.
+            let _ = header.push("traceparent", traceparent);
+        }
+        self.trace_header = header;
     }
 
     /// Makes the next address of a recording: each rendering of `{{recording_url}}` is another recording.
@@ -317,6 +350,7 @@ impl Session {
     }
 
     async fn send(&mut self, outgoing: Outgoing<'_>, sent: &mut Option<Moment>) -> Result<Answer, Outcome> {
+        self.name_trace(outgoing.names_trace);
         let context = &self.context;
         if let Some(connection) = &mut self.http
             && !connection.is_open().await
@@ -345,7 +379,7 @@ impl Session {
             method: method(outgoing.method),
             base_path: &context.base_path,
             path: &outgoing.path,
-            headers: &[common, authorization, &outgoing.headers],
+            headers: &[common, authorization, &self.trace_header, &outgoing.headers],
             body: outgoing.body.as_deref().map(str::as_bytes),
             wants_body: outgoing.wants_body,
         };

@@ -18,6 +18,7 @@ mod plan;
 mod rollback;
 mod series;
 mod summary;
+mod traces;
 mod users;
 mod waiver;
 
@@ -52,6 +53,7 @@ pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use traces::TracesRecord;
 pub use users::{
     AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
     SessionsRecord, UserStepRecord, UsersRecord,
@@ -62,6 +64,7 @@ use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
 use crate::plan::{Criteria, StepId};
 use crate::sla::{Context, Judgement, RollbackTimes, all_dated, judge, replay};
+use crate::traces::Traces;
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -77,6 +80,8 @@ pub struct RunFacts {
     pub scenario: ScenarioRecord,
     pub target: TargetRecord,
     pub environment: EnvironmentRecord,
+    /// What the traces that requests named have in common; `None` = they named none.
+    pub traces: Option<Traces>,
 }
 
 /// The scenario as it was written.
@@ -142,6 +147,9 @@ pub struct RunRecord {
     pub started_at: String,
     pub duration_s: f64,
     pub environment: EnvironmentRecord,
+    /// The traces that requests named; absent when they named none, and in files of versions that could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traces: Option<TracesRecord>,
     pub sla: Vec<SlaRecord>,
     /// What became of each waiver; absent in files of versions that knew none, as is the next one.
     #[serde(default)]
@@ -221,6 +229,7 @@ impl RunRecord {
             started_at: facts.started_at.to_string(),
             duration_s: evidence.timeline.drained_s,
             environment: facts.environment,
+            traces: facts.traces.map(TracesRecord::from),
             sla: judgement.findings.iter().map(SlaRecord::from).collect(),
             waivers: judgement.waivers.iter().map(WaiverUseRecord::from).collect(),
             judged_on: context.judged_on.map(|day| day.to_string()),
@@ -239,7 +248,7 @@ impl RunRecord {
             requests: requests(evidence),
             iterations: IterationsRecord::from(&evidence.iterations),
             metrics: summary::metrics(measurements, &context.steps)?,
-            failures: failure::failures(evidence, &context.steps),
+            failures: failure::failures(evidence, &context.steps, facts.traces.as_ref()),
             hops: evidence.hops.iter().map(HopRecord::from).collect(),
             timeline: TimelineRecord::from(&evidence.timeline),
             generator: GeneratorRecord::from(&evidence.generator),
@@ -283,6 +292,7 @@ impl RunRecord {
             scenario: self.scenario.clone(),
             target: self.target.clone(),
             environment: self.environment.clone(),
+            traces: self.traces.as_ref().map(TracesRecord::read).transpose()?,
         })
     }
 

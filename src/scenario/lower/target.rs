@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostics;
-use super::super::raw::{ServerFile, TargetFaults, TargetFile};
+use super::super::raw::{ServerFile, TargetFaults, TargetFile, TraceparentFile};
 use super::address::{Address, parse_address};
 use super::at::{At, duration_or, parse, positive_duration_or};
 use super::{postgres, transport};
 use crate::plan::{
     Connections, Database, Load, ReferenceServer, RemoteTarget, StandbyServer, Target, TargetKind, Tokens,
+    Traceparent,
 };
 use crate::units::Ratio;
 
@@ -89,6 +90,12 @@ pub(super) fn lower(
         version: file.version.clone().unwrap_or_else(|| "unknown".to_owned()),
         allow_hosts,
         connect_timeout: connect_timeout?,
+        traceparent: match file.traceparent {
+            None => Traceparent::default(),
+            Some(TraceparentFile::Off) => Traceparent::Off,
+            Some(TraceparentFile::Unsampled) => Traceparent::Unsampled,
+            Some(TraceparentFile::Sampled) => Traceparent::Sampled,
+        },
     })
 }
 

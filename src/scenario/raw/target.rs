@@ -34,6 +34,11 @@ pub(in crate::scenario) struct TargetFile {
     pub(in crate::scenario) http_version: Option<HttpVersionFile>,
     /// Longest time to open a connection, TLS included. Default: `2s`.
     pub(in crate::scenario) connect_timeout: Option<DurationText>,
+    /// The `traceparent` header (W3C Trace Context) that every request of a user carries: one trace for each iteration.
+    /// `unsampled` names the trace and leaves the flag at 00, so that the target's logs can be searched by it while its
+    /// tracing costs no more than in production; `sampled` sets the flag to 01, which asks the target to record every
+    /// request; `off` sends no header. A step's own header of this name goes before. Default: `unsampled`.
+    pub(in crate::scenario) traceparent: Option<TraceparentFile>,
     /// Database of the reference server: `sqlite` (embedded), `postgres` (a throw-away cluster from the installed
     /// binaries) or `postgres://…` (your own; a password only from the environment). Default: `sqlite`.
     pub(in crate::scenario) database: Option<String>,
@@ -74,6 +79,18 @@ pub(in crate::scenario) struct TlsFile {
     pub(in crate::scenario) ca_file: Option<String>,
     /// Believe any certificate: nothing then proves that the target is who it says. Default: `false`.
     pub(in crate::scenario) insecure: Option<bool>,
+}
+
+/// Whether requests name a trace, and whether they ask the target to record it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::scenario) enum TraceparentFile {
+    /// No header.
+    Off,
+    /// The flag is 00: nobody has recorded the trace so far.
+    Unsampled,
+    /// The flag is 01: please record it.
+    Sampled,
 }
 
 /// A version of HTTP.
