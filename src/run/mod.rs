@@ -6,7 +6,7 @@ mod calibrate;
 mod collect;
 mod delivered;
 mod error;
-mod exposition;
+mod figures;
 mod folder;
 mod hiccups;
 mod host_meter;
@@ -44,7 +44,8 @@ use actions::{Actions, Means};
 pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
 pub use error::RunError;
-use exposition::Exposition;
+use figures::Figures;
+pub use figures::OtlpEndpoint;
 pub use folder::{FolderError, RunFolder};
 use host_watch::HostWatch;
 use instrument::Instrument;
@@ -76,6 +77,8 @@ pub struct RunOptions {
     pub progress: ProgressMode,
     /// Where the figures of the run are served while it goes on, for Prometheus; `None` = nowhere.
     pub metrics: Option<SocketAddr>,
+    /// Where the figures of the run are sent, for OpenTelemetry; `None` = nowhere.
+    pub otlp: Option<OtlpEndpoint>,
 }
 
 /// What a run leaves.
@@ -110,7 +113,7 @@ pub async fn run(
     let mut progress = Progress::new(options.progress);
     let limits = look_ahead(&plan, today, &mut progress)?;
     let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
-    let exposition = expose(&plan, options.metrics, &mut progress).await?;
+    let figures = Arc::new(Figures::begin(&plan, options, folder, &mut progress).await?);
 
     progress.note(&format!("{}: starting the target", plan.name));
     let mut started = tokio::select! {
@@ -158,7 +161,7 @@ pub async fn run(
         clock,
         epoch,
         folder,
-        exposition,
+        figures: Arc::clone(&figures),
         instrument: &instrument,
         traces,
     };
@@ -178,6 +181,9 @@ pub async fn run(
     supervision.interruption = interrupts.so_far();
     let result = result(&collector, &supervision, audited);
 
+    if let Some(Some(trouble)) = interrupts.unless_cut(&mut progress, figures.finish()).await {
+        progress.note(&trouble);
+    }
     bring_down(started, patience(interrupts.so_far())).await;
     Ok(result)
 }
@@ -198,22 +204,6 @@ fn look_ahead(plan: &Plan, today: Date, progress: &mut Progress) -> Result<Socke
         progress.note(&warning);
     }
     Ok(limits)
-}
-
-/// The figures of the run, where they are to be served.
-async fn expose(
-    plan: &Plan,
-    address: Option<SocketAddr>,
-    progress: &mut Progress,
-) -> Result<Option<Exposition>, RunError> {
-    let Some(address) = address else { return Ok(None) };
-    let exposition = Exposition::new(plan);
-    let bound = exposition
-        .serve(address)
-        .await
-        .map_err(|source| RunError::Metrics { address, source })?;
-    progress.note(&format!("metrics at http://{bound}/metrics"));
-    Ok(Some(exposition))
 }
 
 /// How long a child may take to end in order.
@@ -274,7 +264,7 @@ struct Course<'a> {
     clock: RunClock,
     epoch: Moment,
     folder: &'a RunFolder,
-    exposition: Option<Exposition>,
+    figures: Arc<Figures>,
     instrument: &'a Instrument,
     traces: Option<Traces>,
 }
@@ -367,7 +357,7 @@ impl Course<'_> {
                 },
             )?;
         collector.take_limits(self.limits);
-        collector.exposition.clone_from(&self.exposition);
+        collector.figures = Arc::clone(&self.figures);
         collector.take_calibration(self.instrument.calibration);
         Ok(collector)
     }

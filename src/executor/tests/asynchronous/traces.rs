@@ -6,6 +6,13 @@ use super::*;
 use crate::executor::tests::backend::Happening::{Change, SilentChange};
 use crate::plan::Traceparent;
 
+const TASK: &str = r#"
+[[journey.steps]]
+request = "POST /tasks"
+body = { user_id = "{{user_id}}" }
+expect = { status = 202 }
+"#;
+
 /// A task that names a trace of its own.
 const TRACED_BY_ITSELF: &str = r#"
 [[journey.steps]]
@@ -67,7 +74,7 @@ async fn the_flag_is_what_the_scenario_says_and_off_sends_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_header_of_the_scenario_s_own_goes_before() {
-    let (_, backend) = play(once(&[TRACED_BY_ITSELF, SUBMIT]), Script::new(&[])).await;
+    let (_, backend) = play(once(&[TRACED_BY_ITSELF, TASK]), Script::new(&[])).await;
     let requests = backend.traces();
     assert_eq!(
         requests[0].1,
@@ -81,7 +88,7 @@ async fn a_header_of_the_scenario_s_own_goes_before() {
 async fn courses_beside_each_other_have_spans_of_their_own() {
     let parallel = "[[journey.steps]]\nparallel = 3\n[[journey.steps.steps]]\nrequest = \"POST /tasks\"\n\
                     body = { user_id = \"{{user_id}}\" }\nexpect = { status = 202 }\n";
-    let (run, backend) = play(once(&[SUBMIT, parallel, SUBMIT]), Script::new(&[])).await;
+    let (run, backend) = play(once(&[TASK, parallel, TASK]), Script::new(&[])).await;
     assert_eq!(run.batch.iterations.succeeded, 1, "{:?}", run.outcomes());
     let requests = backend.traces();
     let spans: BTreeSet<&str> = requests.iter().map(|(_, headers)| &headers[0][36..52]).collect();
