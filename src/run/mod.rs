@@ -116,19 +116,12 @@ pub async fn run(
     let figures = Arc::new(Figures::begin(&plan, options, folder, &mut progress).await?);
 
     progress.note(&format!("{}: starting the target", plan.name));
-    let mut started = tokio::select! {
-        biased;
-        _ = interrupts.next() => return Err(RunError::Interrupted),
-        started = bring_up(&plan, options, folder) => started?,
-    };
+    let brought_up = interrupts.unless_any(bring_up(&plan, options, folder)).await;
+    let mut started = brought_up.ok_or(RunError::Interrupted)??;
 
     let clock = RunClock::start();
-    let prepared = tokio::select! {
-        biased;
-        _ = interrupts.next() => None,
-        prepared = Instrument::prepare(&plan, limits, &started, clock, &mut progress) => Some(prepared),
-    };
-    let Some(instrument) = prepared else {
+    let preparing = Instrument::prepare(&plan, limits, &started, clock, &mut progress);
+    let Some(instrument) = interrupts.unless_any(preparing).await else {
         bring_down(started, CHILD_PATIENCE).await;
         return Err(RunError::Interrupted);
     };

@@ -4,7 +4,7 @@
 //! all figures are sums since the start, so that the next export makes up for one that was lost.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ struct Tally {
     failed: AtomicU64,
     first_failure: OnceLock<String>,
     /// Whether the latest did not arrive.
-    is_behind: std::sync::atomic::AtomicBool,
+    is_behind: AtomicBool,
 }
 
 /// An exporter that counts.
@@ -108,6 +108,20 @@ impl Tally {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.is_behind.store(result.is_err(), Ordering::Relaxed);
+    }
+
+    /// What became of the exports to `endpoint`; `None` when all arrived.
+    fn sentence(&self, endpoint: &OtlpEndpoint) -> Option<String> {
+        let failed = self.failed.load(Ordering::Relaxed);
+        let all = failed + self.sent.load(Ordering::Relaxed);
+        let outcome = if self.is_behind.load(Ordering::Relaxed) {
+            "the last one neither, so that what is there is not the end of the run"
+        } else {
+            "but the last one did, so that the sums there are complete"
+        };
+        (failed > 0).then(|| {
+            format!("WARNING: {failed} of {all} exports of figures did not arrive at {endpoint}, {outcome}")
+        })
     }
 }
 
@@ -180,20 +194,7 @@ impl Export {
         let provider = self.provider.clone();
         // It waits for the thread that sends, within bounds of its own. Whether that succeeded, the tally says.
         let _ = tokio::task::spawn_blocking(move || provider.shutdown()).await;
-        let failed = self.tally.failed.load(Ordering::Relaxed);
-        let all = failed + self.tally.sent.load(Ordering::Relaxed);
-        if failed == 0 {
-            return None;
-        }
-        let outcome = if self.tally.is_behind.load(Ordering::Relaxed) {
-            "the last one too, so that what is there is not the end of the run"
-        } else {
-            "but the last one did, so that the sums there are complete"
-        };
-        Some(format!(
-            "WARNING: {failed} of {all} exports of figures did not arrive at {}, {outcome}",
-            self.endpoint
-        ))
+        self.tally.sentence(&self.endpoint)
     }
 }
 
@@ -307,5 +308,32 @@ impl Listener for Export {
     fn incident(&self, policy: &'static str) {
         let labels = self.labels.with("policy", policy);
         self.instruments.incidents.add(1, &labels);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_sdk::error::OTelSdkError;
+
+    use super::*;
+
+    #[test]
+    fn exports_that_failed_are_counted_and_the_last_one_decides_what_is_there() {
+        let endpoint = "http://collector:4318".parse().unwrap();
+        let tally = Tally::default();
+        tally.take(&Ok(()));
+        assert_eq!(tally.sentence(&endpoint), None);
+        tally.take(&Err(OTelSdkError::InternalFailure("refused".to_owned())));
+        let behind = tally.sentence(&endpoint).unwrap();
+        assert!(
+            behind.contains("1 of 2 exports") && behind.contains("not the end of the run"),
+            "{behind}"
+        );
+        tally.take(&Ok(()));
+        let complete = tally.sentence(&endpoint).unwrap();
+        assert!(
+            complete.contains("1 of 3 exports") && complete.contains("are complete"),
+            "{complete}"
+        );
     }
 }

@@ -90,13 +90,17 @@ pub(super) fn lower(
         version: file.version.clone().unwrap_or_else(|| "unknown".to_owned()),
         allow_hosts,
         connect_timeout: connect_timeout?,
-        traceparent: match file.traceparent {
-            None => Traceparent::default(),
-            Some(TraceparentFile::Off) => Traceparent::Off,
-            Some(TraceparentFile::Unsampled) => Traceparent::Unsampled,
-            Some(TraceparentFile::Sampled) => Traceparent::Sampled,
-        },
+        traceparent: traceparent(file.traceparent),
     })
+}
+
+fn traceparent(file: Option<TraceparentFile>) -> Traceparent {
+    match file {
+        None => Traceparent::default(),
+        Some(TraceparentFile::Off) => Traceparent::Off,
+        Some(TraceparentFile::Unsampled) => Traceparent::Unsampled,
+        Some(TraceparentFile::Sampled) => Traceparent::Sampled,
+    }
 }
 
 fn refuse_keys(at: At<'_>, keys: &[&str], reason: &str, diagnostics: &mut Diagnostics) {
