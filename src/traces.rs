@@ -11,6 +11,9 @@ use std::fmt;
 use crate::chance::{Chance, Purpose};
 use crate::plan::Traceparent;
 
+/// From one span's name to the next: 2⁶⁴ over the golden ratio, so that neighbours look nothing alike.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// What the traces of a run have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traces {
@@ -79,8 +82,8 @@ impl Traces {
             value[54] = b'1';
         }
         Trace {
-            chance: self.chance(),
-            ticket,
+            mixed: id.ticket,
+            requests: 0,
             value,
         }
     }
@@ -93,8 +96,10 @@ impl Traces {
 /// The trace of one iteration, as its requests name it.
 #[derive(Clone)]
 pub struct Trace {
-    chance: Chance,
-    ticket: u64,
+    /// The ticket's part of the trace's name, from which those of the spans are made.
+    mixed: u64,
+    /// How many requests have named it.
+    requests: u64,
     /// The header's value, in which each request has a span of its own.
     value: [u8; 55],
 }
@@ -106,10 +111,19 @@ impl fmt::Debug for Trace {
 }
 
 impl Trace {
-    /// The value of the `traceparent` header of the iteration's request number `n`.
-    pub fn traceparent(&mut self, n: u64) -> &str {
-        let span = self.chance.bits(self.ticket, Purpose::Span, n).max(1);
-        write_hex(&mut self.value[36..52], span);
+    /// The same trace, as if `requests` more had named it.
+    pub fn after(mut self, requests: u64) -> Self {
+        self.requests += requests;
+        self
+    }
+
+    /// The value of the next request's `traceparent` header.
+    pub fn next_traceparent(&mut self) -> &str {
+        self.requests += 1;
+        // Steps of an odd number meet no value twice, and need no hash.
+        let span = self.mixed.wrapping_add(self.requests.wrapping_mul(STEP));
+        // All zeros would be no name.
+        write_hex(&mut self.value[36..52], if span == 0 { STEP } else { span });
         // It is digits and dashes.
         std::str::from_utf8(&self.value).unwrap_or_default()
     }
@@ -134,7 +148,7 @@ mod tests {
     #[test]
     fn a_header_is_what_the_recommendation_asks_for() {
         let traces = Traces::new(0x0af7_6519_16cd_43dd, true);
-        let header = traces.trace(7).traceparent(0).to_owned();
+        let header = traces.trace(7).next_traceparent().to_owned();
         let fields: Vec<&str> = header.split('-').collect();
         assert_eq!(fields[0], "00");
         assert_eq!(fields[1], traces.trace_id(7).to_string());
@@ -148,7 +162,7 @@ mod tests {
                 .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         };
         assert!(fields.iter().all(is_hex), "{header}");
-        let unsampled = Traces::new(1, false).trace(7).traceparent(0).to_owned();
+        let unsampled = Traces::new(1, false).trace(7).next_traceparent().to_owned();
         assert!(unsampled.ends_with("-00"), "{unsampled}");
     }
 
@@ -164,8 +178,8 @@ mod tests {
                 assert!(names.insert(name[16..].to_owned()), "{name}");
             }
             let mut trace = first.trace(ticket);
-            for n in 0..10 {
-                let header = trace.traceparent(n).to_owned();
+            for _ in 0..10 {
+                let header = trace.next_traceparent().to_owned();
                 assert_eq!(header[3..35], first.trace_id(ticket).to_string());
                 assert!(spans.insert(header[36..52].to_owned()), "{header}");
             }

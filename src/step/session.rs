@@ -45,11 +45,8 @@ pub(crate) struct Session {
     pub(super) thinks: u64,
     idempotency_keys: u64,
     recordings: u64,
-    spans: u64,
     /// The trace that the iteration's requests name; `None` = they name none.
     trace: Option<Trace>,
-    /// The header that names it, as the request under way carries it: its memory is used again.
-    trace_header: HeaderBlock,
     /// Whether a request was begun in this iteration, for whoever accounts for its ticket.
     pub(super) has_requested: Rc<Cell<bool>>,
     /// What the user has been through; `None` without users with patience.
@@ -129,9 +126,7 @@ impl Session {
             thinks: 0,
             idempotency_keys: 0,
             recordings: 0,
-            spans: 0,
             trace: context.traces.map(|traces| traces.trace(ticket)),
-            trace_header: HeaderBlock::default(),
             has_requested,
             experience,
             course: 0,
@@ -169,9 +164,7 @@ impl Session {
             thinks: self.thinks + own,
             idempotency_keys: self.idempotency_keys + own,
             recordings: self.recordings + own,
-            spans: self.spans + own,
-            trace: self.trace.clone(),
-            trace_header: HeaderBlock::default(),
+            trace: self.trace.clone().map(|trace| trace.after(own)),
             has_requested: Rc::clone(&self.has_requested),
             experience: self.experience.clone(),
             course: course + 1,
@@ -185,7 +178,7 @@ impl Session {
         self.thinks += drawn;
         self.idempotency_keys += drawn;
         self.recordings += drawn;
-        self.spans += drawn;
+        self.trace = self.trace.take().map(|trace| trace.after(drawn));
         let mut firsts: Vec<(StepId, Trigger)> = Vec::new();
         for course in courses {
             self.intended = self.intended.max(course.intended);
@@ -219,20 +212,7 @@ impl Session {
 
     /// The value of the `traceparent` header of the next request; `None` when requests name no trace.
     pub(super) fn next_traceparent(&mut self) -> Option<&str> {
-        let n = self.spans;
-        self.spans += 1;
-        self.trace.as_mut().map(|trace| trace.traceparent(n))
-    }
-
-    /// Names the iteration's trace in the header block that the next request carries.
-    fn name_trace(&mut self, names_its_own: bool) {
-        let mut header = std::mem::take(&mut self.trace_header);
-        header.clear();
-        if !names_its_own && let Some(traceparent) = self.next_traceparent() {
-            // Digits and dashes can always be sent.
-            let _ = header.push("traceparent", traceparent);
-        }
-        self.trace_header = header;
+        self.trace.as_mut().map(Trace::next_traceparent)
     }
 
     /// Makes the next address of a recording: each rendering of `{{recording_url}}` is another recording.
@@ -350,7 +330,6 @@ impl Session {
     }
 
     async fn send(&mut self, outgoing: Outgoing<'_>, sent: &mut Option<Moment>) -> Result<Answer, Outcome> {
-        self.name_trace(outgoing.names_trace);
         let context = &self.context;
         if let Some(connection) = &mut self.http
             && !connection.is_open().await
@@ -375,11 +354,16 @@ impl Session {
         };
         // A header that a saved value made invalid is a failed check: the target gave us that value.
         let authorization = self.authorization.as_ref().ok_or(Outcome::Check)?;
+        let traceparent = match &mut self.trace {
+            Some(trace) if !outgoing.names_trace => Some(trace.next_traceparent()),
+            _ => None,
+        };
         let request = HttpRequest {
             method: method(outgoing.method),
             base_path: &context.base_path,
             path: &outgoing.path,
-            headers: &[common, authorization, &self.trace_header, &outgoing.headers],
+            headers: &[common, authorization, &outgoing.headers],
+            traceparent,
             body: outgoing.body.as_deref().map(str::as_bytes),
             wants_body: outgoing.wants_body,
         };
