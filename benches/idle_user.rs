@@ -19,10 +19,11 @@ use loadtest::clock::RunClock;
 use loadtest::identity::Identities;
 use loadtest::metrics::{Recorder, Sample, SeriesKind};
 use loadtest::pacing::Pacer;
-use loadtest::plan::HttpVersion;
+use loadtest::plan::{HttpVersion, Traceparent};
 use loadtest::protocol::{Connector, Dialing, Origin};
 use loadtest::scenario::{LoadOptions, load};
 use loadtest::step::{CommitClock, Context, Surroundings};
+use loadtest::traces::Traces;
 use loadtest::vu::{Iteration, VirtualUser};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
@@ -193,6 +194,7 @@ async fn context(authority: &str, steps: &str) -> Rc<Context> {
         realtime_path: "/realtime?vsn=2.0.0".to_owned(),
         standby: None,
         commit_clock: CommitClock::ThisHost,
+        traces: Traces::of(Traceparent::default(), 1),
     };
     Rc::new(Context::new(surroundings).expect("headers that can be sent"))
 }

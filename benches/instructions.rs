@@ -16,10 +16,11 @@ use loadtest::clock::{Moment, RunClock};
 use loadtest::identity::Identities;
 use loadtest::metrics::{Measurements, Outcome, Recorder, RequestSample, Sample, Thresholds};
 use loadtest::pacing::Pacer;
-use loadtest::plan::{Encoding, Piece, Plan, StepId, Template, Variables};
+use loadtest::plan::{Encoding, Piece, Plan, StepId, Template, Traceparent, Variables};
 use loadtest::protocol::{Connector, Frame, decode};
 use loadtest::scenario::{LoadOptions, load};
 use loadtest::step::{CommitClock, Context, Surroundings, VariableValue, render};
+use loadtest::traces::Traces;
 use loadtest::vu::{Iteration, VirtualUser};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
@@ -257,6 +258,7 @@ fn context() -> Rc<Context> {
         realtime_path: String::new(),
         standby: None,
         commit_clock: CommitClock::ThisHost,
+        traces: Traces::of(Traceparent::default(), 1),
     };
     Rc::new(Context::new(surroundings).expect("headers that can be sent"))
 }

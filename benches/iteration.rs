@@ -17,10 +17,11 @@ use loadtest::clock::RunClock;
 use loadtest::identity::Identities;
 use loadtest::metrics::Recorder;
 use loadtest::pacing::Pacer;
-use loadtest::plan::{Connections, Plan};
+use loadtest::plan::{Connections, Plan, Traceparent};
 use loadtest::protocol::Connector;
 use loadtest::scenario::{LoadOptions, load};
 use loadtest::step::{CommitClock, Context, Surroundings};
+use loadtest::traces::Traces;
 use loadtest::vu::{Iteration, VirtualUser};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
@@ -174,6 +175,7 @@ fn context(plan: Plan) -> Rc<Context> {
         realtime_path: "/realtime?vsn=2.0.0".to_owned(),
         standby: None,
         commit_clock: CommitClock::ThisHost,
+        traces: Traces::of(Traceparent::default(), 1),
     };
     Rc::new(Context::new(surroundings).expect("headers that can be sent"))
 }

@@ -29,6 +29,8 @@ pub enum Purpose {
     Patience = 9,
     /// Whether a user tries again after an error.
     Retry = 10,
+    /// The name of an iteration's trace; drawn from the run's own number, not from the seed.
+    Trace = 11,
 }
 
 /// The seed of a run, from which everything that looks random follows.

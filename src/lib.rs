@@ -28,5 +28,6 @@ pub mod serve;
 pub mod sla;
 pub mod step;
 pub mod target;
+pub mod traces;
 pub mod units;
 pub mod vu;

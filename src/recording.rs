@@ -115,6 +115,7 @@ fn facts(loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> RunFacts {
             built_in: matches!(plan.target.kind, TargetKind::Reference(_)),
         },
         environment: environment(),
+        traces: result.traces,
     }
 }
 

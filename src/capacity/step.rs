@@ -85,6 +85,7 @@ pub fn run_step(
         executable: options.executable.clone(),
         progress: options.progress,
         metrics: None,
+        otlp: None,
     };
     let run = run_recorded(&step, &run_options, &folder, None)?;
     let planned = run.result.context.arrivals_planned.unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::clock::wall_clock_now;
 use crate::dashboard::Dashboard;
 use crate::recording::{RecordingError, run_recorded};
 use crate::report::{Format, RunRecord, Screen, render, render_for_screen};
-use crate::run::{ProgressMode, RunFolder, RunOptions};
+use crate::run::{OtlpEndpoint, ProgressMode, RunFolder, RunOptions};
 use crate::serve::log_to_stderr;
 use crate::sla::ExitCode;
 
@@ -27,6 +27,9 @@ pub(super) struct RunArgs {
     /// Serve the figures of the run at http://ADDR/metrics while it goes on, for Prometheus
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
+    /// Send the same figures to a collector of OpenTelemetry's (OTLP over HTTP), every few seconds and at the end
+    #[arg(long, value_name = "URL")]
+    otlp: Option<OtlpEndpoint>,
     /// Show the report in a browser at http://ADDR/ while the run goes on
     #[arg(long, value_name = "ADDR")]
     dashboard: Option<SocketAddr>,
@@ -84,6 +87,7 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
             executable,
             progress: args.progress.mode(),
             metrics: args.metrics,
+            otlp: args.otlp.clone(),
         };
         run_recorded(&loaded, &options, &folder, dashboard.as_ref())
             .map_err(|error| (exit_code(&error), describe(&error)))

@@ -267,6 +267,7 @@ impl<'a> Course<'a> {
             executable: surroundings.executable.clone(),
             progress: surroundings.progress,
             metrics: None,
+            otlp: None,
         };
         let scenario = with_seed_of_pair(self.loaded.arms.get(side), number);
         match run_recorded(&scenario, &options, &folder, None) {

@@ -29,7 +29,11 @@ use crate::pacing::Pacer;
 use crate::plan::*;
 use crate::protocol::Connector;
 use crate::step::{CommitClock, Surroundings};
+use crate::traces::Traces;
 use crate::units::Rate;
+
+/// What the names of the runs' traces begin with.
+const RUN: u64 = 0x0af7_6519_16cd_43dd;
 
 /// How the server in memory behaves.
 #[derive(Clone)]
@@ -117,6 +121,7 @@ fn plan(executor: Executor, max_vus: u32) -> Plan {
             version: String::new(),
             allow_hosts: Vec::new(),
             connect_timeout: Duration::from_secs(1),
+            traceparent: Traceparent::default(),
         },
         classconnect: None,
         load: Load {
@@ -231,6 +236,7 @@ async fn run_after<F: Future<Output = ()> + 'static>(
 
             let chance = Chance::new(plan.seed);
             let partition = plan.load.partition;
+            let traces = Traces::of(plan.target.traceparent, RUN);
             let recorder = Recorder::default();
             let surroundings = Surroundings {
                 pacer: Pacer::of_runtime(clock),
@@ -245,6 +251,7 @@ async fn run_after<F: Future<Output = ()> + 'static>(
                 realtime_path: "/realtime/v1/websocket?vsn=2.0.0".into(),
                 standby: None,
                 commit_clock: CommitClock::ThisHost,
+                traces,
             };
             let context = Rc::new(Context::new(surroundings).unwrap());
             let (switch, signal) = StopSwitch::new();

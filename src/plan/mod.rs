@@ -43,7 +43,7 @@ pub use target::{
     Tokens,
 };
 pub use template::{Encoding, Piece, Template, VariableId, Variables};
-pub use transport::{Certificates, HttpVersion, Transport};
+pub use transport::{Certificates, HttpVersion, Traceparent, Transport};
 pub use users::{Anchor, Patience, Rating, Satisfaction, Users};
 pub use waiver::Waiver;
 pub use window::{BurnRate, WindowPolicy};

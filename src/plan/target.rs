@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::postgres::{Architecture, Postgres};
-use super::transport::{Certificates, Transport};
+use super::transport::{Certificates, Traceparent, Transport};
 use crate::units::Ratio;
 
 /// The system under test.
@@ -19,6 +19,7 @@ pub struct Target {
     pub allow_hosts: Vec<String>,
     /// Time-out for opening a connection.
     pub connect_timeout: Duration,
+    pub traceparent: Traceparent,
 }
 
 impl Target {

@@ -22,6 +22,19 @@ pub enum HttpVersion {
     Http2,
 }
 
+/// Whether requests name a trace (W3C Trace Context), and whether they ask the target to record it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Traceparent {
+    /// No header.
+    Off,
+    /// A header whose flag says that nobody has recorded the trace so far. The default: a target that recorded each
+    /// request would do more than in production, and that would be measured.
+    #[default]
+    Unsampled,
+    /// A header that asks for the whole trace.
+    Sampled,
+}
+
 /// Which certificates of a TLS server are believed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Certificates {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::generator;
 use super::incident::{IncidentView, MomentName, incidents};
-use super::model::RunRecord;
+use super::model::{FailureRecord, RunRecord, TracesRecord};
 use super::{users, view};
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
@@ -349,16 +349,33 @@ fn failures(text: &mut String, record: &RunRecord) {
         .failures
         .iter()
         .map(|failure| {
-            let tickets: Vec<String> = failure.example_tickets.iter().map(u64::to_string).collect();
             vec![
                 failure.step_name.clone(),
                 failure.description.clone(),
                 count(failure.count),
-                tickets.join(", "),
+                examples(failure),
             ]
         })
         .collect();
-    table(text, &["Step", "Failure", "Requests", "Example tickets"], &rows);
+    let heading = match record.traces {
+        Some(_) => "Example tickets, with their traces",
+        None => "Example tickets",
+    };
+    table(text, &["Step", "Failure", "Requests", heading], &rows);
+    if let Some(note) = record.traces.as_ref().and_then(TracesRecord::note) {
+        line(text, &format!("{note}\n"));
+    }
+}
+
+fn examples(failure: &FailureRecord) -> String {
+    let examples: Vec<String> = failure
+        .examples()
+        .map(|(ticket, trace)| match trace {
+            Some(trace) => format!("{ticket}: {trace}"),
+            None => ticket.to_string(),
+        })
+        .collect();
+    examples.join(", ")
 }
 
 fn validity(text: &mut String, record: &RunRecord) {

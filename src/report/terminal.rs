@@ -204,13 +204,18 @@ fn failures(record: &RunRecord) -> Vec<String> {
         .take(10)
         .map(|failure| {
             let tickets: Vec<String> = failure.example_tickets.iter().map(u64::to_string).collect();
-            format!(
+            let mut text = format!(
                 "{} × {}: {} (tickets {})",
                 failure.count,
                 failure.step_name,
                 failure.description,
                 tickets.join(", ")
-            )
+            );
+            if let Some(trace) = failure.example_traces.first() {
+                // One is enough to begin with; the other formats name them all.
+                text.push_str(&format!("\n      trace {trace} (ticket {})", tickets[0]));
+            }
+            text
         })
         .collect()
 }

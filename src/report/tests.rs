@@ -10,6 +10,7 @@ use crate::metrics::{ActionOutcome, ActionRun, IncidentKind, NeverBegun, WorkerH
 use crate::plan::{Comparator, JudgeMode, Metric};
 use crate::sla::fixture::{self, Run, Trouble};
 use crate::sla::{FixedIterations, replay};
+use crate::traces::Traces;
 
 mod incidents;
 mod instrument;
@@ -39,6 +40,7 @@ pub(crate) fn facts() -> RunFacts {
             notes: Vec::new(),
             built_in: true,
         },
+        traces: Some(Traces::new(0x0af7_6519_16cd_43dd, false)),
         environment: EnvironmentRecord {
             host_cores: 2,
             os: "Debian GNU/Linux 12".to_owned(),

@@ -19,6 +19,7 @@ use crate::protocol::{Dialing, Origin};
 use crate::sla;
 use crate::step::CommitClock;
 use crate::target::Endpoints;
+use crate::traces::Traces;
 
 /// Descriptors that a calibration leaves alone and that must be there besides its own.
 const DESCRIPTORS_SPARE: u64 = 256;
@@ -114,6 +115,8 @@ async fn drive(plan: Plan) -> Result<Calibration, String> {
     let mut tally = Tally::new(&plan);
     let shared = WorkerPlan {
         endpoints: endpoints(&plan, base_url)?,
+        // The header costs here what it will cost in the load; nobody looks at the name.
+        traces: Traces::of(plan.target.traceparent, 1),
         plan: Arc::new(plan),
         clock,
         epoch: clock.now().plus(LEAD),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::exposition::Exposition;
+use super::figures::Figures;
 use super::host_watch::HostWatch;
 use super::limits::SocketLimits;
 use super::observe::Observation;
@@ -42,7 +43,7 @@ pub(super) struct Collector {
     pub(super) failures: Vec<String>,
     has_mock: bool,
     /// Who is shown the figures while the run goes on.
-    pub(super) exposition: Option<Exposition>,
+    pub(super) figures: Arc<Figures>,
     clock: RunClock,
     warm_up_ends: Moment,
     history: BufWriter<std::fs::File>,
@@ -80,7 +81,7 @@ impl Collector {
             host,
             failures: Vec::new(),
             has_mock,
-            exposition: None,
+            figures: Arc::default(),
             clock,
             warm_up_ends: epoch.plus(plan.load.warm_up),
             history,
@@ -125,9 +126,7 @@ impl Collector {
     fn take_batch(&mut self, batch: &Batch) {
         self.measurements.record_all(&batch.samples);
         self.iterations.add(&batch.iterations);
-        if let Some(exposition) = &self.exposition {
-            exposition.take_batch(batch);
-        }
+        self.figures.take_batch(batch);
         if let Some(users) = &mut self.users {
             users.tally.add(&batch.users);
         }
@@ -257,9 +256,7 @@ impl Collector {
             at,
             value_ns,
         };
-        if let Some(exposition) = &self.exposition {
-            exposition.take_event(&event);
-        }
+        self.figures.take_event(&event);
         self.measurements.record(&Sample::Event(event));
     }
 

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use opentelemetry_otlp::ExporterBuildError;
+
 use super::limits::SocketShortage;
 use crate::protocol::ConnectError;
 use crate::sla::ExitCode;
@@ -35,6 +37,8 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the figures cannot be sent to the collector that --otlp names")]
+    Otlp(#[source] ExporterBuildError),
     #[error("stopped before any load was sent: nothing was measured")]
     Interrupted,
     #[error("the run's own machinery failed")]
@@ -53,6 +57,7 @@ impl RunError {
             | RunError::NoConnection(_)
             | RunError::Generator(_)
             | RunError::Metrics { .. }
+            | RunError::Otlp(_)
             | RunError::History { .. } => ExitCode::CouldNotStart,
         }
     }

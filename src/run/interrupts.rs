@@ -45,6 +45,15 @@ impl Interrupts {
         meaning
     }
 
+    /// Does `work` before the load, unless a signal comes first: then `None`.
+    pub(super) async fn unless_any<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            _ = self.next() => None,
+            done = work => Some(done),
+        }
+    }
+
     /// Does `work` after the load, unless the user cuts it off: then `None`.
     pub(super) async fn unless_cut<T>(
         &mut self,

@@ -6,7 +6,7 @@ mod calibrate;
 mod collect;
 mod delivered;
 mod error;
-mod exposition;
+mod figures;
 mod folder;
 mod hiccups;
 mod host_meter;
@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use uuid::Uuid;
 
 use crate::clock::{Moment, RunClock, day_of, wall_clock_now};
 use crate::executor::StopSwitch;
@@ -38,11 +39,13 @@ use crate::protocol::{Connector, Dialing};
 use crate::sla::{self, Judgement};
 use crate::step::CommitClock;
 use crate::target::{self, Started};
+use crate::traces::Traces;
 use actions::{Actions, Means};
 pub use apart::{BetweenRuns, run_apart};
 use collect::Collector;
 pub use error::RunError;
-use exposition::Exposition;
+use figures::Figures;
+pub use figures::OtlpEndpoint;
 pub use folder::{FolderError, RunFolder};
 use host_watch::HostWatch;
 use instrument::Instrument;
@@ -74,6 +77,8 @@ pub struct RunOptions {
     pub progress: ProgressMode,
     /// Where the figures of the run are served while it goes on, for Prometheus; `None` = nowhere.
     pub metrics: Option<SocketAddr>,
+    /// Where the figures of the run are sent, for OpenTelemetry; `None` = nowhere.
+    pub otlp: Option<OtlpEndpoint>,
 }
 
 /// What a run leaves.
@@ -87,6 +92,8 @@ pub struct RunResult {
     /// What a reader must know of it, in sentences.
     pub target_notes: Vec<String>,
     pub started_at: jiff::Timestamp,
+    /// What the traces that requests named have in common; `None` = they named none.
+    pub traces: Option<Traces>,
 }
 
 /// Runs a plan: target up, load, drain, audit, verdict, target down. Every few seconds `checkpoint` is given the result
@@ -106,22 +113,15 @@ pub async fn run(
     let mut progress = Progress::new(options.progress);
     let limits = look_ahead(&plan, today, &mut progress)?;
     let mut interrupts = Interrupts::listen().map_err(RunError::Internal)?;
-    let exposition = expose(&plan, options.metrics, &mut progress).await?;
+    let figures = Arc::new(Figures::begin(&plan, options, folder, &mut progress).await?);
 
     progress.note(&format!("{}: starting the target", plan.name));
-    let mut started = tokio::select! {
-        biased;
-        _ = interrupts.next() => return Err(RunError::Interrupted),
-        started = bring_up(&plan, options, folder) => started?,
-    };
+    let brought_up = interrupts.unless_any(bring_up(&plan, options, folder)).await;
+    let mut started = brought_up.ok_or(RunError::Interrupted)??;
 
     let clock = RunClock::start();
-    let prepared = tokio::select! {
-        biased;
-        _ = interrupts.next() => None,
-        prepared = Instrument::prepare(&plan, limits, &started, clock, &mut progress) => Some(prepared),
-    };
-    let Some(instrument) = prepared else {
+    let preparing = Instrument::prepare(&plan, limits, &started, clock, &mut progress);
+    let Some(instrument) = interrupts.unless_any(preparing).await else {
         bring_down(started, CHILD_PATIENCE).await;
         return Err(RunError::Interrupted);
     };
@@ -130,6 +130,8 @@ pub async fn run(
     let target = started.endpoints.description.clone();
     progress.announce(Headline::of(&plan, &target));
     let target_notes = started.endpoints.notes.clone();
+    // Not from the seed: two runs with one seed would be one in a tracing backend.
+    let traces = Traces::of(plan.target.traceparent, Uuid::new_v4().as_u64_pair().1);
     let result = |collector: &Collector, supervision: &Supervision, audited| {
         let evidence = evidence(&plan, epoch, collector, supervision, audited);
         let context = instrument.context(&plan, supervision.arrivals_planned, today);
@@ -141,6 +143,7 @@ pub async fn run(
             target: target.clone(),
             target_notes: target_notes.clone(),
             started_at,
+            traces,
         }
     };
     let mut checkpoint =
@@ -151,8 +154,9 @@ pub async fn run(
         clock,
         epoch,
         folder,
-        exposition,
+        figures: Arc::clone(&figures),
         instrument: &instrument,
+        traces,
     };
     let (mut collector, mut supervision) = course
         .load(&mut started, &mut interrupts, &mut progress, &mut checkpoint)
@@ -170,6 +174,9 @@ pub async fn run(
     supervision.interruption = interrupts.so_far();
     let result = result(&collector, &supervision, audited);
 
+    if let Some(Some(trouble)) = interrupts.unless_cut(&mut progress, figures.finish()).await {
+        progress.note(&trouble);
+    }
     bring_down(started, patience(interrupts.so_far())).await;
     Ok(result)
 }
@@ -190,22 +197,6 @@ fn look_ahead(plan: &Plan, today: Date, progress: &mut Progress) -> Result<Socke
         progress.note(&warning);
     }
     Ok(limits)
-}
-
-/// The figures of the run, where they are to be served.
-async fn expose(
-    plan: &Plan,
-    address: Option<SocketAddr>,
-    progress: &mut Progress,
-) -> Result<Option<Exposition>, RunError> {
-    let Some(address) = address else { return Ok(None) };
-    let exposition = Exposition::new(plan);
-    let bound = exposition
-        .serve(address)
-        .await
-        .map_err(|source| RunError::Metrics { address, source })?;
-    progress.note(&format!("metrics at http://{bound}/metrics"));
-    Ok(Some(exposition))
 }
 
 /// How long a child may take to end in order.
@@ -266,8 +257,9 @@ struct Course<'a> {
     clock: RunClock,
     epoch: Moment,
     folder: &'a RunFolder,
-    exposition: Option<Exposition>,
+    figures: Arc<Figures>,
     instrument: &'a Instrument,
+    traces: Option<Traces>,
 }
 
 impl Course<'_> {
@@ -295,6 +287,7 @@ impl Course<'_> {
             clock,
             epoch,
             commit_clock: instrument.clock.commit_clock,
+            traces: self.traces,
         };
         let means = || Means {
             operator: started.operator.apart(),
@@ -357,7 +350,7 @@ impl Course<'_> {
                 },
             )?;
         collector.take_limits(self.limits);
-        collector.exposition.clone_from(&self.exposition);
+        collector.figures = Arc::clone(&self.figures);
         collector.take_calibration(self.instrument.calibration);
         Ok(collector)
     }

@@ -285,9 +285,11 @@ impl<'a> Supervisor<'a> {
             _ => Phase::Measuring,
         };
         self.progress.show(collector, self.plan, ended, phase);
-        if let Some(exposition) = &collector.exposition {
-            exposition.take_second(collector.iterations.under_way(), collector.results_pending());
-        }
+        collector.figures.take_second(
+            collector.iterations.under_way(),
+            collector.results_pending(),
+            self.progress,
+        );
         if self.next_second.is_multiple_of(CHECKPOINT_EVERY_S) {
             let so_far = self.supervision(Some(Interruption::Killed), rollback);
             (self.checkpoint)(collector, &so_far);
@@ -335,11 +337,8 @@ impl<'a> Supervisor<'a> {
                 IncidentKind::Alert => "alert",
                 IncidentKind::Rollback => "rollback threshold",
             };
-            if let (Change::Opened(_), Some(exposition)) = (&change, &collector.exposition) {
-                exposition.take_incident(match incident.kind {
-                    IncidentKind::Alert => "alert",
-                    IncidentKind::Rollback => "rollback",
-                });
+            if let Change::Opened(_) = &change {
+                collector.figures.take_incident(incident.kind);
             }
             self.progress
                 .note(&format!("{policy} {verb}: {}", incident.breach()));

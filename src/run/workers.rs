@@ -17,6 +17,7 @@ use crate::plan::{Partition, Plan};
 use crate::protocol::{Connector, Dialing};
 use crate::step::{CommitClock, Context, StandbyConnectors, Surroundings};
 use crate::target::Endpoints;
+use crate::traces::Traces;
 
 /// How often a worker hands over what it has recorded, at least; a full batch goes at once.
 const HAND_OVER: Duration = Duration::from_millis(250);
@@ -52,6 +53,8 @@ pub(super) struct WorkerPlan {
     pub(super) epoch: Moment,
     /// How the moment of a row change's commit is known.
     pub(super) commit_clock: CommitClock,
+    /// What the traces that requests name have in common.
+    pub(super) traces: Option<Traces>,
 }
 
 /// How nice the thread that keeps the books is to the workers.
@@ -232,6 +235,7 @@ async fn context(shared: &WorkerPlan, recorder: Recorder) -> Result<Context, Str
         realtime_path: shared.endpoints.realtime_path.clone(),
         standby,
         commit_clock: shared.commit_clock,
+        traces: shared.traces,
     })
     .map_err(|error| format!("the target's address or API key cannot be sent as a header: {error}"))
 }

@@ -12,6 +12,7 @@ use crate::metrics::{EventSample, Recorder, Sample, SeriesKind};
 use crate::pacing::Pacer;
 use crate::plan::{Plan, StepId, VariableId, Variables};
 use crate::protocol::{Connector, HeaderBlock, InvalidText, Server, Stay, TrafficSwitch};
+use crate::traces::Traces;
 
 /// What a worker's virtual users share.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Context {
     standby: Option<StandbyConnectors>,
     pub(super) realtime_path: String,
     pub(super) commit_clock: CommitClock,
+    /// What the traces that requests name have in common; `None` = they name none.
+    pub(super) traces: Option<Traces>,
     /// The headers that every request carries.
     pub(super) headers: CommonHeaders,
     /// The built-in variables that the plan's templates name.
@@ -71,6 +74,8 @@ pub struct Surroundings {
     pub standby: Option<StandbyConnectors>,
     /// How the moment of a row change's commit is known.
     pub commit_clock: CommitClock,
+    /// What the traces that requests name have in common; `None` = they name none.
+    pub traces: Option<Traces>,
 }
 
 /// The headers that all requests share, written once.
@@ -126,6 +131,7 @@ impl Context {
             standby: surroundings.standby,
             realtime_path: surroundings.realtime_path,
             commit_clock: surroundings.commit_clock,
+            traces: surroundings.traces,
         })
     }
 

@@ -20,6 +20,7 @@ pub(super) async fn read_body(session: &mut Session, path: String, timeout: Dura
         method: Method::Get,
         path: path.into(),
         headers: HeaderBlock::default(),
+        names_trace: false,
         body: None,
         wants_body: true,
         timeout,

@@ -89,6 +89,7 @@ fn compose<'a>(session: &Session, step: &'a RequestStep, key: Option<Uuid>) -> O
         method: step.method,
         path: render_cow(&step.path, &session.values),
         headers,
+        names_trace: step.headers.iter().any(|(name, _)| name == "traceparent"),
         body: step.body.as_ref().map(|body| render_cow(body, &session.values)),
         wants_body: looks_into_body(step),
         timeout: step.timeout,

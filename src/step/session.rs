@@ -17,6 +17,7 @@ use crate::clock::Moment;
 use crate::metrics::Outcome;
 use crate::plan::{Method, StepId, Variables};
 use crate::protocol::{Answer, HeaderBlock, HttpConnection, HttpRequest, Stay};
+use crate::traces::Trace;
 
 /// Courses beside each other draw from ranges of their own, so that what one draws does not depend on how far the others
 /// have got. No course draws so often.
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     pub(super) thinks: u64,
     idempotency_keys: u64,
     recordings: u64,
+    /// The trace that the iteration's requests name; `None` = they name none.
+    trace: Option<Trace>,
     /// Whether a request was begun in this iteration, for whoever accounts for its ticket.
     pub(super) has_requested: Rc<Cell<bool>>,
     /// What the user has been through; `None` without users with patience.
@@ -68,6 +71,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) path: Cow<'a, str>,
     /// The headers of this request alone.
     pub(super) headers: HeaderBlock,
+    /// Whether those name a trace of their own.
+    pub(super) names_trace: bool,
     /// A JSON text.
     pub(super) body: Option<Cow<'a, str>>,
     /// Whether the answer's body will be looked at.
@@ -121,6 +126,7 @@ impl Session {
             thinks: 0,
             idempotency_keys: 0,
             recordings: 0,
+            trace: context.traces.map(|traces| traces.trace(ticket)),
             has_requested,
             experience,
             course: 0,
@@ -158,6 +164,7 @@ impl Session {
             thinks: self.thinks + own,
             idempotency_keys: self.idempotency_keys + own,
             recordings: self.recordings + own,
+            trace: self.trace.clone().map(|trace| trace.after(own)),
             has_requested: Rc::clone(&self.has_requested),
             experience: self.experience.clone(),
             course: course + 1,
@@ -171,6 +178,7 @@ impl Session {
         self.thinks += drawn;
         self.idempotency_keys += drawn;
         self.recordings += drawn;
+        self.trace = self.trace.take().map(|trace| trace.after(drawn));
         let mut firsts: Vec<(StepId, Trigger)> = Vec::new();
         for course in courses {
             self.intended = self.intended.max(course.intended);
@@ -200,6 +208,11 @@ impl Session {
         let n = self.idempotency_keys;
         self.idempotency_keys += 1;
         self.context.chance.uuid(self.ticket, Purpose::IdempotencyKey, n)
+    }
+
+    /// The value of the `traceparent` header of the next request; `None` when requests name no trace.
+    pub(super) fn next_traceparent(&mut self) -> Option<&str> {
+        self.trace.as_mut().map(Trace::next_traceparent)
     }
 
     /// Makes the next address of a recording: each rendering of `{{recording_url}}` is another recording.
@@ -341,11 +354,16 @@ impl Session {
         };
         // A header that a saved value made invalid is a failed check: the target gave us that value.
         let authorization = self.authorization.as_ref().ok_or(Outcome::Check)?;
+        let traceparent = match &mut self.trace {
+            Some(trace) if !outgoing.names_trace => Some(trace.next_traceparent()),
+            _ => None,
+        };
         let request = HttpRequest {
             method: method(outgoing.method),
             base_path: &context.base_path,
             path: &outgoing.path,
             headers: &[common, authorization, &outgoing.headers],
+            traceparent,
             body: outgoing.body.as_deref().map(str::as_bytes),
             wants_body: outgoing.wants_body,
         };

@@ -72,15 +72,16 @@ async fn subscribe(session: &mut Session, step: &SubscribeStep) -> Result<(), St
     let realtime = match session.realtime.take() {
         Some(realtime) => session.realtime.insert(realtime),
         None => {
-            let socket = connect_realtime(context.realtime(session.stay.as_deref()), &context.realtime_path)
-                .await
-                .map_err(|error| {
-                    tracing::debug!(ticket = session.ticket, %error, "no realtime socket");
-                    if error.is_generators_own() {
-                        context.record_unsent(step.id, session.warm_up, context.clock.now());
-                    }
-                    error.to_string()
-                })?;
+            let connector = context.realtime(session.stay.clone().as_deref());
+            let opened =
+                connect_realtime(connector, &context.realtime_path, session.next_traceparent()).await;
+            let socket = opened.map_err(|error| {
+                tracing::debug!(ticket = session.ticket, %error, "no realtime socket");
+                if error.is_generators_own() {
+                    context.record_unsent(step.id, session.warm_up, context.clock.now());
+                }
+                error.to_string()
+            })?;
             let started = Realtime::start(Rc::clone(&context), session.ticket, session.warm_up, socket);
             session.realtime.insert(started)
         }

@@ -151,7 +151,7 @@ async fn github_is_told_what_failed_and_where() {
 }
 
 /// The address that a run names after `label`.
-fn address_after(stderr: &str, label: &str) -> Option<String> {
+pub(crate) fn address_after(stderr: &str, label: &str) -> Option<String> {
     let line = stderr.lines().find(|line| line.contains(label))?;
     line.split_whitespace()
         .find(|word| word.starts_with("http://"))
@@ -159,7 +159,7 @@ fn address_after(stderr: &str, label: &str) -> Option<String> {
 }
 
 /// What is served at `url` once it is as `wanted`.
-async fn once(url: &str, wanted: impl Fn(&str) -> bool) -> String {
+pub(crate) async fn once(url: &str, wanted: impl Fn(&str) -> bool) -> String {
     within(url, LONGEST_WAIT, async {
         loop {
             let text = reqwest::get(url).await.unwrap().text().await.unwrap();

@@ -15,6 +15,7 @@ mod encrypted;
 mod first_run;
 mod generator;
 mod host;
+mod independent_readers;
 mod interruption;
 mod peer_scenarios;
 mod postgres;

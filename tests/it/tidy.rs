@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules it may import, lowest layer first. Imports point downwards only.
-const MAY_IMPORT: [(&str, &[&str]); 28] = [
+const MAY_IMPORT: [(&str, &[&str]); 29] = [
     // Words.
     ("units", &[]),
     ("clock", &[]),
@@ -15,6 +15,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
     // Pure logic: no waiting, no clock, no chance but the seed's.
     ("chance", &["plan"]),
     ("identity", &["chance"]),
+    ("traces", &["chance", "plan"]),
     ("schedule", &["chance", "plan", "units"]),
     ("metrics", &["clock", "plan"]),
     ("audit", &["clock", "metrics", "plan"]),
@@ -22,7 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
     ("comparison", &["chance", "metrics", "plan", "sla", "units"]),
     (
         "report",
-        &["clock", "comparison", "metrics", "plan", "sla", "units"],
+        &["clock", "comparison", "metrics", "plan", "sla", "traces", "units"],
     ),
     ("scenario", &["plan", "sla", "units"]),
     ("init", &["scenario", "units"]),
@@ -32,7 +33,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
     (
         "step",
         &[
-            "chance", "clock", "identity", "metrics", "pacing", "plan", "protocol",
+            "chance", "clock", "identity", "metrics", "pacing", "plan", "protocol", "traces",
         ],
     ),
     ("vu", &["chance", "clock", "metrics", "plan", "protocol", "step"]),
@@ -62,6 +63,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "sla",
             "step",
             "target",
+            "traces",
         ],
     ),
     ("dashboard", &["report"]),

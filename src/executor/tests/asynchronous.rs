@@ -6,6 +6,7 @@ mod feedback;
 mod journeys;
 mod results;
 mod subscriptions;
+mod traces;
 mod users;
 
 use std::path::Path;

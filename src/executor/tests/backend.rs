@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -97,6 +98,8 @@ struct Rows {
     /// The `data` of the last change told.
     last_change: Value,
     sockets: Vec<Subscriber>,
+    /// The path of every request, handshakes included, and its `traceparent` headers.
+    traces: Vec<(String, Vec<String>)>,
 }
 
 #[derive(Debug)]
@@ -130,6 +133,7 @@ impl Backend {
             .route("/tasks", post(hand_in))
             .route("/tasks/{id}", get(read))
             .route("/realtime/v1/websocket", get(open_socket))
+            .layer(middleware::from_fn_with_state(self.clone(), note_trace))
             .with_state(App {
                 backend: self.clone(),
                 clock,
@@ -141,9 +145,22 @@ impl Backend {
         self.rows().received.clone()
     }
 
+    /// The path of every request that came, in order, and its `traceparent` headers.
+    pub(super) fn traces(&self) -> Vec<(String, Vec<String>)> {
+        self.rows().traces.clone()
+    }
+
     fn rows(&self) -> MutexGuard<'_, Rows> {
         self.state.lock().unwrap()
     }
+}
+
+async fn note_trace(State(backend): State<Backend>, request: Request, next: Next) -> Response {
+    let values = request.headers().get_all("traceparent").iter();
+    let headers = values.map(|value| value.to_str().unwrap().to_owned()).collect();
+    let path = request.uri().path().to_owned();
+    backend.rows().traces.push((path, headers));
+    next.run(request).await
 }
 
 async fn hand_in(

@@ -100,6 +100,9 @@ impl Http2Connection {
                 built = built.header(name, value);
             }
         }
+        if let Some(traceparent) = request.traceparent {
+            built = built.header("traceparent", traceparent);
+        }
         let body = request.body.map(Bytes::copy_from_slice).unwrap_or_default();
         built.uri(uri.build()?).body(Full::new(body))
     }
@@ -124,14 +127,15 @@ mod tests {
     use super::super::HeaderBlock;
     use super::*;
 
-    /// What a server saw of a request: version, scheme and authority.
-    type Seen = Rc<RefCell<Vec<(Version, String)>>>;
+    /// What a server saw of a request: version, address, and the trace that it named.
+    type Seen = Rc<RefCell<Vec<(Version, String, String)>>>;
 
     /// Answers with as many bytes as the path says, until the connection has ended.
     async fn serve(stream: tokio::io::DuplexStream, seen: Seen) {
         let service = service_fn(|request: Request<hyper::body::Incoming>| {
+            let trace = request.headers()["traceparent"].to_str().unwrap().to_owned();
             seen.borrow_mut()
-                .push((request.version(), request.uri().to_string()));
+                .push((request.version(), request.uri().to_string(), trace));
             let length: usize = request.uri().path().trim_start_matches('/').parse().unwrap();
             async move {
                 let body = Full::new(Bytes::from(vec![b'x'; length]));
@@ -152,6 +156,7 @@ mod tests {
             base_path: "",
             path,
             headers: &[&headers],
+            traceparent: Some("00-1-2-00"),
             body: None,
             wants_body: true,
         };
@@ -175,7 +180,11 @@ mod tests {
                 assert!(connection.is_open());
                 assert_eq!(
                     seen.borrow()[1],
-                    (Version::HTTP_2, "http://a.example:8080/5".to_owned())
+                    (
+                        Version::HTTP_2,
+                        "http://a.example:8080/5".to_owned(),
+                        "00-1-2-00".to_owned()
+                    )
                 );
                 drop(connection);
                 tokio::time::timeout(Duration::from_secs(10), server)

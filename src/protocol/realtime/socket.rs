@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::{SinkExt, Stream as _};
+use http::HeaderValue;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -52,18 +53,25 @@ impl RealtimeError {
     }
 }
 
-/// Opens a socket at `path_and_query` (which carries the API key and `vsn=2.0.0`).
+/// Opens a socket at `path_and_query` (which carries the API key and `vsn=2.0.0`). The handshake names the trace that it
+/// belongs to.
 ///
 /// # Errors
 /// When there is no connection or the server refuses the handshake.
 pub async fn connect_realtime(
     connector: &Connector,
     path_and_query: &str,
+    traceparent: Option<&str>,
 ) -> Result<RealtimeSocket, RealtimeError> {
     let stream = connector.connect().await?;
-    let request = format!("ws://{}{path_and_query}", connector.authority())
+    let mut request = format!("ws://{}{path_and_query}", connector.authority())
         .into_client_request()
         .map_err(|error| RealtimeError::Handshake(error.to_string()))?;
+    if let Some(traceparent) = traceparent {
+        let value = HeaderValue::from_str(traceparent)
+            .map_err(|error| RealtimeError::Handshake(error.to_string()))?;
+        request.headers_mut().insert("traceparent", value);
+    }
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)

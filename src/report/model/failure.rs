@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::super::ReportError;
 use crate::metrics::{Evidence, Outcome};
 use crate::plan::StepInfo;
+use crate::traces::Traces;
 
 /// How often a step ended in one way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,10 +25,18 @@ pub struct FailureRecord {
     pub count: u64,
     /// Tickets of some of the iterations in which it came.
     pub example_tickets: Vec<u64>,
+    /// The traces of these tickets, in the same order. Absent when requests named none, when none was sent, and in files
+    /// of versions that did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub example_traces: Vec<String>,
 }
 
 /// The failures of a run, the most frequent first.
-pub(super) fn failures(evidence: &Evidence, steps: &[StepInfo]) -> Vec<FailureRecord> {
+pub(super) fn failures(
+    evidence: &Evidence,
+    steps: &[StepInfo],
+    traces: Option<&Traces>,
+) -> Vec<FailureRecord> {
     let mut failures: Vec<FailureRecord> = evidence
         .measurements
         .errors
@@ -44,6 +53,16 @@ pub(super) fn failures(evidence: &Evidence, steps: &[StepInfo]) -> Vec<FailureRe
                 description: outcome.describe(),
                 count: tally.count,
                 example_tickets: tally.example_tickets.clone(),
+                example_traces: match traces {
+                    // A dropped arrival sent nothing.
+                    Some(traces) if *outcome != Outcome::Dropped => {
+                        let tickets = tally.example_tickets.iter();
+                        tickets
+                            .map(|ticket| traces.trace_id(*ticket).to_string())
+                            .collect()
+                    }
+                    _ => Vec::new(),
+                },
             })
         })
         .collect();
@@ -68,6 +87,13 @@ fn outcome_key(outcome: Outcome) -> Option<(&'static str, Option<u16>)> {
 }
 
 impl FailureRecord {
+    /// Tickets that failed so, each with its trace when there is one.
+    pub fn examples(&self) -> impl Iterator<Item = (u64, Option<&str>)> {
+        let traces = self.example_traces.iter().map(|trace| Some(trace.as_str()));
+        let traces = traces.chain(std::iter::repeat(None));
+        self.example_tickets.iter().copied().zip(traces)
+    }
+
     pub(super) fn outcome(&self) -> Result<Outcome, ReportError> {
         Ok(match (self.outcome.as_str(), self.status) {
             ("timeout", _) => Outcome::Timeout,

@@ -20,6 +20,7 @@ mod rollback;
 mod series;
 mod subject;
 mod summary;
+mod traces;
 mod users;
 mod waiver;
 
@@ -56,6 +57,7 @@ pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use subject::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use traces::TracesRecord;
 pub use users::{
     AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
     SessionsRecord, UserStepRecord, UsersRecord,
@@ -66,6 +68,7 @@ use super::ReportError;
 use crate::metrics::{ErrorTally, Evidence, IncidentKind};
 use crate::plan::{Criteria, JudgeMode, StepId};
 use crate::sla::{Context, Judgement, RollbackTimes, Verdict, all_dated, judge, replay};
+use crate::traces::Traces;
 
 /// The version of the file's layout. It grows when a reader of the old layout would misunderstand the new one; new
 /// keys alone do not change it.
@@ -81,6 +84,8 @@ pub struct RunFacts {
     pub scenario: ScenarioRecord,
     pub target: TargetRecord,
     pub environment: EnvironmentRecord,
+    /// What the traces that requests named have in common; `None` = they named none.
+    pub traces: Option<Traces>,
 }
 
 /// A run: its verdict with the evidence for it, and every second of every series. New keys may come without a new
@@ -115,6 +120,9 @@ pub struct RunRecord {
     pub duration_s: f64,
     /// Where the load came from.
     pub environment: EnvironmentRecord,
+    /// The traces that requests named; absent when they named none, and in files of versions that could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traces: Option<TracesRecord>,
     /// The targets and what was found about them.
     pub sla: Vec<SlaRecord>,
     /// What became of each waiver; absent in files of versions that knew none.
@@ -210,6 +218,7 @@ impl RunRecord {
             started_at: facts.started_at.to_string(),
             duration_s: evidence.timeline.drained_s,
             environment: facts.environment,
+            traces: facts.traces.map(TracesRecord::from),
             sla: judgement.findings.iter().map(SlaRecord::from).collect(),
             waivers: judgement.waivers.iter().map(WaiverUseRecord::from).collect(),
             judged_on: context.judged_on.map(|day| day.to_string()),
@@ -228,7 +237,7 @@ impl RunRecord {
             requests: RequestsRecord::of(evidence),
             iterations: IterationsRecord::from(&evidence.iterations),
             metrics: summary::metrics(measurements, &context.steps)?,
-            failures: failure::failures(evidence, &context.steps),
+            failures: failure::failures(evidence, &context.steps, facts.traces.as_ref()),
             hops: evidence.hops.iter().map(HopRecord::from).collect(),
             timeline: TimelineRecord::from(&evidence.timeline),
             generator: GeneratorRecord::from(&evidence.generator),
@@ -272,6 +281,7 @@ impl RunRecord {
             scenario: self.scenario.clone(),
             target: self.target.clone(),
             environment: self.environment.clone(),
+            traces: self.traces.as_ref().map(TracesRecord::read).transpose()?,
         })
     }
 

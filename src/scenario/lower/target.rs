@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostics;
-use super::super::raw::{ServerFile, TargetFaults, TargetFile};
+use super::super::raw::{ServerFile, TargetFaults, TargetFile, TraceparentFile};
 use super::address::{Address, parse_address};
 use super::at::{At, duration_or, parse, positive_duration_or};
 use super::{postgres, transport};
 use crate::plan::{
     Connections, Database, Load, ReferenceServer, RemoteTarget, StandbyServer, Target, TargetKind, Tokens,
+    Traceparent,
 };
 use crate::units::Ratio;
 
@@ -91,6 +92,7 @@ pub(super) fn lower(
         kind,
         allow_hosts,
         connect_timeout: connect_timeout?,
+        traceparent: traceparent(file.traceparent),
     })
 }
 
@@ -100,6 +102,15 @@ fn version(written: Option<&str>, is_this_program: bool) -> String {
         Some(version) => version.to_owned(),
         None if is_this_program => env!("CARGO_PKG_VERSION").to_owned(),
         None => "unknown".to_owned(),
+    }
+}
+
+fn traceparent(file: Option<TraceparentFile>) -> Traceparent {
+    match file {
+        None => Traceparent::default(),
+        Some(TraceparentFile::Off) => Traceparent::Off,
+        Some(TraceparentFile::Unsampled) => Traceparent::Unsampled,
+        Some(TraceparentFile::Sampled) => Traceparent::Sampled,
     }
 }
 

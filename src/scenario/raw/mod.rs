@@ -34,7 +34,7 @@ pub(super) use load::{ArrivalsFile, ConnectionsFile, ExecutorFile, LoadFile, Sta
 pub(super) use metric::meaning;
 pub(super) use target::{
     ArchitectureFile, EdgeBootFile, HttpVersionFile, LegacyFile, LegacyQueueFile, PoolFile, RealtimeFile,
-    ServerFile, TargetFaults, TargetFile,
+    ServerFile, TargetFaults, TargetFile, TraceparentFile,
 };
 pub(super) use text::{DurationText, PercentText, RateText};
 pub(super) use users::{AnchorFile, ApdexFile, PatienceFile, ProfileFile, UsersFile};

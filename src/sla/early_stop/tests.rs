@@ -79,6 +79,7 @@ fn plan(mode: JudgeMode, targets: Vec<Condition>) -> Plan {
             version: "1".to_owned(),
             allow_hosts: Vec::new(),
             connect_timeout: Duration::from_secs(1),
+            traceparent: crate::plan::Traceparent::default(),
         },
         classconnect: None,
         load: Load {

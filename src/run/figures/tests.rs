@@ -1,15 +1,13 @@
-//! What a scraper sees of a run.
+//! What listeners are told of a run.
 
 use super::*;
 use crate::clock::Moment;
 use crate::metrics::Outcome;
 use crate::plan::StepId;
+use crate::run::ProgressMode;
 
 fn exposition() -> Exposition {
-    Exposition {
-        steps: ["create".into(), "submit".into()].into(),
-        ..Exposition::named("peak")
-    }
+    Exposition::named("peak", &["create", "submit"])
 }
 
 fn request(step: u16, taken_ms: u64, outcome: Outcome) -> Sample {
@@ -35,7 +33,11 @@ fn value(text: &str, line: &str) -> Option<f64> {
 #[test]
 fn requests_are_counted_by_step_and_result_and_timed_when_they_were_answered() {
     let exposition = exposition();
-    exposition.take_batch(&Batch {
+    let figures = Figures {
+        exposition: Some(exposition.clone()),
+        export: None,
+    };
+    figures.take_batch(&Batch {
         samples: vec![
             request(0, 30, Outcome::Ok),
             request(0, 30, Outcome::Status(500)),
@@ -48,8 +50,8 @@ fn requests_are_counted_by_step_and_result_and_timed_when_they_were_answered() {
         },
         ..Batch::default()
     });
-    exposition.take_second(2, Some(7));
-    exposition.take_incident("alert");
+    figures.take_second(2, Some(7), &mut Progress::new(ProgressMode::None));
+    figures.take_incident(IncidentKind::Alert);
     let text = exposition.text().unwrap();
     let labelled = |name: &str, labels: &str| value(&text, &format!("{name}{{scenario=\"peak\",{labels}}}"));
     assert_eq!(
