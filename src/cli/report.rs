@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::baseline::BaselineArgs;
 use super::{describe, print, say};
 use crate::report::model::CapacityRecord;
 use crate::report::model::comparison::ComparisonRecord;
@@ -22,6 +23,8 @@ pub(super) struct ReportArgs {
     /// Write to this file instead
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    baseline: BaselineArgs,
 }
 
 pub(super) fn execute(args: &ReportArgs) -> ExitCode {
@@ -36,9 +39,22 @@ pub(super) fn execute(args: &ReportArgs) -> ExitCode {
 
 fn rendered(args: &ReportArgs) -> Result<String, String> {
     let text = read_text(&args.run)?;
+    let baseline = args.baseline.read()?;
+    let kind = stored_kind(&text);
+    if baseline.is_some() && kind != StoredKind::Run {
+        return Err(format!(
+            "{} is no run, and only a run can be shown beside a baseline; leave --baseline out",
+            args.run.display()
+        ));
+    }
     let again = |text: &str| -> Result<String, ReportError> {
-        match stored_kind(text) {
-            StoredKind::Run => render(args.format, &RunRecord::from_json(text)?),
+        match kind {
+            StoredKind::Run => {
+                let mut record = RunRecord::from_json(text)?;
+                // Without one, the run keeps the baseline that it was made with.
+                record.baseline = baseline.or(record.baseline);
+                render(args.format, &record)
+            }
             StoredKind::Comparison => render_comparison(args.format, &ComparisonRecord::from_json(text)?),
             StoredKind::Capacity => render_capacity(args.format, &CapacityRecord::from_json(text)?),
         }

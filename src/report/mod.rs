@@ -3,6 +3,8 @@
 //! [`RunRecord`] is `run.json`; every other format is rendered from it alone, so that a stored run can be shown again.
 
 mod annotations;
+mod asked;
+mod baseline;
 mod capacity;
 mod comparison;
 mod generator;

@@ -11,6 +11,7 @@ use crate::plan::{Comparator, JudgeMode, Metric};
 use crate::sla::fixture::{self, Run, Trouble};
 use crate::sla::{FixedIterations, replay};
 
+mod baseline;
 mod incidents;
 mod instrument;
 mod users;
@@ -47,6 +48,7 @@ pub(crate) fn facts() -> RunFacts {
                 .map(str::to_owned)
                 .to_vec(),
         },
+        baseline: None,
     }
 }
 

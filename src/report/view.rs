@@ -195,7 +195,7 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
 }
 
 /// `<= 150ms` as `≤ 150 ms`.
-fn pretty_target(target: &str) -> String {
+pub(super) fn pretty_target(target: &str) -> String {
     let mut text = target.replace("<=", "≤").replace(">=", "≥");
     if let Some(unit) =
         text.find(|letter: char| letter == '%' || letter.is_ascii_alphabetic() || letter == 'µ')

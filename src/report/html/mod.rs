@@ -11,6 +11,7 @@ mod heat;
 mod history;
 mod lanes;
 mod over_time;
+mod tape;
 
 pub(super) use capacity::render_capacity;
 pub(super) use comparison::render as render_comparison;
@@ -24,6 +25,8 @@ use self::distribution::BandShare;
 use self::lanes::{ActionLane, FunnelRow, HopRow, Lane};
 use self::over_time::OverTime;
 use super::ReportError;
+use super::asked::{self, AskedGroup};
+use super::baseline::{self, BesideBaseline};
 use super::generator;
 use super::incident::{self, IncidentView};
 use super::model::{CheckRecord, MetricSummary, RunRecord, UsersRecord};
@@ -51,6 +54,7 @@ struct Page<'a> {
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
     waivers: Vec<WaiverRow>,
+    baseline: Option<BesideBaseline>,
     lanes: Vec<Lane>,
     rollback_times: Option<String>,
     incidents: Vec<IncidentView>,
@@ -58,7 +62,9 @@ struct Page<'a> {
     actions: Vec<ActionLane>,
     phases: Vec<Band>,
     time_ticks: Vec<Tick>,
+    strips: Vec<Chart>,
     over_time: Vec<Chart>,
+    asked: Vec<AskedGroup>,
     spectrum: Option<Chart>,
     bands: Vec<BandShare>,
     steps: Vec<TimeRow>,
@@ -147,12 +153,13 @@ pub(super) fn render_live(record: &RunRecord) -> Result<String, ReportError> {
 }
 
 fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
-    let evidence = record.evidence()?;
+    let evidence = record.evidence_without_series()?;
     let criteria = record.criteria()?;
     let context = record.context()?;
-    let over_time = OverTime::new(&evidence, &criteria, &context.steps).charts();
-    let spectrum = distribution::spectrum(&evidence.measurements);
-    let chart_data = chart_data(over_time.iter().chain(&spectrum));
+    let charts = OverTime::read(&record.series, &evidence, &criteria, &context.steps)?;
+    let (strips, over_time) = (charts.strips(), charts.charts());
+    let spectrum = distribution::spectrum(charts.tape());
+    let chart_data = chart_data(strips.iter().chain(&over_time).chain(&spectrum));
     let (reasons, more_reasons) = record.reasons.split_at(record.reasons.len().min(REASONS_SHOWN));
     let incidents = incident::incidents(record);
     let page = Page {
@@ -163,6 +170,7 @@ fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
         figures: figures(record),
         targets: view::targets(record),
         waivers: view::waivers(record),
+        baseline: baseline::beside(record),
         lanes: lanes::lanes(record, &evidence),
         rollback_times: view::rollback_times(record),
         incidents_left_out: incidents.len().saturating_sub(INCIDENTS_SHOWN),
@@ -170,9 +178,11 @@ fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
         actions: lanes::actions(record, &evidence),
         phases: over_time::phases(&evidence.timeline),
         time_ticks: over_time::time_ticks(over_time::span_s(&evidence.timeline)),
+        strips,
         over_time,
+        asked: asked::asked(record),
         spectrum,
-        bands: distribution::bands(&evidence.measurements),
+        bands: distribution::bands(charts.tape()),
         steps: steps(record),
         times: times(record),
         hops: lanes::hops(record),

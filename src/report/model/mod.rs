@@ -18,6 +18,7 @@ mod plan;
 mod rollback;
 mod series;
 mod summary;
+mod under_way;
 mod users;
 mod waiver;
 
@@ -35,7 +36,7 @@ pub use capacity::{
 pub use criteria::{
     BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackLimitsRecord, RollbackRecord, WindowPolicyRecord,
 };
-pub use digest::{RunDigest, ScenarioDigest, TargetDigest};
+pub use digest::{RunDigest, TargetDigest};
 pub use early_stop::EarlyStopRecord;
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
@@ -52,6 +53,7 @@ pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use under_way::UnderWayRecord;
 pub use users::{
     AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
     SessionsRecord, UserStepRecord, UsersRecord,
@@ -59,7 +61,10 @@ pub use users::{
 pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
-use crate::metrics::{ErrorTally, Evidence, IncidentKind, Interruption, SeriesKind};
+use crate::clock::Moment;
+use crate::metrics::{
+    ErrorTally, Evidence, IncidentKind, Interruption, Measurements, SeriesKind, Thresholds,
+};
 use crate::plan::{Criteria, StepId};
 use crate::sla::{Context, Judgement, RollbackTimes, all_dated, judge, replay};
 
@@ -77,6 +82,8 @@ pub struct RunFacts {
     pub scenario: ScenarioRecord,
     pub target: TargetRecord,
     pub environment: EnvironmentRecord,
+    /// The stored run that it is shown beside; it changes no verdict.
+    pub baseline: Option<RunDigest>,
 }
 
 /// The scenario as it was written.
@@ -143,6 +150,9 @@ pub struct RunRecord {
     pub duration_s: f64,
     pub environment: EnvironmentRecord,
     pub sla: Vec<SlaRecord>,
+    /// The stored run that this one is shown beside; absent without one, and in files of versions that knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<RunDigest>,
     /// What became of each waiver; absent in files of versions that knew none, as is the next one.
     #[serde(default)]
     pub waivers: Vec<WaiverUseRecord>,
@@ -174,6 +184,9 @@ pub struct RunRecord {
     /// How requests failed, by step and outcome.
     pub failures: Vec<FailureRecord>,
     pub hops: Vec<HopRecord>,
+    /// Absent in files of versions that did not look.
+    #[serde(default)]
+    pub under_way: UnderWayRecord,
     pub timeline: TimelineRecord,
     pub generator: GeneratorRecord,
     pub mock: Option<MockRecord>,
@@ -222,6 +235,7 @@ impl RunRecord {
             duration_s: evidence.timeline.drained_s,
             environment: facts.environment,
             sla: judgement.findings.iter().map(SlaRecord::from).collect(),
+            baseline: facts.baseline,
             waivers: judgement.waivers.iter().map(WaiverUseRecord::from).collect(),
             judged_on: context.judged_on.map(|day| day.to_string()),
             alerts: incidents(IncidentKind::Alert),
@@ -241,6 +255,7 @@ impl RunRecord {
             metrics: summary::metrics(measurements, &context.steps)?,
             failures: failure::failures(evidence, &context.steps),
             hops: evidence.hops.iter().map(HopRecord::from).collect(),
+            under_way: (&evidence.under_way).into(),
             timeline: TimelineRecord::from(&evidence.timeline),
             generator: GeneratorRecord::from(&evidence.generator),
             mock: evidence.mock.as_ref().map(MockRecord::from),
@@ -258,16 +273,7 @@ impl RunRecord {
     /// # Errors
     /// When the text is not a run file, is broken, or was written by a newer version.
     pub fn from_json(text: &str) -> Result<Self, ReportError> {
-        #[derive(Deserialize)]
-        struct Version {
-            schema_version: Option<u32>,
-        }
-        let version: Version = serde_json::from_str(text).map_err(ReportError::NotJson)?;
-        match version.schema_version {
-            None => return Err(ReportError::NotARun),
-            Some(SCHEMA_VERSION) => {}
-            Some(other) => return Err(ReportError::Version { found: other }),
-        }
+        check_version(text)?;
         serde_json::from_str(text).map_err(ReportError::NotJson)
     }
 
@@ -283,6 +289,7 @@ impl RunRecord {
             scenario: self.scenario.clone(),
             target: self.target.clone(),
             environment: self.environment.clone(),
+            baseline: self.baseline.clone(),
         })
     }
 
@@ -317,7 +324,18 @@ impl RunRecord {
     /// # Errors
     /// When a stored series, incident or count is broken.
     pub fn evidence(&self) -> Result<Evidence, ReportError> {
-        let mut measurements = self.series.read()?;
+        self.evidence_with(self.series.read()?)
+    }
+
+    /// As [`Self::evidence`], without the series: those of a long run are large, and who only shows it reads them bit by bit.
+    ///
+    /// # Errors
+    /// When a stored incident or count is broken.
+    pub(in crate::report) fn evidence_without_series(&self) -> Result<Evidence, ReportError> {
+        self.evidence_with(Measurements::new(Moment::from_nanos(0), Thresholds::default()))
+    }
+
+    fn evidence_with(&self, mut measurements: Measurements) -> Result<Evidence, ReportError> {
         measurements.clamped = self.values_clamped;
         measurements.negative = self.values_negative;
         for failure in &self.failures {
@@ -347,6 +365,7 @@ impl RunRecord {
             mock: self.mock.as_ref().map(Into::into),
             audit: self.audit.as_ref().map(AuditRecord::read).transpose()?,
             hops: self.hops.iter().map(Into::into).collect(),
+            under_way: (&self.under_way).into(),
             incidents,
             actions: self
                 .actions
@@ -428,6 +447,20 @@ impl RunRecord {
         );
         let judgement = judge(criteria, &evidence, &context);
         Self::new(self.facts()?, criteria, &context, &evidence, &judgement)
+    }
+}
+
+/// Makes sure that a text is a run file of the version that is understood.
+fn check_version(text: &str) -> Result<(), ReportError> {
+    #[derive(Deserialize)]
+    struct Version {
+        schema_version: Option<u32>,
+    }
+    let version: Version = serde_json::from_str(text).map_err(ReportError::NotJson)?;
+    match version.schema_version {
+        None => Err(ReportError::NotARun),
+        Some(SCHEMA_VERSION) => Ok(()),
+        Some(other) => Err(ReportError::Version { found: other }),
     }
 }
 

@@ -1,0 +1,44 @@
+//! What was under way at the end of each second, as `run.json` holds it: columns from second 0 on.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::{Pending, UnderWay};
+
+/// Users at their journey and results still to come.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderWayRecord {
+    pub users: Vec<u64>,
+    /// Empty without a mock, as is the next one.
+    pub results_pending: Vec<u64>,
+    pub oldest_pending_ms: Vec<u64>,
+}
+
+impl From<&UnderWay> for UnderWayRecord {
+    fn from(under_way: &UnderWay) -> Self {
+        let pending = || under_way.pending.iter();
+        Self {
+            users: under_way.users.clone(),
+            results_pending: pending().map(|pending| pending.results).collect(),
+            oldest_pending_ms: pending()
+                .map(|pending| pending.oldest.as_millis() as u64)
+                .collect(),
+        }
+    }
+}
+
+impl From<&UnderWayRecord> for UnderWay {
+    fn from(record: &UnderWayRecord) -> Self {
+        let pending = record.results_pending.iter().zip(&record.oldest_pending_ms);
+        Self {
+            users: record.users.clone(),
+            pending: pending
+                .map(|(results, oldest_ms)| Pending {
+                    results: *results,
+                    oldest: Duration::from_millis(*oldest_ms),
+                })
+                .collect(),
+        }
+    }
+}
