@@ -43,6 +43,7 @@ base_url = "http://127.0.0.1:1"
 [load]
 executor = "constant-arrival-rate"
 rate = "1700/s"
+max_vus = 9000
 duration = "600s"
 warm_up = "10s"
 drain = "30s"
@@ -157,7 +158,8 @@ fn record(samples: u64) -> RunRecord {
 
 /// The samples of one user: every request in turn, one in a thousand failed, and the events.
 fn iteration(chance: Chance, ticket: u64, second: u64, requests: &[StepId]) -> Vec<Sample> {
-    let at = Moment::from_nanos(second * 1_000_000_000 + chance.bits(ticket, Purpose::Think, 99) % 1_000_000_000);
+    let at =
+        Moment::from_nanos(second * 1_000_000_000 + chance.bits(ticket, Purpose::Think, 99) % 1_000_000_000);
     let mut draw = 0;
     let mut nanos = |median_ms: f64, spread: f64| {
         draw += 2;

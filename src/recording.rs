@@ -90,7 +90,13 @@ fn write_checkpoint(loaded: &Loaded, folder: &RunFolder, shown: &Shown<'_>, so_f
 }
 
 /// Shows the result so far: a checkpoint is written as what a run that was killed would leave, but this one goes on.
-fn show(loaded: &Loaded, folder: &RunFolder, shown: &Shown<'_>, mut so_far: RunResult, dashboard: &Dashboard) {
+fn show(
+    loaded: &Loaded,
+    folder: &RunFolder,
+    shown: &Shown<'_>,
+    mut so_far: RunResult,
+    dashboard: &Dashboard,
+) {
     so_far.evidence.interruption = None;
     so_far.judgement = judge(&loaded.plan.criteria, &so_far.evidence, &so_far.context);
     match record(loaded, folder, shown, &so_far) {
@@ -99,7 +105,12 @@ fn show(loaded: &Loaded, folder: &RunFolder, shown: &Shown<'_>, mut so_far: RunR
     }
 }
 
-fn record(loaded: &Loaded, folder: &RunFolder, shown: &Shown<'_>, result: &RunResult) -> Result<RunRecord, ReportError> {
+fn record(
+    loaded: &Loaded,
+    folder: &RunFolder,
+    shown: &Shown<'_>,
+    result: &RunResult,
+) -> Result<RunRecord, ReportError> {
     RunRecord::new(
         facts(loaded, folder, shown, result),
         &loaded.plan.criteria,

@@ -120,11 +120,18 @@ impl HopTimes {
     }
 
     fn p95_over_time(&self) -> Vec<(u32, f64)> {
-        let seconds = self.by_second.keys().next_back().map_or(0, |last| last.saturating_add(1));
+        let seconds = self
+            .by_second
+            .keys()
+            .next_back()
+            .map_or(0, |last| last.saturating_add(1));
         let stretch = seconds.div_ceil(STRETCHES_MAX).max(1);
         let mut stretches: BTreeMap<u32, Slice> = BTreeMap::new();
         for (second, slice) in &self.by_second {
-            stretches.entry(second / stretch * stretch).or_default().merge(slice);
+            stretches
+                .entry(second / stretch * stretch)
+                .or_default()
+                .merge(slice);
         }
         stretches
             .iter()
@@ -175,6 +182,9 @@ mod tests {
         assert_eq!(injected, [1_200.0]);
         let acknowledged = &hops[4].p95_over_time;
         assert_eq!(acknowledged.len(), 1, "{acknowledged:?}");
-        assert!(acknowledged[0].0 == 0 && (acknowledged[0].1 - 10.0).abs() < 0.1, "{acknowledged:?}");
+        assert!(
+            acknowledged[0].0 == 0 && (acknowledged[0].1 - 10.0).abs() < 0.1,
+            "{acknowledged:?}"
+        );
     }
 }

@@ -19,14 +19,17 @@ pub(super) struct BaselineArgs {
 impl BaselineArgs {
     /// The stored run, when one is named. The error is a sentence.
     pub(super) fn read(&self) -> Result<Option<RunDigest>, String> {
-        let Some(path) = &self.baseline else { return Ok(None) };
+        let Some(path) = &self.baseline else {
+            return Ok(None);
+        };
         let file = match path.is_dir() {
             true => path.join("run.json"),
             false => path.clone(),
         };
         let place = file.display();
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| format!("cannot read the baseline {place}: {error}; give the run.json of a stored run"))?;
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            format!("cannot read the baseline {place}: {error}; give the run.json of a stored run")
+        })?;
         if stored_kind(&text) != StoredKind::Run {
             return Err(format!(
                 "the baseline {place} is no run but a comparison or a search for capacity; give the run.json of one run"

@@ -88,6 +88,8 @@ fn row(trend: &Trend) -> ChangeRow {
         now_interval: interval(now, trend.unit),
         change: match trend.change {
             Change::Unknown => "not comparable".to_owned(),
+            // That chance explains a difference does not make two values equal.
+            Change::Same => "no clear change".to_owned(),
             change => change_words(change),
         },
         class,
@@ -131,7 +133,11 @@ fn differences(then: &RunDigest, now: &RunDigest) -> Vec<String> {
         ));
     }
     if then.target.description != now.target.description {
-        sentences.push(differs("What was tested", &now.target.description, &then.target.description));
+        sentences.push(differs(
+            "What was tested",
+            &now.target.description,
+            &then.target.description,
+        ));
     }
     if then.target.version == now.target.version {
         sentences.push(format!(
@@ -139,7 +145,11 @@ fn differences(then: &RunDigest, now: &RunDigest) -> Vec<String> {
             now.target.version
         ));
     } else {
-        sentences.push(differs("The target's version", &now.target.version, &then.target.version));
+        sentences.push(differs(
+            "The target's version",
+            &now.target.version,
+            &then.target.version,
+        ));
     }
     let hosts = [then, now].map(|run| host(&run.environment));
     let [host_then, host_now] = &hosts;
@@ -243,7 +253,10 @@ mod tests {
     #[test]
     fn scenarios_differ_by_what_they_say() {
         let then = scenario_of("name = \"peak\"\n# a word\nrate = \"20/s\"\n");
-        assert_eq!(scenario(&then, &scenario_of("name = \"peak\"\n\nrate = \"20/s\"")), None);
+        assert_eq!(
+            scenario(&then, &scenario_of("name = \"peak\"\n\nrate = \"20/s\"")),
+            None
+        );
         let faster = scenario(&then, &scenario_of("name = \"peak\"\nrate = \"40/s\"")).unwrap();
         assert_eq!(
             faster,
@@ -257,7 +270,14 @@ mod tests {
 
     #[test]
     fn settings_are_read_from_a_command_line() {
-        let words = ["loadtest", "run", "a.toml", "--set", "load.rate=9/s", "--set=seed=1"];
+        let words = [
+            "loadtest",
+            "run",
+            "a.toml",
+            "--set",
+            "load.rate=9/s",
+            "--set=seed=1",
+        ];
         assert_eq!(settings(&words.map(str::to_owned)), "load.rate=9/s, seed=1");
         assert_eq!(settings(&[]), "");
     }

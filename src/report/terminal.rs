@@ -140,13 +140,12 @@ fn baseline(record: &RunRecord) -> Vec<String> {
     };
     let mut lines = vec![beside.conclusion];
     let changed = |row: &&ChangeRow| row.class != "neutral";
-    lines.extend(
-        beside
-            .rows
-            .iter()
-            .filter(changed)
-            .map(|row| format!("{}: {}, from {} to {}", row.target, row.change, row.before, row.now)),
-    );
+    lines.extend(beside.rows.iter().filter(changed).map(|row| {
+        format!(
+            "{}: {}, from {} to {}",
+            row.target, row.change, row.before, row.now
+        )
+    }));
     lines.extend(beside.differences);
     lines.extend(beside.caution.map(str::to_owned));
     lines

@@ -335,6 +335,19 @@ pub(super) fn hop(hop: &HopRecord) -> [String; 4] {
     [hop.p50_ms, hop.p95_ms, hop.p99_ms, hop.max_ms].map(|value| quantity(value, Unit::Time))
 }
 
+/// Whether the run can be trusted, in one line.
+pub(super) fn trust(record: &RunRecord) -> String {
+    let checks = checks(record);
+    let of = |severity: &str| checks.iter().filter(|check| check.severity == severity).count() as u64;
+    let first = checks.first().map_or("", |check| check.sentence.as_str());
+    match (record.validity.valid, of("warning")) {
+        (true, 0) => format!("Yes: all {} checks are fine.", checks.len()),
+        (true, 1) => format!("Yes, with a warning: {first}"),
+        (true, warnings) => format!("Yes, with {warnings} warnings. The first: {first}"),
+        (false, _) => format!("No: {first}"),
+    }
+}
+
 /// The validity checks, the worst first.
 pub(super) fn checks(record: &RunRecord) -> Vec<&CheckRecord> {
     let weight = |check: &CheckRecord| match check.severity.as_str() {

@@ -24,13 +24,23 @@ async fn a_run_is_shown_beside_its_baseline_and_a_useless_one_is_refused_before_
     let ended = run(&scenario("quick"), &["--baseline", &good, "--seed", "77"]).await;
     let record = ended.record(0, "GO");
     assert_eq!(record["baseline"]["run_id"], "quick-before");
-    assert!(record["baseline"]["series"].is_null(), "the head of the run is enough");
+    assert!(
+        record["baseline"]["series"].is_null(),
+        "the head of the run is enough"
+    );
     for name in ["report.md", "report.html"] {
         let report = ended.file(name);
-        assert!(report.contains("Compared with the baseline run"), "{name}: {report}");
+        assert!(
+            report.contains("Compared with the baseline run"),
+            "{name}: {report}"
+        );
         assert!(report.contains("77 now"), "{name}: the seeds differ");
     }
-    assert!(ended.said.stdout.contains("the baseline run ("), "{}", ended.said.stdout);
+    assert!(
+        ended.said.stdout.contains("the baseline run ("),
+        "{}",
+        ended.said.stdout
+    );
 
     // A stored run takes another baseline when it is rendered again, and keeps its own otherwise.
     let run_file = ended.out().join("run.json").display().to_string();
@@ -40,7 +50,11 @@ async fn a_run_is_shown_beside_its_baseline_and_a_useless_one_is_refused_before_
     let again: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(again["baseline"]["run_id"], "quick-long-ago");
     let said = say(&["report", &run_file]).await;
-    assert!(said.stdout.contains("Compared with the baseline run"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("Compared with the baseline run"),
+        "{}",
+        said.stdout
+    );
 
     let (mut cut, mut invalid, mut other_targets) = (stored.clone(), stored.clone(), stored.clone());
     cut["interruption"] = json!("killed");
@@ -51,7 +65,11 @@ async fn a_run_is_shown_beside_its_baseline_and_a_useless_one_is_refused_before_
     for (name, content, why) in [
         ("cut.json", &cut, "was interrupted"),
         ("invalid.json", &invalid, "is INVALID"),
-        ("no-targets.json", &other_targets, "none of this scenario's targets"),
+        (
+            "no-targets.json",
+            &other_targets,
+            "none of this scenario's targets",
+        ),
         ("comparison.json", &json!({ "kind": "comparison" }), "is no run"),
         ("empty.json", &json!({}), "cannot be used"),
     ] {
@@ -62,6 +80,10 @@ async fn a_run_is_shown_beside_its_baseline_and_a_useless_one_is_refused_before_
     }
     let said = say(&["run", &quick, "--out", &out, "--baseline", "no-such.json"]).await;
     assert_eq!(said.code, Some(2));
-    assert!(said.stderr.contains("cannot read the baseline no-such.json"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("cannot read the baseline no-such.json"),
+        "{}",
+        said.stderr
+    );
     assert!(!Path::new(&out).exists(), "nothing was started");
 }

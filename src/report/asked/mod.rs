@@ -74,14 +74,18 @@ fn read(record: &RunRecord, reading: Reading) -> Found {
         }
         Reading::Half(metric, figure) => {
             let found = value(record, metric, figure)?;
-            Ok(format!("{found}; a difference takes two runs or arms (compare, --baseline)"))
+            Ok(format!(
+                "{found}; a difference takes two runs or arms (compare, --baseline)"
+            ))
         }
         Reading::Hop(name) => hop(record, name),
         Reading::SlowestQuery => slowest_query(record),
         Reading::Watched(watch, metric) => watched(record, watch, metric),
         Reading::Rollback => {
             let took = view::rollback_times(record);
-            took.ok_or_else(|| "nothing was rolled back; the scenarios rollback-drill and rollback-full do".to_owned())
+            took.ok_or_else(|| {
+                "nothing was rolled back; the scenarios rollback-drill and rollback-full do".to_owned()
+            })
         }
         Reading::Losses => losses(record),
         Reading::Concurrency => Ok(format!(
@@ -119,7 +123,12 @@ fn value(record: &RunRecord, metric: Metric, figure: Figure) -> Found {
     let time = |value: Option<f64>| quantity(value.unwrap_or(f64::INFINITY), Unit::Time);
     Ok(match figure {
         Figure::P95 => format!("p95 {}", time(summary.p95)),
-        Figure::Mean => format!("mean {}", summary.mean.map_or_else(|| "unknown".to_owned(), |mean| time(Some(mean)))),
+        Figure::Mean => format!(
+            "mean {}",
+            summary
+                .mean
+                .map_or_else(|| "unknown".to_owned(), |mean| time(Some(mean)))
+        ),
         Figure::Share if metric.higher_is_better() => quantity(1.0 - bad, Unit::Ratio),
         Figure::Share => quantity(bad, Unit::Ratio),
     })
@@ -133,7 +142,10 @@ fn summary(record: &RunRecord, metric: Metric) -> Option<&MetricSummary> {
 
 fn availability(record: &RunRecord) -> Found {
     let metric = Metric::Availability.key();
-    let found = record.sla.iter().find(|sla| sla.metric == metric && sla.samples > 0);
+    let found = record
+        .sla
+        .iter()
+        .find(|sla| sla.metric == metric && sla.samples > 0);
     found
         .and_then(|sla| sla.value)
         .map(|value| quantity(value, Unit::Ratio))
@@ -166,7 +178,9 @@ fn why_not(metric: Metric) -> &'static str {
         Metric::WebhookProcessing | Metric::WebhookSuccess | Metric::WebhookFailures => {
             "the mock of ClassConnect was no part of it, or was never called"
         }
-        Metric::DbQueryTime => "the target does not tell how long its queries take, as the reference server does",
+        Metric::DbQueryTime => {
+            "the target does not tell how long its queries take, as the reference server does"
+        }
         Metric::CompletionRate | Metric::AbandonmentRate | Metric::ComplaintRate | Metric::Apdex => {
             "it takes users with patience ([users] in the scenario)"
         }
@@ -185,12 +199,18 @@ fn hop(record: &RunRecord, name: &str) -> Found {
 }
 
 fn slowest_query(record: &RunRecord) -> Found {
-    let summary = summary(record, Metric::DbQueryTime).ok_or_else(|| why_not(Metric::DbQueryTime).to_owned())?;
+    let summary =
+        summary(record, Metric::DbQueryTime).ok_or_else(|| why_not(Metric::DbQueryTime).to_owned())?;
     // The target counts by buckets: a value is the upper edge of its bucket, and beyond the last one there is none.
     Ok(match summary.max.filter(|_| summary.failed == 0) {
-        Some(max) if max <= 1_000.0 => format!("none: the slowest took at most {}", quantity(max, Unit::Time)),
+        Some(max) if max <= 1_000.0 => {
+            format!("none: the slowest took at most {}", quantity(max, Unit::Time))
+        }
         Some(max) => format!("some: the slowest took up to {}", quantity(max, Unit::Time)),
-        None => format!("{} beyond what the target counts", counted(summary.failed, "query sample")),
+        None => format!(
+            "{} beyond what the target counts",
+            counted(summary.failed, "query sample")
+        ),
     })
 }
 
@@ -222,7 +242,13 @@ fn watched(record: &RunRecord, watch: Watch, metric: Metric) -> Found {
             "breached at {:.1} s ({}; {} in all)",
             incident.tripped_at_s,
             incident.breach(),
-            counted(incidents.iter().filter(|one| texts.iter().any(|text| one.breach() == *text)).count() as u64, "time")
+            counted(
+                incidents
+                    .iter()
+                    .filter(|one| texts.iter().any(|text| one.breach() == *text))
+                    .count() as u64,
+                "time"
+            )
         ),
         None => format!("not breached ({})", texts.join(", ")),
     })
@@ -275,17 +301,34 @@ mod tests {
             assert!(!row.found.is_empty() && !row.place.is_empty(), "{}", row.words);
             assert_eq!(
                 row.place == "not measurable here",
-                ["Index usage", "Indexed queries; JSON queries", "Constraint violations"].contains(&row.words),
+                [
+                    "Index usage",
+                    "Indexed queries; JSON queries",
+                    "Constraint violations"
+                ]
+                .contains(&row.words),
                 "{}",
                 row.words
             );
         }
         let response = found(&groups, "Performance", "Response time");
-        assert!(response.is_measured && response.found.ends_with("(≤ 150 ms: PASS)"), "{}", response.found);
+        assert!(
+            response.is_measured && response.found.ends_with("(≤ 150\u{a0}ms: PASS)"),
+            "{}",
+            response.found
+        );
         let completion = found(&groups, "User experience", "Practice completion rate");
-        assert!(!completion.is_measured && completion.found.contains("[users]"), "{}", completion.found);
+        assert!(
+            !completion.is_measured && completion.found.contains("[users]"),
+            "{}",
+            completion.found
+        );
         let alert = found(&groups, "Monitoring and alerts", "API response time alert");
-        assert!(alert.found.starts_with("not breached (response_time"), "{}", alert.found);
+        assert!(
+            alert.found.starts_with("not breached (response_time"),
+            "{}",
+            alert.found
+        );
     }
 
     #[test]
@@ -296,7 +339,10 @@ mod tests {
         assert!(tripped.found.starts_with("breached at "), "{}", tripped.found);
         let with_users = record(fixture::with_users(4, 3));
         let groups = asked(&with_users);
-        for (words, says) in [("User satisfaction", "Apdex 0."), ("Support tickets", "a stand-in")] {
+        for (words, says) in [
+            ("User satisfaction", "Apdex 0."),
+            ("Support tickets", "a stand-in"),
+        ] {
             let row = found(&groups, "User experience", words);
             assert!(row.is_measured && row.found.contains(says), "{}", row.found);
         }

@@ -103,8 +103,7 @@ pub(super) fn bands(tape: &Tape) -> Vec<BandShare> {
     if slice.total == 0 {
         return Vec::new();
     }
-    let above =
-        Thresholds::BANDS_US.map(|limit| slice.bad_or_above(limit, &tape.thresholds_us) - slice.bad);
+    let above = Thresholds::BANDS_US.map(|limit| slice.bad_or_above(limit, &tape.thresholds_us) - slice.bad);
     let counts = [
         slice.good() - above[0],
         above[0].saturating_sub(above[1]),

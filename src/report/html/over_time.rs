@@ -247,11 +247,7 @@ impl<'a> OverTime<'a> {
             .limits(Metric::ResponseTime)
             .into_iter()
             .find(|limit| limit.wanted);
-        heat_map(
-            &self.axis,
-            &self.tape.responses,
-            limit.map(|limit| limit.value),
-        )
+        heat_map(&self.axis, &self.tape.responses, limit.map(|limit| limit.value))
     }
 
     fn per_second(&self, points: &[Point], read: fn(&Point) -> u64) -> Vec<Option<f64>> {

@@ -9,7 +9,7 @@ use crate::metrics::{Pending, UnderWay};
 /// Users at their journey and results still to come.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnderWayRecord {
-    pub users: Vec<u64>,
+    pub users_at_once: Vec<u64>,
     /// Empty without a mock, as is the next one.
     pub results_pending: Vec<u64>,
     pub oldest_pending_ms: Vec<u64>,
@@ -19,7 +19,7 @@ impl From<&UnderWay> for UnderWayRecord {
     fn from(under_way: &UnderWay) -> Self {
         let pending = || under_way.pending.iter();
         Self {
-            users: under_way.users.clone(),
+            users_at_once: under_way.users.clone(),
             results_pending: pending().map(|pending| pending.results).collect(),
             oldest_pending_ms: pending()
                 .map(|pending| pending.oldest.as_millis() as u64)
@@ -32,7 +32,7 @@ impl From<&UnderWayRecord> for UnderWay {
     fn from(record: &UnderWayRecord) -> Self {
         let pending = record.results_pending.iter().zip(&record.oldest_pending_ms);
         Self {
-            users: record.users.clone(),
+            users: record.users_at_once.clone(),
             pending: pending
                 .map(|(results, oldest_ms)| Pending {
                     results: *results,

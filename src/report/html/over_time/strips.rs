@@ -168,7 +168,8 @@ impl OverTime<'_> {
                 Words {
                     id: "database",
                     title: "Database query time".to_owned(),
-                    caption: "By the target's own metrics; percentiles at the upper edges of its buckets.".to_owned(),
+                    caption: "By the target's own metrics; percentiles at the upper edges of its buckets."
+                        .to_owned(),
                     y_unit: "ms",
                 },
                 &self.axis,

@@ -59,7 +59,12 @@ impl SeriesReader<'_> {
         let mut merged = Slice::default();
         self.buckets.clear();
         for cursor in &mut self.series {
-            while cursor.record.second.get(cursor.next).is_some_and(|second| *second < end) {
+            while cursor
+                .record
+                .second
+                .get(cursor.next)
+                .is_some_and(|second| *second < end)
+            {
                 let from = self.buckets.len();
                 cursor.values.take_second(&mut self.buckets)?;
                 merged.merge(&cursor.record.counts(cursor.next, &self.buckets[from..])?);
