@@ -139,7 +139,9 @@ fn differences(then: &RunDigest, now: &RunDigest) -> Vec<String> {
             &then.target.description,
         ));
     }
-    if then.target.version == now.target.version {
+    if [then, now].map(|run| run.target.version.as_str()) == ["unknown"; 2] {
+        sentences.push("Neither run says which version it tested (version in [target]).".to_owned());
+    } else if then.target.version == now.target.version {
         sentences.push(format!(
             "Both runs say that they tested version {}: what differs may be chance or surroundings alone.",
             now.target.version
@@ -206,11 +208,13 @@ fn scenario(then: &ScenarioRecord, now: &ScenarioRecord) -> Option<String> {
     let [lines_then, lines_now] = [then, now].map(lines);
     let only = |lines: &[&str], others: &[&str]| {
         let others: BTreeSet<&str> = others.iter().copied().collect();
-        let own: Vec<String> = lines
-            .iter()
-            .filter(|line| !others.contains(*line))
-            .map(|line| format!("`{line}`"))
-            .collect();
+        let mut own: Vec<String> = Vec::new();
+        for line in lines.iter().filter(|line| !others.contains(*line)) {
+            let quoted = format!("`{line}`");
+            if !own.contains(&quoted) {
+                own.push(quoted);
+            }
+        }
         let more = own.len().saturating_sub(LINES_QUOTED);
         let mut text = own.into_iter().take(LINES_QUOTED).collect::<Vec<_>>().join(", ");
         if more > 0 {

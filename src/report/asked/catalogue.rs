@@ -81,7 +81,7 @@ impl Place {
             Place::ClientAndMock => "by the client and the mock, joined by submission",
             Place::TargetsMetrics => "by the target's own metrics",
             Place::SimulatedUsers => "on simulated users",
-            Place::Windows => "over the last seconds, while the run goes on",
+            Place::Windows => "second by second during the run",
             Place::Operator => "from the tripping of the threshold on",
             Place::Audit => "by the audit: client, mock and read-back joined",
             Place::Nowhere => "not measurable here",

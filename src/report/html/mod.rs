@@ -49,8 +49,8 @@ const INCIDENTS_SHOWN: usize = 20;
 struct Page<'a> {
     record: &'a RunRecord,
     banner: Banner,
-    reasons: &'a [String],
-    more_reasons: &'a [String],
+    reasons: Vec<Reason<'a>>,
+    more_reasons: Vec<Reason<'a>>,
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
     waivers: Vec<WaiverRow>,
@@ -112,6 +112,28 @@ struct UserBar {
     width: String,
 }
 
+/// Why the verdict is what it is: what was found first, and then how.
+struct Reason<'a> {
+    first: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Reason<'a> {
+    /// Divides a text after its first sentence.
+    fn of(text: &'a str) -> Self {
+        match text.find(". ") {
+            Some(end) => Self {
+                first: &text[..=end],
+                rest: &text[end + 2..],
+            },
+            None => Self {
+                first: text,
+                rest: "",
+            },
+        }
+    }
+}
+
 /// The verdict at the top.
 struct Banner {
     verdict: String,
@@ -161,7 +183,8 @@ fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
     let (strips, over_time) = (charts.strips(), charts.charts());
     let spectrum = distribution::spectrum(charts.tape());
     let chart_data = chart_data(strips.iter().chain(&over_time).chain(&spectrum));
-    let (reasons, more_reasons) = record.reasons.split_at(record.reasons.len().min(REASONS_SHOWN));
+    let mut reasons: Vec<Reason<'_>> = record.reasons.iter().map(|text| Reason::of(text)).collect();
+    let more_reasons = reasons.split_off(reasons.len().min(REASONS_SHOWN));
     let incidents = incident::incidents(record);
     let page = Page {
         reasons,

@@ -55,8 +55,8 @@ fn incidents(evidence: &Evidence) -> impl Iterator<Item = Band> {
         let from = incident.onset_s.unwrap_or(incident.window_from_s);
         let to = incident.cleared_at_s.unwrap_or(span);
         let (label, class) = match incident.kind {
-            IncidentKind::Alert => ("alert", "incident alert"),
-            IncidentKind::Rollback => ("rollback", "incident rollback"),
+            IncidentKind::Alert => ("alert", "breach alert"),
+            IncidentKind::Rollback => ("rollback", "breach rollback"),
         };
         Band {
             left: percent(from / span),

@@ -8,7 +8,7 @@ use crate::plan::Metric;
 /// The hops that have a line of their own, by their names: the others are the generator's, the mock's, or the whole way.
 const HOPS: [(&str, &str, &str); 4] = [
     (Hop::ACCEPTED, "sent → accepted", "hop-1"),
-    (Hop::CALLED, "sent → ClassConnect called", "hop-2"),
+    (Hop::CALLED, "sent → ClassConnect", "hop-2"),
     (Hop::ACKNOWLEDGED, "webhook → acknowledged", "hop-3"),
     (Hop::RECEIVED, "webhook → received", "hop-4"),
 ];
