@@ -160,11 +160,11 @@ fn judged(record: &RunRecord, metric: Metric) -> String {
         .find(|sla| sla.metric == metric.key() && sla.step.is_none() && sla.target.is_some());
     match own {
         Some(sla) => format!(
-            " ({}: {})",
+            " (the scenario's target {}: {})",
             view::pretty_target(sla.target.as_deref().unwrap_or_default()),
             sla.status.replace('_', " ")
         ),
-        None => " (no target of the scenario)".to_owned(),
+        None => " (no target in the scenario)".to_owned(),
     }
 }
 
@@ -313,7 +313,10 @@ mod tests {
         }
         let response = found(&groups, "Performance", "Response time");
         assert!(
-            response.is_measured && response.found.ends_with("(≤ 150\u{a0}ms: PASS)"),
+            response.is_measured
+                && response
+                    .found
+                    .ends_with("(the scenario's target ≤ 150\u{a0}ms: PASS)"),
             "{}",
             response.found
         );

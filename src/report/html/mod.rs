@@ -258,6 +258,9 @@ fn banner(record: &RunRecord) -> Banner {
         icon,
         meaning: verdict.map_or("", Verdict::meaning),
         confidence: match record.evidence.as_str() {
+            _ if matches!(verdict, Some(Verdict::Invalid | Verdict::Interrupted)) => {
+                "Not at all: whatever was measured, it says nothing of the target."
+            }
             "certified" => {
                 "Certified: a target passes only when it is met with 95 % confidence, bursts taken into account."
             }
