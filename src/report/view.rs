@@ -7,7 +7,7 @@ use super::model::{
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
 use crate::sla::wording::{count, counted, quantity};
-use crate::sla::{Verdict, WaiverState};
+use crate::sla::{STRETCH_S, Verdict, WaiverState};
 
 /// One target as a line of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) struct TargetRow {
     pub(super) target: String,
     pub(super) value: String,
     pub(super) interval: String,
+    /// The worst ten seconds, in words; empty when there are none to tell.
+    pub(super) worst: String,
     /// What is left up to the limit, in percent of it; negative when it is missed.
     pub(super) margin: String,
     pub(super) samples: String,
@@ -183,6 +185,10 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
             ),
             (None, _) => "–".to_owned(),
         },
+        worst: sla.worst.as_ref().map_or_else(String::new, |worst| {
+            let value = quantity(worst.value.unwrap_or(f64::INFINITY), unit);
+            format!("worst {STRETCH_S} s: {value}, from {} s", worst.from_s)
+        }),
         margin: margin(sla).map_or_else(|| "–".to_owned(), signed_percent),
         samples: if measured {
             count(sla.samples)

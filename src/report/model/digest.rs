@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
-use super::{EnvironmentRecord, RunRecord, ScenarioRecord, SlaRecord, check_version};
+use super::head::check_version;
+use super::{EnvironmentRecord, RunRecord, ScenarioRecord, SlaRecord};
 use crate::plan::Condition;
 
 /// The head of a `run.json`.

@@ -11,6 +11,7 @@ mod digest;
 mod early_stop;
 mod failure;
 mod generator;
+mod head;
 mod health;
 mod incident;
 mod instrument;
@@ -40,6 +41,7 @@ pub use digest::{RunDigest, TargetDigest};
 pub use early_stop::EarlyStopRecord;
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
+pub(super) use head::kind_of;
 pub use health::{
     AuditRecord, GeneratorRecord, HopRecord, IterationsRecord, MockRecord, TimelineRecord, ViolationRecord,
     WorkerRecord,
@@ -52,7 +54,9 @@ pub use instrument::{
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
-pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use summary::{
+    CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord, WorstRecord,
+};
 pub use under_way::UnderWayRecord;
 pub use users::{
     AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
@@ -234,7 +238,9 @@ impl RunRecord {
             started_at: facts.started_at.to_string(),
             duration_s: evidence.timeline.drained_s,
             environment: facts.environment,
-            sla: judgement.findings.iter().map(SlaRecord::from).collect(),
+            sla: (judgement.findings.iter())
+                .map(|finding| SlaRecord::of(finding, evidence, context))
+                .collect(),
             baseline: facts.baseline,
             waivers: judgement.waivers.iter().map(WaiverUseRecord::from).collect(),
             judged_on: context.judged_on.map(|day| day.to_string()),
@@ -273,7 +279,7 @@ impl RunRecord {
     /// # Errors
     /// When the text is not a run file, is broken, or was written by a newer version.
     pub fn from_json(text: &str) -> Result<Self, ReportError> {
-        check_version(text)?;
+        head::check_version(text)?;
         serde_json::from_str(text).map_err(ReportError::NotJson)
     }
 
@@ -448,29 +454,6 @@ impl RunRecord {
         let judgement = judge(criteria, &evidence, &context);
         Self::new(self.facts()?, criteria, &context, &evidence, &judgement)
     }
-}
-
-/// Makes sure that a text is a run file of the version that is understood.
-fn check_version(text: &str) -> Result<(), ReportError> {
-    #[derive(Deserialize)]
-    struct Version {
-        schema_version: Option<u32>,
-    }
-    let version: Version = serde_json::from_str(text).map_err(ReportError::NotJson)?;
-    match version.schema_version {
-        None => Err(ReportError::NotARun),
-        Some(SCHEMA_VERSION) => Ok(()),
-        Some(other) => Err(ReportError::Version { found: other }),
-    }
-}
-
-/// The kind that a file names itself; a run names none.
-pub(super) fn kind_of(text: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Head {
-        kind: Option<String>,
-    }
-    serde_json::from_str::<Head>(text).ok()?.kind
 }
 
 fn requests(evidence: &Evidence) -> RequestsRecord {

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
 use super::criteria::unit_key;
-use crate::metrics::{Measurements, SeriesKind, Slice};
+use crate::metrics::{Evidence, Measurements, SeriesKind, Slice};
 use crate::plan::{Metric, StepInfo};
-use crate::sla::{Finding, Severity, Subject, Validity};
+use crate::sla::{Context, Finding, Severity, Subject, Validity, worst};
 
 /// One target and what was found about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,17 @@ pub struct SlaRecord {
     /// waivers.
     #[serde(default)]
     pub waived: bool,
+    /// The worst ten seconds; absent when there are none to compare, and in files of versions that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst: Option<WorstRecord>,
+}
+
+/// The ten seconds in which a target had its worst value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorstRecord {
+    pub from_s: u32,
+    /// `null` = infinite: the quantile fell on a failed event.
+    pub value: Option<f64>,
 }
 
 impl SlaRecord {
@@ -140,8 +151,8 @@ fn finite(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.is_finite())
 }
 
-impl From<&Finding> for SlaRecord {
-    fn from(finding: &Finding) -> Self {
+impl SlaRecord {
+    pub(super) fn of(finding: &Finding, evidence: &Evidence, context: &Context) -> Self {
         let condition = match &finding.subject {
             Subject::Target(condition) => Some(condition),
             Subject::NotMeasured(_) => None,
@@ -163,6 +174,12 @@ impl From<&Finding> for SlaRecord {
             status: finding.status.name().to_owned(),
             reason: finding.reason.clone(),
             waived: finding.waived.is_some(),
+            worst: condition
+                .and_then(|condition| worst(condition, evidence, context))
+                .map(|worst| WorstRecord {
+                    from_s: worst.from_s,
+                    value: finite(Some(worst.value)),
+                }),
         }
     }
 }
