@@ -2,7 +2,7 @@
 
 use crate::dashboard::Dashboard;
 use crate::plan::{Plan, TargetKind};
-use crate::report::model::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
+use crate::report::model::{EnvironmentRecord, RunDigest, ScenarioFileRecord, ScenarioRecord, TargetRecord};
 use crate::report::{Format, ReportError, RunFacts, RunRecord, render};
 use crate::run::{FolderError, RunError, RunFolder, RunOptions, RunResult, run_apart};
 use crate::scenario::Loaded;
@@ -14,6 +14,15 @@ pub struct Recorded {
     pub result: RunResult,
     /// What `run.json` in its folder holds.
     pub record: RunRecord,
+}
+
+/// Where a run is shown, and beside what.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown<'a> {
+    /// Shows each checkpoint in a browser.
+    pub dashboard: Option<&'a Dashboard>,
+    /// The stored run that every report shows it beside.
+    pub baseline: Option<&'a RunDigest>,
 }
 
 /// Why a run left no record.
@@ -36,8 +45,7 @@ pub enum RecordingError {
     },
 }
 
-/// Runs the plan of a scenario on a thread of its own, and writes its record and its reports to `folder`. A dashboard
-/// shows each checkpoint.
+/// Runs the plan of a scenario on a thread of its own, and writes its record and its reports to `folder`.
 ///
 /// # Errors
 /// When nothing could be measured, or what was measured could not be written. A missed target is a result.
@@ -45,18 +53,18 @@ pub fn run_recorded(
     loaded: &Loaded,
     options: &RunOptions,
     folder: &RunFolder,
-    dashboard: Option<&Dashboard>,
+    shown: &Shown<'_>,
 ) -> Result<Recorded, RecordingError> {
     let mut checkpoint = |so_far: RunResult| {
-        write_checkpoint(loaded, folder, &so_far);
-        if let Some(dashboard) = dashboard {
-            show(loaded, folder, so_far, dashboard);
+        write_checkpoint(loaded, folder, shown, &so_far);
+        if let Some(dashboard) = shown.dashboard {
+            show(loaded, folder, shown, so_far, dashboard);
         }
     };
     let result = run_apart(loaded.plan.clone(), options, folder, &mut checkpoint)?;
     let verdict = result.judgement.verdict;
     let not_rendered = |source| RecordingError::Report { verdict, source };
-    let record = record(loaded, folder, &result).map_err(not_rendered)?;
+    let record = record(loaded, folder, shown, &result).map_err(not_rendered)?;
     for format in Format::ALL {
         if let Some(name) = format.file_name() {
             let text = render(format, &record).map_err(not_rendered)?;
@@ -69,8 +77,8 @@ pub fn run_recorded(
 }
 
 /// Writes the result so far as `run.json`. A checkpoint that cannot be written must not end the run.
-fn write_checkpoint(loaded: &Loaded, folder: &RunFolder, so_far: &RunResult) {
-    let text = record(loaded, folder, so_far).and_then(|record| render(Format::Json, &record));
+fn write_checkpoint(loaded: &Loaded, folder: &RunFolder, shown: &Shown<'_>, so_far: &RunResult) {
+    let text = record(loaded, folder, shown, so_far).and_then(|record| render(Format::Json, &record));
     match text {
         Ok(text) => {
             if let Err(error) = folder.write("run.json", &text) {
@@ -82,18 +90,29 @@ fn write_checkpoint(loaded: &Loaded, folder: &RunFolder, so_far: &RunResult) {
 }
 
 /// Shows the result so far: a checkpoint is written as what a run that was killed would leave, but this one goes on.
-fn show(loaded: &Loaded, folder: &RunFolder, mut so_far: RunResult, dashboard: &Dashboard) {
+fn show(
+    loaded: &Loaded,
+    folder: &RunFolder,
+    shown: &Shown<'_>,
+    mut so_far: RunResult,
+    dashboard: &Dashboard,
+) {
     so_far.evidence.interruption = None;
     so_far.judgement = judge(&loaded.plan.criteria, &so_far.evidence, &so_far.context);
-    match record(loaded, folder, &so_far) {
+    match record(loaded, folder, shown, &so_far) {
         Ok(record) => dashboard.show(record),
         Err(error) => tracing::warn!(%error, "the dashboard shows what it showed before"),
     }
 }
 
-fn record(loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> Result<RunRecord, ReportError> {
+fn record(
+    loaded: &Loaded,
+    folder: &RunFolder,
+    shown: &Shown<'_>,
+    result: &RunResult,
+) -> Result<RunRecord, ReportError> {
     RunRecord::new(
-        facts(loaded, folder, result),
+        facts(loaded, folder, shown, result),
         &loaded.plan.criteria,
         &result.context,
         &result.evidence,
@@ -101,7 +120,7 @@ fn record(loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> Result<Run
     )
 }
 
-fn facts(loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> RunFacts {
+fn facts(loaded: &Loaded, folder: &RunFolder, shown: &Shown<'_>, result: &RunResult) -> RunFacts {
     let plan: &Plan = &loaded.plan;
     RunFacts {
         run_id: folder.name(),
@@ -116,6 +135,7 @@ fn facts(loaded: &Loaded, folder: &RunFolder, result: &RunResult) -> RunFacts {
         },
         environment: environment(),
         traces: result.traces,
+        baseline: shown.baseline.cloned(),
     }
 }
 

@@ -6,8 +6,10 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::backlog::backlog;
 use super::result::{Compared, JobResult};
 use crate::clock::Moment;
+use crate::metrics::Pending;
 
 /// Names a piece of work at ClassConnect as its submitter does: the kind of job and the submitter's reference.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,7 +30,8 @@ pub struct Job {
     pub planned: Option<Moment>,
     pub first_sent: Option<Moment>,
     pub acknowledged: Option<Moment>,
-    pub exhausted: bool,
+    /// When its retries had all failed.
+    pub exhausted: Option<Moment>,
     pub attempts: u64,
     /// Whether the latest attempt was signed wrongly on purpose: to refuse it is right.
     pub(super) forged: bool,
@@ -174,7 +177,7 @@ impl Ledger {
                 take_response(job, status.is_some_and(|status| (200..300).contains(&status)), at)
             }
             "exhausted" => {
-                job.exhausted = true;
+                job.exhausted = Some(at);
                 vec![LedgerNews::Exhausted { at }]
             }
             _ => Vec::new(),
@@ -226,8 +229,15 @@ impl Ledger {
     /// Webhooks that were due and are neither acknowledged nor given up: at the end of the drain they are failures.
     pub fn unacknowledged(&self) -> impl Iterator<Item = &Job> {
         self.jobs.values().map(|(_, job)| job).filter(|job| {
-            !job.dropped && !job.exhausted && job.acknowledged.is_none() && job.accepted.is_some()
+            !job.dropped && job.exhausted.is_none() && job.acknowledged.is_none() && job.accepted.is_some()
         })
+    }
+
+    /// The results that were still to come at the end of each of the first `seconds` seconds after `epoch`.
+    pub fn pending(&self, epoch: Moment, seconds: u32) -> Vec<Pending> {
+        let jobs = self.jobs.values().filter(|(_, job)| !job.dropped);
+        let spans = jobs.filter_map(|(_, job)| Some((job.accepted?, job.acknowledged.or(job.exhausted))));
+        backlog(spans, epoch, seconds)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Three witnesses are joined: the clients' history, the mock's ledger, and what can be read back from the target.
 //! A count without a witness is `None`, never 0.
 
+mod backlog;
 mod ledger;
 mod reconcile;
 mod result;

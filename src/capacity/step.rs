@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::search::{Aim, Answer};
 use crate::clock::wall_clock_now;
 use crate::plan::{CapacityPlan, Executor, JudgeMode, Metric, Plan, Spacing, Unit};
-use crate::recording::{Recorded, RecordingError, run_recorded};
+use crate::recording::{Recorded, RecordingError, Shown, run_recorded};
 use crate::report::model::{CapacityStepRecord, RunRecord, SlaRecord};
 use crate::run::{FolderError, ProgressMode, RunFolder, RunOptions};
 use crate::scenario::{self, Decision, Loaded, TargetCheck};
@@ -87,7 +87,7 @@ pub fn run_step(
         metrics: None,
         otlp: None,
     };
-    let run = run_recorded(&step, &run_options, &folder, None)?;
+    let run = run_recorded(&step, &run_options, &folder, &Shown::default())?;
     let planned = run.result.context.arrivals_planned.unwrap_or_default();
     let outcome = outcome(&run.record, planned);
     Ok(Step {

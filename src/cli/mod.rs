@@ -1,5 +1,6 @@
 //! The command line: what can be typed. What each command does is in the file of its name.
 
+mod baseline;
 mod capacity;
 mod check;
 mod compare;

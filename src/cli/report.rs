@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::baseline::BaselineArgs;
 use super::{columns, describe, print, say};
 use crate::report::model::CapacityRecord;
 use crate::report::model::comparison::ComparisonRecord;
@@ -23,6 +24,8 @@ pub(super) struct ReportArgs {
     /// Write to this file instead
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    baseline: BaselineArgs,
 }
 
 pub(super) fn execute(args: &ReportArgs) -> ExitCode {
@@ -37,10 +40,20 @@ pub(super) fn execute(args: &ReportArgs) -> ExitCode {
 
 fn rendered(args: &ReportArgs) -> Result<String, String> {
     let text = read_text(&args.run)?;
+    let baseline = args.baseline.read()?;
+    let kind = stored_kind(&text);
+    if baseline.is_some() && kind != StoredKind::Run {
+        return Err(format!(
+            "{} is no run, and only a run can be shown beside a baseline; leave --baseline out",
+            args.run.display()
+        ));
+    }
     let again = |text: &str| -> Result<String, ReportError> {
-        match stored_kind(text) {
+        match kind {
             StoredKind::Run => {
-                let record = RunRecord::from_json(text)?;
+                let mut record = RunRecord::from_json(text)?;
+                // Without one, the run keeps the baseline that it was made with.
+                record.baseline = baseline.or(record.baseline);
                 match columns().filter(|_| args.format == Format::Text && args.out.is_none()) {
                     Some(columns) => Ok(render_for_screen(
                         &record,

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::baseline::BaselineArgs;
 use super::{RequireArgs, ScenarioArgs, VerdictArgs, check, columns, describe, github, print, say};
 use crate::clock::wall_clock_now;
 use crate::dashboard::Dashboard;
-use crate::recording::{RecordingError, run_recorded};
+use crate::recording::{RecordingError, Shown, run_recorded};
 use crate::report::{Format, RunRecord, Screen, render, render_for_screen};
 use crate::run::{OtlpEndpoint, ProgressMode, RunFolder, RunOptions};
 use crate::serve::log_to_stderr;
@@ -33,6 +34,8 @@ pub(super) struct RunArgs {
     /// Show the report in a browser at http://ADDR/ while the run goes on
     #[arg(long, value_name = "ADDR")]
     dashboard: Option<SocketAddr>,
+    #[command(flatten)]
+    baseline: BaselineArgs,
     #[command(flatten)]
     require: RequireArgs,
     #[command(flatten)]
@@ -68,6 +71,14 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
             return ExitCode::Usage;
         }
     };
+    // Before the folder is made: it may be the one that the baseline is in.
+    let baseline = match args.baseline.read_for(&loaded.plan.criteria.targets) {
+        Ok(baseline) => baseline,
+        Err(sentence) => {
+            say(&sentence);
+            return ExitCode::Usage;
+        }
+    };
     let folder = match RunFolder::create(args.out.as_deref(), &loaded.plan.name, wall_clock_now()) {
         Ok(folder) => folder,
         Err(error) => {
@@ -89,7 +100,11 @@ pub(super) fn execute(args: &RunArgs) -> ExitCode {
             metrics: args.metrics,
             otlp: args.otlp.clone(),
         };
-        run_recorded(&loaded, &options, &folder, dashboard.as_ref())
+        let shown = Shown {
+            dashboard: dashboard.as_ref(),
+            baseline: baseline.as_ref(),
+        };
+        run_recorded(&loaded, &options, &folder, &shown)
             .map_err(|error| (exit_code(&error), describe(&error)))
     });
     let recorded = match result {

@@ -20,7 +20,7 @@ use crate::chance::Chance;
 use crate::clock::{Moment, RunClock, wall_clock_now};
 use crate::comparison::{Capacity, Case, OpenEnd, Pair, REPLICATES, Resampling, Trial};
 use crate::plan::{ClaimTest, Side, Sides};
-use crate::recording::{Recorded, RecordingError, run_recorded};
+use crate::recording::{Recorded, RecordingError, Shown, run_recorded};
 use crate::report::model::comparison::{ArmRecord, ComparisonRecord};
 use crate::run::{BetweenRuns, FolderError, ProgressMode, RunError, RunFolder, RunOptions};
 use crate::scenario::{Loaded, LoadedComparison};
@@ -270,7 +270,7 @@ impl<'a> Course<'a> {
             otlp: None,
         };
         let scenario = with_seed_of_pair(self.loaded.arms.get(side), number);
-        match run_recorded(&scenario, &options, &folder, None) {
+        match run_recorded(&scenario, &options, &folder, &Shown::default()) {
             Ok(recorded) => {
                 let is_cut = recorded.result.judgement.verdict == Verdict::Interrupted;
                 self.case.interrupted |= is_cut;

@@ -7,6 +7,7 @@ use super::health::{Delivery, HostStalls, Lateness, NeverBegun, ProcessHealth, P
 use super::host_use::HostUse;
 use super::instrument::{Calibration, ClockOffset};
 use super::measurements::Measurements;
+use super::under_way::UnderWay;
 use super::users::Users;
 use crate::plan::{BurnRate, Condition};
 
@@ -23,6 +24,8 @@ pub struct Evidence {
     pub audit: Option<Audit>,
     /// The way of a submission, hop by hop; empty when nothing could be joined.
     pub hops: Vec<Hop>,
+    /// Empty in files of versions that did not look.
+    pub under_way: UnderWay,
     /// What the window policies found, in order of detection.
     pub incidents: Vec<Incident>,
     /// What the scenario did to its target, in the order of the plan.
@@ -48,6 +51,7 @@ impl Evidence {
             mock: None,
             audit: None,
             hops: Vec::new(),
+            under_way: UnderWay::default(),
             incidents: Vec::new(),
             actions: Vec::new(),
             early_stop: None,
@@ -265,6 +269,17 @@ pub struct Hop {
     pub p95_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,
+    /// The p95 of each stretch of the run that had submissions, by its first second. Empty in files of versions that did not
+    /// keep it.
+    pub p95_over_time: Vec<(u32, f64)>,
+}
+
+impl Hop {
+    /// The names of the hops that are told apart by more than their place.
+    pub const ACCEPTED: &'static str = "sent → accepted (202)";
+    pub const CALLED: &'static str = "sent → ClassConnect called";
+    pub const ACKNOWLEDGED: &'static str = "webhook sent → webhook acknowledged";
+    pub const RECEIVED: &'static str = "webhook sent → result received";
 }
 
 /// A window condition that was breached.

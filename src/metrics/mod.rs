@@ -11,6 +11,7 @@ mod observation;
 mod recorder;
 mod sample;
 mod slice;
+mod under_way;
 mod users;
 
 pub use action::{ActionOutcome, ActionRun};
@@ -29,4 +30,5 @@ pub use measurements::{ErrorTally, Measurements, Series, SeriesKey, SeriesKind, 
 pub use recorder::{Batch, Counters, Recorder};
 pub use sample::{EventSample, Outcome, RequestSample, Sample};
 pub use slice::Slice;
+pub use under_way::{Pending, UnderWay};
 pub use users::{Complaints, Completion, StepTally, UserTally, Users};

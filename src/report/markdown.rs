@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::baseline;
 use super::generator;
 use super::incident::{IncidentView, MomentName, incidents};
 use super::model::{FailureRecord, RunRecord, TracesRecord};
@@ -14,6 +15,7 @@ pub(super) fn render(record: &RunRecord) -> String {
     let mut text = String::new();
     head(&mut text, record);
     targets(&mut text, record);
+    beside_baseline(&mut text, record);
     windows(&mut text, record);
     actions(&mut text, record);
     of_users(&mut text, record);
@@ -166,6 +168,26 @@ fn targets(text: &mut String, record: &RunRecord) {
         "Samples",
     ];
     table(text, &head, &rows);
+}
+
+fn beside_baseline(text: &mut String, record: &RunRecord) {
+    let Some(beside) = baseline::beside(record) else {
+        return;
+    };
+    line(text, "#### Compared with the baseline run\n");
+    line(text, &format!("{}\n", escape(&beside.conclusion)));
+    let rows: Vec<Vec<String>> = beside
+        .rows
+        .into_iter()
+        .map(|row| vec![row.target, row.before, row.now, row.limit, row.change])
+        .collect();
+    if !rows.is_empty() {
+        table(text, &["Target", "Baseline", "Now", "Limit", "Change"], &rows);
+    }
+    for difference in beside.differences {
+        line(text, &format!("- {}", escape(&difference)));
+    }
+    line(text, &format!("\n_{}_\n", beside.caution.join(" ")));
 }
 
 fn windows(text: &mut String, record: &RunRecord) {

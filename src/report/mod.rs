@@ -3,6 +3,8 @@
 //! [`RunRecord`] is `run.json`; every other format is rendered from it alone, so that a stored run can be shown again.
 
 mod annotations;
+mod asked;
+mod baseline;
 mod capacity;
 mod comparison;
 mod generator;
@@ -27,8 +29,8 @@ pub use capacity::{capacity_file_name, capacity_sentence, capacity_step_line, re
 pub use comparison::{comparison_file_name, render_comparison};
 pub use history::{History, render_history_html, render_history_text};
 pub use model::{RunFacts, RunRecord};
-pub use terminal::Screen;
 pub use schema::schema_json;
+pub use terminal::Screen;
 
 /// The formats of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

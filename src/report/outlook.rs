@@ -3,7 +3,7 @@
 use super::model::{RunRecord, SlaRecord};
 use super::view;
 use crate::plan::Metric;
-use crate::sla::Verdict;
+use crate::sla::{CheckName, Verdict};
 
 /// The one next step, as a sentence.
 pub(super) fn next_action(record: &RunRecord) -> String {
@@ -20,16 +20,26 @@ pub(super) fn next_action(record: &RunRecord) -> String {
         }
         Some(Verdict::NoGo) => no_go(record),
         Some(Verdict::Inconclusive) => inconclusive(record),
-        Some(Verdict::Invalid) => {
-            "Repeat the run once. If it is INVALID again, read \"Can this run be trusted?\": the generator needs more \
-             room, or its machine fewer neighbours."
-                .to_owned()
-        }
+        Some(Verdict::Invalid) => invalid(record).to_owned(),
         Some(Verdict::Rollback) => rollback(record),
         Some(Verdict::Interrupted) | None => {
             "Run it again to its end: a run that was cut short decides nothing.".to_owned()
         }
     }
+}
+
+/// A plan that had too few users for itself is INVALID every time; anything else may have been a bad moment.
+fn invalid(record: &RunRecord) -> &'static str {
+    let too_few = record
+        .validity
+        .checks
+        .iter()
+        .any(|check| check.severity == "invalid" && check.name == CheckName::DroppedArrivals.key());
+    if too_few {
+        return "Give the load more users, as the reasons say, and run it again.";
+    }
+    "Repeat the run once. If it is INVALID again, read \"Can this run be trusted?\": the generator needs more room, or its \
+     machine fewer neighbours."
 }
 
 fn no_go(record: &RunRecord) -> String {

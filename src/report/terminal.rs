@@ -7,6 +7,7 @@ use std::path::Path;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use super::baseline::{self, ChangeRow};
 use super::generator;
 use super::incident::{IncidentView, incidents};
 use super::model::RunRecord;
@@ -30,6 +31,7 @@ pub(super) fn render(record: &RunRecord, screen: Option<Screen<'_>>) -> String {
         screen.map_or(usize::MAX, |screen| screen.columns),
     );
     section(&mut text, "Waivers", &waivers(record));
+    section(&mut text, "Compared with the baseline run", &baseline(record));
     section(&mut text, "Alerts and rollback", &windows(record));
     section(&mut text, "Actions", &actions(record));
     section(
@@ -178,6 +180,23 @@ fn waivers(record: &RunRecord) -> Vec<String> {
         )
     })
     .collect()
+}
+
+fn baseline(record: &RunRecord) -> Vec<String> {
+    let Some(beside) = baseline::beside(record) else {
+        return Vec::new();
+    };
+    let mut lines = vec![beside.conclusion];
+    let changed = |row: &&ChangeRow| row.class != "neutral";
+    lines.extend(beside.rows.iter().filter(changed).map(|row| {
+        format!(
+            "{}: {}, from {} to {}",
+            row.target, row.change, row.before, row.now
+        )
+    }));
+    lines.extend(beside.differences);
+    lines.extend(beside.caution.map(str::to_owned));
+    lines
 }
 
 fn actions(record: &RunRecord) -> Vec<String> {

@@ -12,6 +12,7 @@ use crate::sla::fixture::{self, Run, Trouble};
 use crate::sla::{FixedIterations, replay};
 use crate::traces::Traces;
 
+mod baseline;
 mod incidents;
 mod instrument;
 mod schema;
@@ -50,6 +51,7 @@ pub(crate) fn facts() -> RunFacts {
                 .map(str::to_owned)
                 .to_vec(),
         },
+        baseline: None,
     }
 }
 

@@ -7,7 +7,7 @@ use super::model::{
 use crate::metrics::SeriesKind;
 use crate::plan::{Metric, Unit};
 use crate::sla::wording::{count, counted, quantity};
-use crate::sla::{Verdict, WaiverState};
+use crate::sla::{STRETCH_S, Verdict, WaiverState};
 
 /// One target as a line of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) struct TargetRow {
     pub(super) target: String,
     pub(super) value: String,
     pub(super) interval: String,
+    /// The worst ten seconds, in words; empty when there are none to tell.
+    pub(super) worst: String,
     /// What is left up to the limit, in percent of it; negative when it is missed.
     pub(super) margin: String,
     pub(super) samples: String,
@@ -183,6 +185,10 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
             ),
             (None, _) => "–".to_owned(),
         },
+        worst: sla.worst.as_ref().map_or_else(String::new, |worst| {
+            let value = quantity(worst.value.unwrap_or(f64::INFINITY), unit);
+            format!("worst {STRETCH_S} s: {value}, from {} s", worst.from_s)
+        }),
         margin: margin(sla).map_or_else(|| "–".to_owned(), signed_percent),
         samples: if measured {
             count(sla.samples)
@@ -195,7 +201,7 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
 }
 
 /// `<= 150ms` as `≤ 150 ms`.
-fn pretty_target(target: &str) -> String {
+pub(super) fn pretty_target(target: &str) -> String {
     let mut text = target.replace("<=", "≤").replace(">=", "≥");
     if let Some(unit) =
         text.find(|letter: char| letter == '%' || letter.is_ascii_alphabetic() || letter == 'µ')
@@ -333,6 +339,19 @@ pub(super) fn audit(record: &RunRecord) -> String {
 /// What a hop took, typically and at p95.
 pub(super) fn hop(hop: &HopRecord) -> [String; 4] {
     [hop.p50_ms, hop.p95_ms, hop.p99_ms, hop.max_ms].map(|value| quantity(value, Unit::Time))
+}
+
+/// Whether the run can be trusted, in one line.
+pub(super) fn trust(record: &RunRecord) -> String {
+    let checks = checks(record);
+    let of = |severity: &str| checks.iter().filter(|check| check.severity == severity).count() as u64;
+    let first = checks.first().map_or("", |check| check.sentence.as_str());
+    match (record.validity.valid, of("warning")) {
+        (true, 0) => format!("Yes: all {} checks are fine.", checks.len()),
+        (true, 1) => format!("Yes, with a warning: {first}"),
+        (true, warnings) => format!("Yes, with {warnings} warnings. The first: {first}"),
+        (false, _) => format!("No: {first}"),
+    }
 }
 
 /// The validity checks, the worst first.

@@ -18,7 +18,7 @@ use crate::audit::{Compared, Ledger, LedgerNews};
 use crate::clock::{Moment, RunClock};
 use crate::metrics::{
     Batch, Calibration, ClockOffset, EventSample, GeneratorHealth, Iterations, Measurements, MockHealth,
-    Sample, SeriesKind, Thresholds, Users,
+    Sample, SeriesKind, Thresholds, UnderWay, Users,
 };
 use crate::plan::Plan;
 use crate::target::MockControl;
@@ -36,6 +36,8 @@ pub(super) struct Collector {
     /// Webhooks that are due and neither acknowledged nor given up: counted as they come, because all jobs of a long run
     /// are too many to be looked through each second.
     webhooks_open: u64,
+    /// Users at their journey at the end of each second.
+    users_by_second: Vec<u64>,
     health: GeneratorHealth,
     workers: Vec<WorkerTally>,
     pub(super) host: HostWatch,
@@ -73,6 +75,7 @@ impl Collector {
             users: plan.users.clone().map(Users::new),
             webhooks_due: BTreeMap::new(),
             webhooks_open: 0,
+            users_by_second: Vec::new(),
             health: GeneratorHealth {
                 vus_max: plan.load.partition.share(plan.load.max_vus),
                 ..GeneratorHealth::default()
@@ -258,6 +261,23 @@ impl Collector {
         };
         self.figures.take_event(&event);
         self.measurements.record(&Sample::Event(event));
+    }
+
+    /// One more second has passed.
+    pub(super) fn take_second(&mut self) {
+        self.users_by_second.push(self.iterations.under_way());
+    }
+
+    /// What was under way at the end of each second, of a run that has been drained after so many seconds.
+    pub(super) fn under_way(&self, seconds: u32) -> UnderWay {
+        let epoch = self.measurements.epoch();
+        UnderWay {
+            users: self.users_by_second.clone(),
+            pending: match self.has_mock {
+                true => self.ledger.pending(epoch, seconds),
+                false => Vec::new(),
+            },
+        }
     }
 
     /// Webhooks that the mock meant to send for the first time in these seconds.

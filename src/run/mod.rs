@@ -442,6 +442,7 @@ fn evidence(
         mock: collector.mock_health(),
         audit,
         hops: hops.unwrap_or_default(),
+        under_way: collector.under_way(timeline.drained_s.ceil() as u32),
         incidents: sla::all_dated(
             supervision.incidents.clone(),
             &plan.criteria,

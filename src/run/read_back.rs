@@ -55,7 +55,7 @@ impl ReadBack<'_> {
     ) -> std::io::Result<(Audit, Vec<Hop>)> {
         let submissions = submissions_of(self.plan);
         let mut reconciler = Reconciler::default();
-        let mut waterfall = Waterfall::default();
+        let mut waterfall = Waterfall::new(measurements.epoch());
         let mut results: HashMap<JobKey, (ResultChannel, Moment)> = HashMap::new();
         let mut sessions = Sessions::default();
         for record in read_history(history)? {

@@ -274,6 +274,7 @@ impl<'a> Supervisor<'a> {
             }
         }
         collector.take_descriptors(descriptors_open());
+        collector.take_second();
         let load_ended = self.load_ended.unwrap_or_else(|| self.planned_end());
         if Duration::from_secs(u64::from(ended)) < load_ended.since(self.epoch) {
             self.watch_windows(collector, rollback, ended);

@@ -10,8 +10,8 @@ use super::Context;
 use crate::clock::Moment;
 use crate::metrics::{
     Audit, Completion, EventSample, Evidence, GeneratorHealth, Hop, HostStalls, Iterations, Measurements,
-    MockHealth, Outcome, ProcessHealth, Punctuality, RequestSample, Sample, SeriesKind, TIMELY_WITHIN,
-    Thresholds, Timeline, Users, Violation, ViolationKind, WorkerHealth,
+    MockHealth, Outcome, Pending, ProcessHealth, Punctuality, RequestSample, Sample, SeriesKind,
+    TIMELY_WITHIN, Thresholds, Timeline, UnderWay, Users, Violation, ViolationKind, WorkerHealth,
 };
 use crate::plan::{
     self, Comparator, Condition, Criteria, JudgeMode, Limit, Metric, Patience, Rollback, RollbackLimits,
@@ -247,6 +247,7 @@ pub(crate) fn run(trouble: Trouble) -> Run {
         }),
         audit: Some(audit(tickets, lost)),
         hops: hops(tickets),
+        under_way: under_way(),
         incidents: Vec::new(),
         actions: Vec::new(),
         early_stop: None,
@@ -333,11 +334,11 @@ fn audit(tickets: u64, lost: u64) -> Audit {
 fn hops(count: u64) -> Vec<Hop> {
     [
         ("intended → sent", false, 0.4),
-        ("sent → acknowledged", false, 42.0),
-        ("acknowledged → ClassConnect called", false, 6.0),
+        (Hop::ACCEPTED, false, 42.0),
+        (Hop::CALLED, false, 6.0),
         ("ClassConnect called → webhook sent", true, 1_210.0),
-        ("webhook sent → webhook acknowledged", false, 9.0),
-        ("webhook acknowledged → event received", false, 3.0),
+        (Hop::ACKNOWLEDGED, false, 9.0),
+        (Hop::RECEIVED, false, 3.0),
     ]
     .into_iter()
     .map(|(name, injected, p50)| Hop {
@@ -348,8 +349,22 @@ fn hops(count: u64) -> Vec<Hop> {
         p95_ms: p50 * 1.9,
         p99_ms: p50 * 2.4,
         max_ms: p50 * 3.1,
+        p95_over_time: (0..LOAD_S as u32).map(|second| (second, p50 * 1.9)).collect(),
     })
     .collect()
+}
+
+/// Users come and go for five seconds each, and each waits for results most of the time.
+fn under_way() -> UnderWay {
+    let users = |second: u64| RATE * (second + 1).min(5).min((LOAD_S + 5).saturating_sub(second));
+    let pending = |second: u64| Pending {
+        results: users(second) * 3 / 4,
+        oldest: Duration::from_millis(if users(second) > 0 { 2_400 } else { 0 }),
+    };
+    UnderWay {
+        users: (0..LOAD_S + 6).map(users).collect(),
+        pending: (0..LOAD_S + 6).map(pending).collect(),
+    }
 }
 
 /// One iteration's samples.

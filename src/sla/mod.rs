@@ -29,6 +29,7 @@ mod verdict;
 mod waiver;
 mod window;
 pub mod wording;
+mod worst;
 
 pub(crate) use availability::by_second;
 pub use availability::slot_samples_min;
@@ -47,3 +48,4 @@ pub use validity::{Check, CheckName, Severity, Validity, lag_limit_ms};
 pub use verdict::{ExitCode, Verdict};
 pub use waiver::{WaiverState, WaiverUse};
 pub use window::{Change, Due, WindowWatch, replay};
+pub use worst::{STRETCH_S, Worst, worst};

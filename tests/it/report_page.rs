@@ -21,7 +21,40 @@ async fn a_report_opens_offline_and_its_charts_answer() {
     let charts = page
         .value("document.querySelectorAll('figure.chart').length")
         .await;
-    assert!(charts.as_u64().unwrap() >= 6, "{charts} charts");
+    assert!(charts.as_u64().unwrap() >= 14, "{charts} charts");
+    // The overview has its strips in this order, each on the axis of the others.
+    let strips = page
+        .value("[...document.querySelectorAll('.strips figure.chart')].map(figure => figure.id)")
+        .await;
+    assert_eq!(
+        strips,
+        json!([
+            "chart-response",
+            "chart-rate",
+            "chart-arrivals",
+            "chart-users",
+            "chart-pending",
+            "chart-oldest",
+            "chart-hops",
+            "chart-database",
+            "chart-queries",
+        ])
+    );
+    let widths = page
+        .value(
+            "[...document.querySelectorAll('.strips .plot')].map(plot => plot.getBoundingClientRect())\
+             .map(place => Math.round(place.left) + ' ' + Math.round(place.width))",
+        )
+        .await;
+    let widths = widths.as_array().unwrap();
+    assert!(widths.iter().all(|place| *place == widths[0]), "{widths:?}");
+
+    // The plan's figures are there, folded away.
+    let asked = page
+        .value("[document.querySelector('#asked details').open, document.querySelectorAll('#asked tbody tr:not(.group)').length]")
+        .await;
+    assert_eq!(asked[0], json!(false));
+    assert!(asked[1].as_u64().unwrap() > 25, "{asked}");
 
     // The pointer over one chart of the time axis shows values in all of them.
     let plot = place(&mut page, "#over-time .plot").await;

@@ -7,11 +7,15 @@
 mod terminal;
 mod trend;
 
-pub(in crate::report) use terminal::{change as change_words, conclusion};
+pub(in crate::report) use terminal::{against, change as change_words, conclusion};
 pub use trend::{Change, History, Point, Trend};
 
 use super::ReportError;
 use super::html;
+
+/// When two runs differ by more than a word is worth.
+pub(in crate::report) const CHANGE_RULE: &str = "A change is called better or worse when the intervals of the two runs do not \
+                                                 meet and the value moved by more than a tenth.";
 
 /// Renders histories, one per scenario, as plain text.
 pub fn render_history_text(histories: &[History]) -> String {

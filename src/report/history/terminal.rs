@@ -114,21 +114,19 @@ pub(in crate::report) fn conclusion(history: &History) -> String {
             newest.verdict
         );
     };
-    let worse: Vec<&str> = history.regressions().map(|trend| trend.title.as_str()).collect();
-    let against = format!(
-        "the last one that passed ({}, version {})",
-        day(before),
-        before.target.version
-    );
-    if worse.is_empty() {
-        return format!(
-            "The newest run ended in {}; nothing is worse than in {against}.",
-            newest.verdict
-        );
-    }
     format!(
-        "The newest run ended in {}; worse than in {against}: {}.",
+        "The newest run ended in {}; {}.",
         newest.verdict,
-        worse.join(", ")
+        against(history, before, "the last one that passed")
     )
+}
+
+/// What became worse since the run `before`, which is called `name`.
+pub(in crate::report) fn against(history: &History, before: &RunDigest, name: &str) -> String {
+    let worse: Vec<&str> = history.regressions().map(|trend| trend.title.as_str()).collect();
+    let name = format!("{name} ({}, version {})", day(before), before.target.version);
+    if worse.is_empty() {
+        return format!("nothing is worse than in {name}");
+    }
+    format!("worse than in {name}: {}", worse.join(", "))
 }

@@ -78,6 +78,13 @@ impl History {
             .collect()
     }
 
+    /// A run beside the one that it is to be compared with, whatever that ended in.
+    pub fn of_pair(baseline: RunDigest, run: RunDigest) -> Self {
+        let is_sound = !matches!(run.verdict.as_str(), "INVALID" | "INTERRUPTED");
+        let scenario = run.scenario.name.clone();
+        Self::compared(scenario, vec![baseline, run], is_sound.then_some(0))
+    }
+
     fn of_one(scenario: String, runs: Vec<RunDigest>) -> Self {
         let newest = runs.len().saturating_sub(1);
         // What an invalid run measured says nothing of its target.
@@ -85,6 +92,12 @@ impl History {
             .rev()
             .find(|index| runs[*index].verdict == "GO")
             .filter(|_| runs[newest].verdict != "INVALID");
+        Self::compared(scenario, runs, compared_with)
+    }
+
+    /// The trends of `runs`, the last of which is compared with the one at `compared_with`.
+    fn compared(scenario: String, runs: Vec<RunDigest>, compared_with: Option<usize>) -> Self {
+        let newest = runs.len().saturating_sub(1);
         // Targets in the order in which the newest run has them; those that it has no more come last.
         let mut keys: Vec<Key<'_>> = Vec::new();
         for run in runs.iter().rev() {

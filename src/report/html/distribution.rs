@@ -1,7 +1,8 @@
 //! How response times are distributed: the percentile curve and the plan's bands.
 
 use super::chart::{Axis, Chart, Limit, Line, Tick, Words, chart, percent};
-use crate::metrics::{Measurements, SeriesKind, Thresholds};
+use super::tape::Tape;
+use crate::metrics::Thresholds;
 use crate::plan::Unit;
 use crate::sla::wording::{count, quantity};
 
@@ -16,9 +17,8 @@ pub(super) struct BandShare {
 }
 
 /// The percentile curve: every further nine has the same width, so that the tail can be seen.
-pub(super) fn spectrum(measurements: &Measurements) -> Option<Chart> {
-    let response = measurements.total(SeriesKind::Response, None);
-    let service = measurements.total(SeriesKind::Service, None);
+pub(super) fn spectrum(tape: &Tape) -> Option<Chart> {
+    let (response, service) = (&tape.response, &tape.service);
     if response.total == 0 {
         return None;
     }
@@ -47,13 +47,13 @@ pub(super) fn spectrum(measurements: &Measurements) -> Option<Chart> {
             name: "response time".into(),
             class: "p95",
             filled: false,
-            values: values(&response),
+            values: values(response),
         },
         Line {
             name: "service time".into(),
             class: "p99",
             filled: false,
-            values: values(&service),
+            values: values(service),
         },
     ];
     let limit = Limit {
@@ -98,13 +98,12 @@ pub(super) fn nines(quantile: f64) -> String {
 }
 
 /// The shares of requests in the plan's bands of response time. Failed requests are a band of their own.
-pub(super) fn bands(measurements: &Measurements) -> Vec<BandShare> {
-    let slice = measurements.total(SeriesKind::Response, None);
+pub(super) fn bands(tape: &Tape) -> Vec<BandShare> {
+    let slice = &tape.response;
     if slice.total == 0 {
         return Vec::new();
     }
-    let thresholds = measurements.thresholds.of_kind(SeriesKind::Response);
-    let above = Thresholds::BANDS_US.map(|limit| slice.bad_or_above(limit, thresholds) - slice.bad);
+    let above = Thresholds::BANDS_US.map(|limit| slice.bad_or_above(limit, &tape.thresholds_us) - slice.bad);
     let counts = [
         slice.good() - above[0],
         above[0].saturating_sub(above[1]),
@@ -139,30 +138,31 @@ pub(super) fn bands(measurements: &Measurements) -> Vec<BandShare> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sla::fixture;
+    use crate::report::tests::record;
+    use crate::sla::fixture::{self, Run};
+
+    fn tape(run: Run) -> Tape {
+        let record = record(run);
+        let steps = record.context().unwrap().steps;
+        Tape::read(&record.series, &steps, 1, 41).unwrap()
+    }
 
     #[test]
     fn the_bands_hold_every_request() {
-        let run = fixture::failing();
-        let bands = bands(&run.evidence.measurements);
+        let tape = tape(fixture::failing());
+        let bands = bands(&tape);
         let widths: f64 = bands
             .iter()
             .map(|band| band.width.trim_end_matches('%').parse::<f64>().unwrap())
             .sum();
         assert!((widths - 100.0).abs() < 0.01, "{widths}");
-        assert_eq!(
-            bands[5].count,
-            run.evidence
-                .measurements
-                .total(SeriesKind::Response, None)
-                .bad
-                .to_string()
-        );
+        assert_eq!(bands[5].count, tape.response.bad.to_string());
+        assert!(tape.response.bad > 0);
     }
 
     #[test]
     fn percentiles_beyond_the_sample_are_left_out() {
-        let chart = spectrum(&fixture::healthy().evidence.measurements).unwrap();
+        let chart = spectrum(&tape(fixture::healthy())).unwrap();
         let labels: Vec<&str> = chart.x_ticks.iter().map(|tick| tick.label.as_str()).collect();
         assert_eq!(labels, ["p50", "p90", "p95", "p99"]);
     }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::report::ReportError;
-use crate::report::history::{Change, History, Point, Trend, change_words, conclusion};
+use crate::report::history::{CHANGE_RULE, Change, History, Point, Trend, change_words, conclusion};
 use crate::report::model::RunDigest;
 use crate::sla::wording::quantity;
 
@@ -17,6 +17,7 @@ const MARGIN: f64 = 4.0;
 #[template(path = "history.html")]
 struct Page {
     scenarios: Vec<Scenario>,
+    rule: &'static str,
 }
 
 struct Scenario {
@@ -71,6 +72,7 @@ struct Mark {
 pub(in crate::report) fn render_history(histories: &[History]) -> Result<String, ReportError> {
     let page = Page {
         scenarios: histories.iter().map(scenario).collect(),
+        rule: CHANGE_RULE,
     };
     Ok(page.render()?)
 }

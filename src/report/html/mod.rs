@@ -11,6 +11,7 @@ mod heat;
 mod history;
 mod lanes;
 mod over_time;
+mod tape;
 
 pub(super) use capacity::render_capacity;
 pub(super) use comparison::render as render_comparison;
@@ -24,6 +25,8 @@ use self::distribution::BandShare;
 use self::lanes::{ActionLane, FunnelRow, HopRow, Lane};
 use self::over_time::OverTime;
 use super::ReportError;
+use super::asked::{self, AskedGroup};
+use super::baseline::{self, BesideBaseline};
 use super::generator;
 use super::incident::{self, IncidentView};
 use super::model::{CheckRecord, MetricSummary, RunRecord, UsersRecord};
@@ -46,11 +49,12 @@ const INCIDENTS_SHOWN: usize = 20;
 struct Page<'a> {
     record: &'a RunRecord,
     banner: Banner,
-    reasons: &'a [String],
-    more_reasons: &'a [String],
+    reasons: Vec<Reason<'a>>,
+    more_reasons: Vec<Reason<'a>>,
     figures: Vec<Figure>,
     targets: Vec<TargetRow>,
     waivers: Vec<WaiverRow>,
+    baseline: Option<BesideBaseline>,
     lanes: Vec<Lane>,
     rollback_times: Option<String>,
     incidents: Vec<IncidentView>,
@@ -58,7 +62,9 @@ struct Page<'a> {
     actions: Vec<ActionLane>,
     phases: Vec<Band>,
     time_ticks: Vec<Tick>,
+    strips: Vec<Chart>,
     over_time: Vec<Chart>,
+    asked: Vec<AskedGroup>,
     spectrum: Option<Chart>,
     bands: Vec<BandShare>,
     steps: Vec<TimeRow>,
@@ -74,6 +80,7 @@ struct Page<'a> {
     generator: Vec<(&'static str, String)>,
     started: String,
     extent: String,
+    trust: String,
     tested: String,
     audit: String,
     built_in_note: Option<&'static str>,
@@ -103,6 +110,28 @@ struct UserBar {
     share: String,
     /// Width of its part of the bar, as CSS.
     width: String,
+}
+
+/// Why the verdict is what it is: what was found first, and then how.
+struct Reason<'a> {
+    first: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Reason<'a> {
+    /// Divides a text after its first sentence.
+    fn of(text: &'a str) -> Self {
+        match text.find(". ") {
+            Some(end) => Self {
+                first: &text[..=end],
+                rest: &text[end + 2..],
+            },
+            None => Self {
+                first: text,
+                rest: "",
+            },
+        }
+    }
 }
 
 /// The verdict at the top.
@@ -147,13 +176,15 @@ pub(super) fn render_live(record: &RunRecord) -> Result<String, ReportError> {
 }
 
 fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
-    let evidence = record.evidence()?;
+    let evidence = record.evidence_without_series()?;
     let criteria = record.criteria()?;
     let context = record.context()?;
-    let over_time = OverTime::new(&evidence, &criteria, &context.steps).charts();
-    let spectrum = distribution::spectrum(&evidence.measurements);
-    let chart_data = chart_data(over_time.iter().chain(&spectrum));
-    let (reasons, more_reasons) = record.reasons.split_at(record.reasons.len().min(REASONS_SHOWN));
+    let charts = OverTime::read(&record.series, &evidence, &criteria, &context.steps)?;
+    let (strips, over_time) = (charts.strips(), charts.charts());
+    let spectrum = distribution::spectrum(charts.tape());
+    let chart_data = chart_data(strips.iter().chain(&over_time).chain(&spectrum));
+    let mut reasons: Vec<Reason<'_>> = record.reasons.iter().map(|text| Reason::of(text)).collect();
+    let more_reasons = reasons.split_off(reasons.len().min(REASONS_SHOWN));
     let incidents = incident::incidents(record);
     let page = Page {
         reasons,
@@ -163,6 +194,7 @@ fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
         figures: figures(record),
         targets: view::targets(record),
         waivers: view::waivers(record),
+        baseline: baseline::beside(record),
         lanes: lanes::lanes(record, &evidence),
         rollback_times: view::rollback_times(record),
         incidents_left_out: incidents.len().saturating_sub(INCIDENTS_SHOWN),
@@ -170,9 +202,11 @@ fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
         actions: lanes::actions(record, &evidence),
         phases: over_time::phases(&evidence.timeline),
         time_ticks: over_time::time_ticks(over_time::span_s(&evidence.timeline)),
+        strips,
         over_time,
+        asked: asked::asked(record),
         spectrum,
-        bands: distribution::bands(&evidence.measurements),
+        bands: distribution::bands(charts.tape()),
         steps: steps(record),
         times: times(record),
         hops: lanes::hops(record),
@@ -186,6 +220,7 @@ fn page(record: &RunRecord, live: bool) -> Result<String, ReportError> {
         generator: generator::counts(record),
         started: view::started(record),
         extent: view::extent(record),
+        trust: view::trust(record),
         tested: view::target(record),
         audit: view::audit(record),
         built_in_note: view::built_in_note(record),
@@ -223,6 +258,9 @@ fn banner(record: &RunRecord) -> Banner {
         icon,
         meaning: verdict.map_or("", Verdict::meaning),
         confidence: match record.evidence.as_str() {
+            _ if matches!(verdict, Some(Verdict::Invalid | Verdict::Interrupted)) => {
+                "Not at all: whatever was measured, it says nothing of the target."
+            }
             "certified" => {
                 "Certified: a target passes only when it is met with 95 % confidence, bursts taken into account."
             }

@@ -1,11 +1,14 @@
 //! What happened when: charts over the run's seconds, with its phases and the limits.
 
-use std::collections::BTreeMap;
+mod strips;
 
 use super::chart::{Axis, Band, Chart, Limit, Line, Tick, Words, chart, nice_step, percent};
 use super::heat::heat_map;
-use crate::metrics::{Evidence, Measurements, SeriesKey, SeriesKind, Slice, Timeline};
-use crate::plan::{Condition, Criteria, Limit as ConditionLimit, Metric, Statistic, StepId, StepInfo};
+use super::tape::{Point, Tape};
+use crate::metrics::{Evidence, Incident, IncidentKind, SeriesKind, Timeline};
+use crate::plan::{Condition, Criteria, Limit as ConditionLimit, Metric, Statistic, StepInfo};
+use crate::report::ReportError;
+use crate::report::model::SeriesSet;
 use crate::sla::{lag_limit_ms, wording::quantity};
 
 /// Points of a chart; longer runs are drawn in steps of several seconds, their samples merged.
@@ -15,7 +18,7 @@ const POINTS_MAX: u32 = 360;
 pub(super) struct OverTime<'a> {
     evidence: &'a Evidence,
     criteria: &'a Criteria,
-    steps: &'a [StepInfo],
+    tape: Tape,
     axis: Axis,
     /// Seconds per point.
     stride: u32,
@@ -43,6 +46,26 @@ pub(super) fn phases(timeline: &Timeline) -> Vec<Band> {
     ];
     bands.retain(|band| band.width != "0.000%");
     bands
+}
+
+/// Incidents, as marks along the upper edge of every chart: from the first bad second to the end.
+fn incidents(evidence: &Evidence) -> impl Iterator<Item = Band> {
+    let span = span_s(&evidence.timeline);
+    let mark = move |incident: &Incident| {
+        let from = incident.onset_s.unwrap_or(incident.window_from_s);
+        let to = incident.cleared_at_s.unwrap_or(span);
+        let (label, class) = match incident.kind {
+            IncidentKind::Alert => ("alert", "breach alert"),
+            IncidentKind::Rollback => ("rollback", "breach rollback"),
+        };
+        Band {
+            left: percent(from / span),
+            width: percent((to - from).max(span * 0.004) / span),
+            label: label.to_owned(),
+            class,
+        }
+    };
+    evidence.incidents.iter().map(mark)
 }
 
 /// What was done to the target, as marks that charts show over the phases.
@@ -83,7 +106,16 @@ pub(super) fn time_ticks(span: f64) -> Vec<Tick> {
 }
 
 impl<'a> OverTime<'a> {
-    pub(super) fn new(evidence: &'a Evidence, criteria: &'a Criteria, steps: &'a [StepInfo]) -> Self {
+    /// Reads the series of a run to be drawn; of `evidence` all the rest is used.
+    ///
+    /// # Errors
+    /// When a series is broken.
+    pub(super) fn read(
+        series: &SeriesSet,
+        evidence: &'a Evidence,
+        criteria: &'a Criteria,
+        steps: &[StepInfo],
+    ) -> Result<Self, ReportError> {
         let span = span_s(&evidence.timeline);
         let seconds = span as u32;
         let stride = seconds.div_ceil(POINTS_MAX).max(1);
@@ -105,25 +137,28 @@ impl<'a> OverTime<'a> {
             bands: phases(&evidence.timeline)
                 .into_iter()
                 .chain(marks(evidence))
+                .chain(incidents(evidence))
                 .collect(),
         };
-        Self {
+        Ok(Self {
             evidence,
             criteria,
-            steps,
+            tape: Tape::read(series, steps, stride, points)?,
             axis,
             stride,
             points,
-        }
+        })
     }
 
-    /// Every chart that the run has data for.
+    /// What was read.
+    pub(super) fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
+    /// Every chart beside the strips that the run has data for.
     pub(super) fn charts(&self) -> Vec<Chart> {
         [
-            Some(self.response_time()),
             self.heat(),
-            Some(self.rate()),
-            self.arrivals(),
             self.sessions(),
             self.latency(
                 Metric::RealtimeLatency,
@@ -144,12 +179,6 @@ impl<'a> OverTime<'a> {
                 "Webhook processing",
                 "First delivery attempt sent to its 2xx, retries included.",
             ),
-            self.latency(
-                Metric::DbQueryTime,
-                "database",
-                "Database query time",
-                "As the target's own metrics report it.",
-            ),
             self.scheduling_lag(),
         ]
         .into_iter()
@@ -157,25 +186,8 @@ impl<'a> OverTime<'a> {
         .collect()
     }
 
-    fn measurements(&self) -> &Measurements {
-        &self.evidence.measurements
-    }
-
-    /// The slices of a kind per point, warm-up included: it is shown, though not judged.
-    fn slices(&self, wanted: impl Fn(&SeriesKey) -> bool) -> Vec<Slice> {
-        let mut sums: BTreeMap<u32, Slice> = BTreeMap::new();
-        for (_, series) in self.measurements().series.iter().filter(|(key, _)| wanted(key)) {
-            for (second, slice) in series.warm_up.iter().chain(&series.measured) {
-                sums.entry(second / self.stride).or_default().merge(slice);
-            }
-        }
-        (0..self.points)
-            .map(|point| sums.remove(&point).unwrap_or_default())
-            .collect()
-    }
-
-    fn of_kind(&self, kind: SeriesKind) -> Vec<Slice> {
-        self.slices(|key| key.kind == kind)
+    fn of_kind(&self, kind: SeriesKind) -> &[Point] {
+        self.tape.of_kind(kind)
     }
 
     fn limits(&self, metric: Metric) -> Vec<Limit> {
@@ -224,7 +236,7 @@ impl<'a> OverTime<'a> {
                 y_unit: "ms",
             },
             &self.axis,
-            &quantiles(&self.of_kind(SeriesKind::Response)),
+            &quantiles(self.of_kind(SeriesKind::Response)),
             &self.limits(Metric::ResponseTime),
         )
     }
@@ -235,26 +247,22 @@ impl<'a> OverTime<'a> {
             .limits(Metric::ResponseTime)
             .into_iter()
             .find(|limit| limit.wanted);
-        heat_map(
-            &self.axis,
-            &self.of_kind(SeriesKind::Response),
-            limit.map(|limit| limit.value),
-        )
+        heat_map(&self.axis, &self.tape.responses, limit.map(|limit| limit.value))
     }
 
-    fn per_second(&self, slices: &[Slice], read: fn(&Slice) -> u64) -> Vec<Option<f64>> {
-        slices
+    fn per_second(&self, points: &[Point], read: fn(&Point) -> u64) -> Vec<Option<f64>> {
+        points
             .iter()
-            .map(|slice| Some(read(slice) as f64 / f64::from(self.stride)))
+            .map(|point| Some(read(point) as f64 / f64::from(self.stride)))
             .collect()
     }
 
     fn rate(&self) -> Chart {
-        let slices = self.of_kind(SeriesKind::Response);
+        let points = self.of_kind(SeriesKind::Response);
         chart(
             Words {
                 id: "rate",
-                title: "Requests and failures".to_owned(),
+                title: "Throughput".to_owned(),
                 caption: "Requests that were due, and those of them that failed, per second.".to_owned(),
                 y_unit: "requests/s",
             },
@@ -264,30 +272,23 @@ impl<'a> OverTime<'a> {
                     name: "requests".into(),
                     class: "volume",
                     filled: true,
-                    values: self.per_second(&slices, |slice| slice.total),
+                    values: self.per_second(points, |point| point.total),
                 },
                 Line {
                     name: "failed".into(),
                     class: "failed",
                     filled: true,
-                    values: self.per_second(&slices, |slice| slice.bad),
+                    values: self.per_second(points, |point| point.bad),
                 },
             ],
             &[],
         )
     }
 
-    /// New users: every arrival leaves one sample of its journey's first request.
     fn arrivals(&self) -> Option<Chart> {
-        let first: Vec<StepId> = (0_u16..)
-            .zip(self.steps)
-            .filter(|(_, info)| info.first_request)
-            .map(|(index, _)| StepId(index))
-            .collect();
-        let slices = self.slices(|key| {
-            key.kind == SeriesKind::Response && key.step.is_some_and(|step| first.contains(&step))
-        });
-        slices.iter().any(|slice| slice.total > 0).then(|| {
+        let arrivals = &self.tape.arrivals;
+        arrivals.iter().any(|count| *count > 0).then(|| {
+            let per_second = |count: &u64| Some(*count as f64 / f64::from(self.stride));
             chart(
                 Words {
                     id: "arrivals",
@@ -300,7 +301,7 @@ impl<'a> OverTime<'a> {
                     name: "new users".into(),
                     class: "volume",
                     filled: true,
-                    values: self.per_second(&slices, |slice| slice.total),
+                    values: arrivals.iter().map(per_second).collect(),
                 }],
                 &[],
             )
@@ -311,13 +312,13 @@ impl<'a> OverTime<'a> {
     fn sessions(&self) -> Option<Chart> {
         let ended = self.of_kind(SeriesKind::Abandonment);
         let complaints = self.of_kind(SeriesKind::Complaint);
-        let line = |name: &str, class, filled, slices: &[Slice], read: fn(&Slice) -> u64| Line {
+        let line = |name: &str, class, filled, points: &[Point], read: fn(&Point) -> u64| Line {
             name: name.to_owned().into(),
             class,
             filled,
-            values: self.per_second(slices, read),
+            values: self.per_second(points, read),
         };
-        ended.iter().any(|slice| slice.total > 0).then(|| {
+        ended.iter().any(|point| point.total > 0).then(|| {
             chart(
                 Words {
                     id: "sessions",
@@ -328,9 +329,9 @@ impl<'a> OverTime<'a> {
                 },
                 &self.axis,
                 &[
-                    line("ended", "volume", true, &ended, |slice| slice.total),
-                    line("left", "failed", true, &ended, |slice| slice.bad),
-                    line("complaining", "p95", false, &complaints, |slice| slice.bad),
+                    line("ended", "volume", true, ended, |point| point.total),
+                    line("left", "failed", true, ended, |point| point.bad),
+                    line("complaining", "p95", false, complaints, |point| point.bad),
                 ],
                 &[],
             )
@@ -338,8 +339,8 @@ impl<'a> OverTime<'a> {
     }
 
     fn latency(&self, metric: Metric, id: &'static str, title: &str, caption: &str) -> Option<Chart> {
-        let slices = self.of_kind(SeriesKind::of_metric(metric)?);
-        slices.iter().any(|slice| slice.total > 0).then(|| {
+        let points = self.of_kind(SeriesKind::of_metric(metric)?);
+        points.iter().any(|point| point.total > 0).then(|| {
             chart(
                 Words {
                     id,
@@ -348,7 +349,7 @@ impl<'a> OverTime<'a> {
                     y_unit: "ms",
                 },
                 &self.axis,
-                &quantiles(&slices),
+                &quantiles(points),
                 &self.limits(metric),
             )
         })
@@ -358,8 +359,8 @@ impl<'a> OverTime<'a> {
     fn turnaround(&self) -> Option<Chart> {
         let turnaround = self.of_kind(SeriesKind::Turnaround);
         let own = self.of_kind(SeriesKind::ServerTime);
-        let p95 = |slices: &[Slice]| slices.iter().map(|slice| slice.quantile_ms(0.95)).collect();
-        turnaround.iter().any(|slice| slice.total > 0).then(|| {
+        let p95 = |points: &[Point]| points.iter().map(|point| point.p95_ms).collect();
+        turnaround.iter().any(|point| point.total > 0).then(|| {
             chart(
                 Words {
                     id: "turnaround",
@@ -376,13 +377,13 @@ impl<'a> OverTime<'a> {
                         name: "turnaround".into(),
                         class: "p95",
                         filled: false,
-                        values: p95(&turnaround),
+                        values: p95(turnaround),
                     },
                     Line {
                         name: "server time".into(),
                         class: "p50",
                         filled: false,
-                        values: p95(&own),
+                        values: p95(own),
                     },
                 ],
                 &self.limits(Metric::ResultTurnaround),
@@ -391,9 +392,9 @@ impl<'a> OverTime<'a> {
     }
 
     fn scheduling_lag(&self) -> Option<Chart> {
-        let slices = self.of_kind(SeriesKind::SchedulingLag);
+        let points = self.of_kind(SeriesKind::SchedulingLag);
         let limit = lag_limit_ms(self.criteria);
-        slices.iter().any(|slice| slice.total > 0).then(|| {
+        points.iter().any(|point| point.total > 0).then(|| {
             chart(
                 Words {
                     id: "lag",
@@ -406,7 +407,7 @@ impl<'a> OverTime<'a> {
                     name: "p99".into(),
                     class: "p95",
                     filled: false,
-                    values: slices.iter().map(|slice| slice.quantile_ms(0.99)).collect(),
+                    values: points.iter().map(|point| point.p99_ms).collect(),
                 }],
                 &[Limit {
                     value: limit,
@@ -419,14 +420,16 @@ impl<'a> OverTime<'a> {
     }
 }
 
-fn quantiles(slices: &[Slice]) -> Vec<Line> {
-    [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)]
-        .into_iter()
-        .map(|(name, quantile)| Line {
-            name: name.into(),
-            class: name,
-            filled: false,
-            values: slices.iter().map(|slice| slice.quantile_ms(quantile)).collect(),
-        })
-        .collect()
+fn quantiles(points: &[Point]) -> Vec<Line> {
+    let line = |name: &'static str, read: fn(&Point) -> Option<f64>| Line {
+        name: name.into(),
+        class: name,
+        filled: false,
+        values: points.iter().map(read).collect(),
+    };
+    vec![
+        line("p50", |point| point.p50_ms),
+        line("p95", |point| point.p95_ms),
+        line("p99", |point| point.p99_ms),
+    ]
 }

@@ -1,37 +1,48 @@
-//! What the history of a scenario needs of a stored run: the first pages, without the series.
+//! What is needed of a stored run beside another one: the first pages, without the series. The history of a scenario is
+//! made of them, and a run that is compared with a baseline keeps its baseline's.
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::super::ReportError;
-use super::{SCHEMA_VERSION, SlaRecord};
+use super::head::check_version;
+use super::{EnvironmentRecord, RunRecord, ScenarioRecord, SlaRecord};
+use crate::plan::Condition;
 
 /// The head of a `run.json`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunDigest {
+    /// Version of the layout of its file.
     schema_version: u32,
+    /// Names the run.
     pub run_id: String,
+    /// The decision.
     pub verdict: String,
-    /// `observed` or `certified`.
+    /// How sure the verdict was: `observed` or `certified`.
     pub evidence: String,
+    /// When the run started (UTC, RFC 3339).
     pub started_at: String,
-    pub scenario: ScenarioDigest,
+    /// The scenario as it was written.
+    pub scenario: ScenarioRecord,
+    /// What was tested.
     pub target: TargetDigest,
+    /// Seed of all chance in the run.
+    pub seed: u64,
+    /// Where the load came from.
+    pub environment: EnvironmentRecord,
+    /// The targets and what was found about them.
     pub sla: Vec<SlaRecord>,
     /// `drained` or `cut` when the user stopped the run; `killed` in a checkpoint.
     pub interruption: Option<String>,
 }
 
-/// Which scenario it was.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct ScenarioDigest {
-    pub name: String,
-}
-
 /// What was tested.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetDigest {
+    /// In one line.
     pub description: String,
+    /// As the scenario named it.
     pub version: String,
 }
 
@@ -41,13 +52,38 @@ impl RunDigest {
     /// # Errors
     /// When the text is not a run file of a version that is understood.
     pub fn from_json(text: &str) -> Result<Self, ReportError> {
-        let digest: RunDigest = serde_json::from_str(text).map_err(ReportError::NotJson)?;
-        if digest.schema_version != SCHEMA_VERSION {
-            return Err(ReportError::Version {
-                found: digest.schema_version,
-            });
+        check_version(text)?;
+        serde_json::from_str(text).map_err(ReportError::NotJson)
+    }
+
+    /// The head of a run that is at hand.
+    pub fn of(record: &RunRecord) -> Self {
+        Self {
+            schema_version: record.schema_version,
+            run_id: record.run_id.clone(),
+            verdict: record.verdict.clone(),
+            evidence: record.evidence.clone(),
+            started_at: record.started_at.clone(),
+            scenario: record.scenario.clone(),
+            target: TargetDigest {
+                description: record.target.description.clone(),
+                version: record.target.version.clone(),
+            },
+            seed: record.seed,
+            environment: record.environment.clone(),
+            sla: record.sla.clone(),
+            interruption: record.interruption.clone(),
         }
-        Ok(digest)
+    }
+
+    /// Whether the run has a value for this target, whatever its limit was.
+    pub fn has_measured(&self, target: &Condition) -> bool {
+        self.sla.iter().any(|sla| {
+            sla.samples > 0
+                && sla.metric == target.metric.key()
+                && sla.step == target.step
+                && sla.stat.as_deref() == Some(target.statistic.to_string().as_str())
+        })
     }
 
     /// When the run started.

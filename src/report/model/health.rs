@@ -205,6 +205,9 @@ pub struct HopRecord {
     pub p99_ms: f64,
     /// The longest.
     pub max_ms: f64,
+    /// First second of each stretch, and its p95 in milliseconds. Absent in files of versions that did not keep it.
+    #[serde(default)]
+    pub p95_over_time: Vec<(u32, f64)>,
 }
 
 impl From<&Timeline> for TimelineRecord {
@@ -440,6 +443,7 @@ impl From<&Hop> for HopRecord {
             p95_ms: hop.p95_ms,
             p99_ms: hop.p99_ms,
             max_ms: hop.max_ms,
+            p95_over_time: hop.p95_over_time.clone(),
         }
     }
 }
@@ -454,6 +458,7 @@ impl From<&HopRecord> for Hop {
             p95_ms: record.p95_ms,
             p99_ms: record.p99_ms,
             max_ms: record.max_ms,
+            p95_over_time: record.p95_over_time.clone(),
         }
     }
 }

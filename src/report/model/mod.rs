@@ -11,6 +11,7 @@ mod digest;
 mod early_stop;
 mod failure;
 mod generator;
+mod head;
 mod health;
 mod incident;
 mod instrument;
@@ -21,6 +22,7 @@ mod series;
 mod subject;
 mod summary;
 mod traces;
+mod under_way;
 mod users;
 mod waiver;
 
@@ -39,10 +41,11 @@ pub use capacity::{
 pub use criteria::{
     BurnRateRecord, ConditionRecord, CriteriaRecord, RollbackLimitsRecord, RollbackRecord, WindowPolicyRecord,
 };
-pub use digest::{RunDigest, ScenarioDigest, TargetDigest};
+pub use digest::{RunDigest, TargetDigest};
 pub use early_stop::EarlyStopRecord;
 pub use failure::FailureRecord;
 pub use generator::{HostStallRecord, HostStallsRecord, NeverBegunRecord, ProcessRecord, PunctualityRecord};
+pub(super) use head::kind_of;
 pub use health::{
     AuditRecord, GeneratorRecord, HopRecord, IterationsRecord, MockRecord, TimelineRecord, ViolationRecord,
     WorkerRecord,
@@ -56,8 +59,11 @@ pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use rollback::{PacedRecord, RollbackTimesRecord};
 pub use series::{SeriesRecord, SeriesSet};
 pub use subject::{EnvironmentRecord, ScenarioFileRecord, ScenarioRecord, TargetRecord};
-pub use summary::{CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord};
+pub use summary::{
+    CheckRecord, MetricRecord, MetricSummary, RequestsRecord, SlaRecord, ValidityRecord, WorstRecord,
+};
 pub use traces::TracesRecord;
+pub use under_way::UnderWayRecord;
 pub use users::{
     AnchorRecord, ApdexRecord, ComplaintsRecord, CompletionRecord, PatienceRecord, RateRecord,
     SessionsRecord, UserStepRecord, UsersRecord,
@@ -65,7 +71,8 @@ pub use users::{
 pub use waiver::{WaiverRecord, WaiverUseRecord};
 
 use super::ReportError;
-use crate::metrics::{ErrorTally, Evidence, IncidentKind};
+use crate::clock::Moment;
+use crate::metrics::{ErrorTally, Evidence, IncidentKind, Measurements, Thresholds};
 use crate::plan::{Criteria, JudgeMode, StepId};
 use crate::sla::{Context, Judgement, RollbackTimes, Verdict, all_dated, judge, replay};
 use crate::traces::Traces;
@@ -86,6 +93,8 @@ pub struct RunFacts {
     pub environment: EnvironmentRecord,
     /// What the traces that requests named have in common; `None` = they named none.
     pub traces: Option<Traces>,
+    /// The stored run that it is shown beside; it changes no verdict.
+    pub baseline: Option<RunDigest>,
 }
 
 /// A run: its verdict with the evidence for it, and every second of every series. New keys may come without a new
@@ -125,6 +134,9 @@ pub struct RunRecord {
     pub traces: Option<TracesRecord>,
     /// The targets and what was found about them.
     pub sla: Vec<SlaRecord>,
+    /// The stored run that this one is shown beside; absent without one, and in files of versions that knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<RunDigest>,
     /// What became of each waiver; absent in files of versions that knew none.
     #[serde(default)]
     pub waivers: Vec<WaiverUseRecord>,
@@ -164,6 +176,9 @@ pub struct RunRecord {
     pub failures: Vec<FailureRecord>,
     /// The hops of a submission's way, in order.
     pub hops: Vec<HopRecord>,
+    /// Submissions under way, second by second; absent in files of versions that did not look.
+    #[serde(default)]
+    pub under_way: UnderWayRecord,
     /// The phases.
     pub timeline: TimelineRecord,
     /// How the load generator did.
@@ -219,7 +234,10 @@ impl RunRecord {
             duration_s: evidence.timeline.drained_s,
             environment: facts.environment,
             traces: facts.traces.map(TracesRecord::from),
-            sla: judgement.findings.iter().map(SlaRecord::from).collect(),
+            sla: (judgement.findings.iter())
+                .map(|finding| SlaRecord::of(finding, evidence, context))
+                .collect(),
+            baseline: facts.baseline,
             waivers: judgement.waivers.iter().map(WaiverUseRecord::from).collect(),
             judged_on: context.judged_on.map(|day| day.to_string()),
             alerts: incidents(IncidentKind::Alert),
@@ -239,6 +257,7 @@ impl RunRecord {
             metrics: summary::metrics(measurements, &context.steps)?,
             failures: failure::failures(evidence, &context.steps, facts.traces.as_ref()),
             hops: evidence.hops.iter().map(HopRecord::from).collect(),
+            under_way: (&evidence.under_way).into(),
             timeline: TimelineRecord::from(&evidence.timeline),
             generator: GeneratorRecord::from(&evidence.generator),
             mock: evidence.mock.as_ref().map(MockRecord::from),
@@ -256,16 +275,7 @@ impl RunRecord {
     /// # Errors
     /// When the text is not a run file, is broken, or was written by a newer version.
     pub fn from_json(text: &str) -> Result<Self, ReportError> {
-        #[derive(Deserialize)]
-        struct Version {
-            schema_version: Option<u32>,
-        }
-        let version: Version = serde_json::from_str(text).map_err(ReportError::NotJson)?;
-        match version.schema_version {
-            None => return Err(ReportError::NotARun),
-            Some(SCHEMA_VERSION) => {}
-            Some(other) => return Err(ReportError::Version { found: other }),
-        }
+        head::check_version(text)?;
         serde_json::from_str(text).map_err(ReportError::NotJson)
     }
 
@@ -282,6 +292,7 @@ impl RunRecord {
             target: self.target.clone(),
             environment: self.environment.clone(),
             traces: self.traces.as_ref().map(TracesRecord::read).transpose()?,
+            baseline: self.baseline.clone(),
         })
     }
 
@@ -316,7 +327,18 @@ impl RunRecord {
     /// # Errors
     /// When a stored series, incident or count is broken.
     pub fn evidence(&self) -> Result<Evidence, ReportError> {
-        let mut measurements = self.series.read()?;
+        self.evidence_with(self.series.read()?)
+    }
+
+    /// As [`Self::evidence`], without the series: those of a long run are large, and who only shows it reads them bit by bit.
+    ///
+    /// # Errors
+    /// When a stored incident or count is broken.
+    pub(in crate::report) fn evidence_without_series(&self) -> Result<Evidence, ReportError> {
+        self.evidence_with(Measurements::new(Moment::from_nanos(0), Thresholds::default()))
+    }
+
+    fn evidence_with(&self, mut measurements: Measurements) -> Result<Evidence, ReportError> {
         measurements.clamped = self.values_clamped;
         measurements.negative = self.values_negative;
         for failure in &self.failures {
@@ -346,6 +368,7 @@ impl RunRecord {
             mock: self.mock.as_ref().map(Into::into),
             audit: self.audit.as_ref().map(AuditRecord::read).transpose()?,
             hops: self.hops.iter().map(Into::into).collect(),
+            under_way: (&self.under_way).into(),
             incidents,
             actions: self
                 .actions
@@ -418,13 +441,4 @@ impl RunRecord {
         let judgement = judge(criteria, &evidence, &context);
         Self::new(self.facts()?, criteria, &context, &evidence, &judgement)
     }
-}
-
-/// The kind that a file names itself; a run names none.
-pub(super) fn kind_of(text: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Head {
-        kind: Option<String>,
-    }
-    serde_json::from_str::<Head>(text).ok()?.kind
 }

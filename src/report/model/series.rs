@@ -5,6 +5,8 @@
 //! all as LEB128 variable-length integers; DEFLATE; base64. A bucket is named by its lowest value in microseconds, in
 //! the layout of an HdrHistogram with three significant digits.
 
+mod reader;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
@@ -86,13 +88,18 @@ impl SeriesSet {
         })
     }
 
-    pub(super) fn read(&self) -> Result<Measurements, ReportError> {
+    fn check_encoding(&self) -> Result<(), ReportError> {
         if self.encoding != ENCODING {
             return Err(ReportError::invalid(format!(
                 "the series are packed as \"{}\", which this version does not know",
                 self.encoding
             )));
         }
+        Ok(())
+    }
+
+    pub(super) fn read(&self) -> Result<Measurements, ReportError> {
+        self.check_encoding()?;
         let mut thresholds = BTreeMap::new();
         for (key, list) in &self.thresholds_us {
             thresholds.insert(kind(key)?, list.clone());
@@ -138,9 +145,11 @@ impl SeriesRecord {
         })
     }
 
-    fn read(&self) -> Result<BTreeMap<u32, Slice>, ReportError> {
-        let broken =
-            |what: &str| ReportError::invalid(format!("the series \"{}\" is broken: {what}", self.kind));
+    fn broken(&self, what: &str) -> ReportError {
+        ReportError::invalid(format!("the series \"{}\" is broken: {what}", self.kind))
+    }
+
+    fn check_columns(&self) -> Result<(), ReportError> {
         let seconds = self.second.len();
         let lengths = [
             self.total.len(),
@@ -151,29 +160,45 @@ impl SeriesRecord {
             self.max_us.len(),
         ];
         if lengths.iter().any(|length| *length != seconds) {
-            return Err(broken("its columns have different lengths"));
+            return Err(self.broken("its columns have different lengths"));
         }
+        Ok(())
+    }
+
+    /// The slice of the second at `index`, without its histogram, which is made sure to hold as many events.
+    fn counts(&self, index: usize, buckets: &[(u32, u64)]) -> Result<Slice, ReportError> {
+        let slice = Slice {
+            total: self.total[index],
+            bad: self.bad[index],
+            above: self.above[index].clone(),
+            values: BTreeMap::new(),
+            sum_us: self.sum_us[index],
+            max_us: self.max_us[index],
+            min_us: self.min_us[index],
+        };
+        let good = slice.total.checked_sub(slice.bad);
+        let counted = buckets
+            .iter()
+            .try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count));
+        if good.is_none() || good != counted {
+            return Err(self.broken("its counts do not agree with its histogram"));
+        }
+        Ok(slice)
+    }
+
+    fn read(&self) -> Result<BTreeMap<u32, Slice>, ReportError> {
+        self.check_columns()?;
         let mut slices = BTreeMap::new();
-        for (index, values) in unpack(&self.values, seconds)?.into_iter().enumerate() {
-            let slice = Slice {
-                total: self.total[index],
-                bad: self.bad[index],
-                above: self.above[index].clone(),
-                values,
-                sum_us: self.sum_us[index],
-                max_us: self.max_us[index],
-                min_us: self.min_us[index],
-            };
-            let good = slice.total.checked_sub(slice.bad);
-            let counted = slice
-                .values
-                .values()
-                .try_fold(0_u64, |sum, count| sum.checked_add(*count));
-            if good.is_none() || good != counted {
-                return Err(broken("its counts do not agree with its histogram"));
-            }
-            slices.insert(self.second[index], slice);
+        let mut unpacking = Unpacking::new(&self.values)?;
+        let mut buckets = Vec::new();
+        for (index, second) in self.second.iter().enumerate() {
+            buckets.clear();
+            unpacking.take_second(&mut buckets)?;
+            let mut slice = self.counts(index, &buckets)?;
+            slice.values = buckets.iter().copied().collect();
+            slices.insert(*second, slice);
         }
+        unpacking.finish()?;
         Ok(slices)
     }
 }
@@ -197,33 +222,47 @@ fn pack<'a>(histograms: impl Iterator<Item = &'a BTreeMap<u32, u64>>) -> Result<
         .map_err(|error| ReportError::invalid(format!("a series could not be packed: {error}")))
 }
 
-fn unpack(text: &str, seconds: usize) -> Result<Vec<BTreeMap<u32, u64>>, ReportError> {
-    let broken = || ReportError::invalid("the packed values of a series are broken".to_owned());
-    let packed = STANDARD.decode(text).map_err(|_| broken())?;
-    let mut plain = Vec::new();
-    DeflateDecoder::new(packed.as_slice())
-        .take(BLOCK_BYTES_MAX)
-        .read_to_end(&mut plain)
-        .map_err(|_| broken())?;
-    let mut bytes = plain.iter();
-    let mut histograms = Vec::new();
-    for _ in 0..seconds {
-        let mut histogram = BTreeMap::new();
+/// A packed block, from its first histogram to its last.
+struct Unpacking {
+    bytes: std::vec::IntoIter<u8>,
+}
+
+impl Unpacking {
+    fn new(text: &str) -> Result<Self, ReportError> {
+        let packed = STANDARD.decode(text).map_err(|_| Self::broken())?;
+        let mut plain = Vec::new();
+        DeflateDecoder::new(packed.as_slice())
+            .take(BLOCK_BYTES_MAX)
+            .read_to_end(&mut plain)
+            .map_err(|_| Self::broken())?;
+        Ok(Self {
+            bytes: plain.into_iter(),
+        })
+    }
+
+    fn broken() -> ReportError {
+        ReportError::invalid("the packed values of a series are broken".to_owned())
+    }
+
+    /// Appends the buckets of the next histogram, the lowest first.
+    fn take_second(&mut self, buckets: &mut Vec<(u32, u64)>) -> Result<(), ReportError> {
+        let mut integer = || read_integer(&mut self.bytes).ok_or_else(Self::broken);
         let mut bucket = 0_u32;
-        for _ in 0..read_integer(&mut bytes).ok_or_else(broken)? {
-            let distance = read_integer(&mut bytes).ok_or_else(broken)?;
-            bucket = u32::try_from(distance)
-                .ok()
-                .and_then(|distance| bucket.checked_add(distance))
-                .ok_or_else(broken)?;
-            histogram.insert(bucket, read_integer(&mut bytes).ok_or_else(broken)?);
+        for _ in 0..integer()? {
+            let distance = u32::try_from(integer()?).map_err(|_| Self::broken())?;
+            bucket = bucket.checked_add(distance).ok_or_else(Self::broken)?;
+            buckets.push((bucket, integer()?));
         }
-        histograms.push(histogram);
+        Ok(())
     }
-    if bytes.next().is_some() {
-        return Err(broken());
+
+    /// Makes sure that nothing is left.
+    fn finish(mut self) -> Result<(), ReportError> {
+        match self.bytes.next() {
+            None => Ok(()),
+            Some(_) => Err(Self::broken()),
+        }
     }
-    Ok(histograms)
 }
 
 /// Writes an integer seven bits at a time, the lowest first; the high bit says that more follow.
@@ -235,10 +274,10 @@ fn write_integer(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value as u8);
 }
 
-fn read_integer<'a>(bytes: &mut impl Iterator<Item = &'a u8>) -> Option<u64> {
+fn read_integer(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
-        let byte = *bytes.next()?;
+        let byte = bytes.next()?;
         value |= u64::from(byte & 0x7f).checked_shl(shift)?;
         if byte & 0x80 == 0 {
             return Some(value);
@@ -251,6 +290,18 @@ fn read_integer<'a>(bytes: &mut impl Iterator<Item = &'a u8>) -> Option<u64> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn unpack(text: &str, seconds: usize) -> Result<Vec<BTreeMap<u32, u64>>, ReportError> {
+        let mut unpacking = Unpacking::new(text)?;
+        let mut histograms = Vec::new();
+        for _ in 0..seconds {
+            let mut buckets = Vec::new();
+            unpacking.take_second(&mut buckets)?;
+            histograms.push(buckets.into_iter().collect());
+        }
+        unpacking.finish()?;
+        Ok(histograms)
+    }
 
     proptest! {
         #[test]

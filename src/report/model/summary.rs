@@ -13,7 +13,7 @@ use super::super::ReportError;
 use super::criteria::unit_key;
 use crate::metrics::{Evidence, Measurements, SeriesKind, Slice};
 use crate::plan::{Metric, StepInfo};
-use crate::sla::{Finding, Severity, Status, Subject, Validity};
+use crate::sla::{Context, Finding, Severity, Status, Subject, Validity, worst};
 
 /// One target and what was found about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +54,18 @@ pub struct SlaRecord {
     /// waivers.
     #[serde(default)]
     pub waived: bool,
+    /// The worst ten seconds; absent when there are none to compare, and in files of versions that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst: Option<WorstRecord>,
+}
+
+/// The ten seconds in which a target had its worst value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WorstRecord {
+    /// Their first second.
+    pub from_s: u32,
+    /// `null` = infinite: the quantile fell on a failed event.
+    pub value: Option<f64>,
 }
 
 impl SlaRecord {
@@ -167,8 +179,8 @@ fn finite(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.is_finite())
 }
 
-impl From<&Finding> for SlaRecord {
-    fn from(finding: &Finding) -> Self {
+impl SlaRecord {
+    pub(super) fn of(finding: &Finding, evidence: &Evidence, context: &Context) -> Self {
         let condition = match &finding.subject {
             Subject::Target(condition) => Some(condition),
             Subject::NotMeasured(_) => None,
@@ -190,6 +202,12 @@ impl From<&Finding> for SlaRecord {
             status: finding.status.name().to_owned(),
             reason: finding.reason.clone(),
             waived: finding.waived.is_some(),
+            worst: condition
+                .and_then(|condition| worst(condition, evidence, context))
+                .map(|worst| WorstRecord {
+                    from_s: worst.from_s,
+                    value: finite(Some(worst.value)),
+                }),
         }
     }
 }
