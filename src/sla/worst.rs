@@ -19,8 +19,8 @@ pub struct Worst {
     pub value: f64,
 }
 
-/// The stretch of the judged seconds in which `condition` had its worst value. `None` when there are fewer than two that
-/// could be compared, and while the run goes on: nobody looks at it then, and the generator has better things to do.
+/// The stretch of the judged seconds in which `condition` had its worst value. `None` when there are not two that
+/// differ, and while the run goes on: nobody looks at it then, and the generator has better things to do.
 pub fn worst(condition: &Condition, evidence: &Evidence, context: &Context) -> Option<Worst> {
     if evidence.interruption == Some(Interruption::Killed) {
         return None;
@@ -38,7 +38,8 @@ pub fn worst(condition: &Condition, evidence: &Evidence, context: &Context) -> O
             })
         })
         .collect();
-    if stretches.len() < 2 {
+    // Where all are alike, none was worse than the others; one alone is the whole run.
+    if stretches.windows(2).all(|pair| pair[0].value == pair[1].value) {
         return None;
     }
     let badness = |stretch: &Worst| match condition.metric.higher_is_better() {
@@ -91,6 +92,13 @@ mod tests {
     fn a_run_of_one_stretch_has_no_worst_one() {
         let mut run = fixture::healthy();
         run.evidence.timeline.load_ended_s = 20.0;
+        let condition = fixture::time(Metric::ResponseTime, 0.95, Comparator::LessOrEqual, 150);
+        assert_eq!(worst(&condition, &run.evidence, &run.context), None);
+    }
+
+    #[test]
+    fn where_nothing_ever_failed_no_stretch_is_the_worst() {
+        let run = fixture::healthy();
         let condition = fixture::share(Metric::ErrorRate, Comparator::Less, 1.0);
         assert_eq!(worst(&condition, &run.evidence, &run.context), None);
     }
