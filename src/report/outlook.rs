@@ -11,6 +11,12 @@ pub(super) fn next_action(record: &RunRecord) -> String {
         Some(Verdict::Go) if record.sla.iter().any(|sla| sla.waived) => {
             "Release only if whoever waived a target still stands by it: a miss was left out of this verdict.".to_owned()
         }
+        // Nobody releases the server that comes with the tool.
+        Some(Verdict::Go) if record.target.built_in => {
+            "Test your own deployment: write its base_url into [target] and run the scenario against it. This was the \
+             reference server that comes with the tool."
+                .to_owned()
+        }
         Some(Verdict::Go) if record.evidence == "certified" => {
             "Release: every target is proven at 95 % confidence for this load.".to_owned()
         }

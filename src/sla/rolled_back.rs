@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::incident::{IncidentTimeline, Timing};
+use super::wording::quantity;
 use crate::metrics::{ActionOutcome, ActionRun, Evidence, Incident, IncidentKind};
-use crate::plan::{Criteria, RollbackLimits};
+use crate::plan::{Criteria, RollbackLimits, Unit};
 use crate::units::format_duration;
 
 /// The three parts of a rollback. Each counts from the tripping of the first threshold, but for its detection.
@@ -138,8 +139,8 @@ fn what_was_done(action: &ActionRun) -> String {
     };
     match &action.outcome {
         ActionOutcome::Done(_) => format!(
-            "The rollback \"{name}\" was carried out in {:.1} s.",
-            took(action).unwrap_or_default()
+            "The rollback \"{name}\" was carried out in {}.",
+            quantity(took(action).unwrap_or_default() * 1e3, Unit::Time)
         ),
         ActionOutcome::Failed(reason) => {
             format!("THE ROLLBACK FAILED: \"{name}\" was not carried out: {reason}.")

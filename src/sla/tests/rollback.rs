@@ -72,7 +72,7 @@ fn the_times_count_from_the_first_threshold_and_end_with_the_last() {
     assert_eq!((recover.took, recover.kept()), (Timing::Seconds(6.0), Some(true)));
     let told = told(&run);
     assert!(
-        told.contains("The rollback \"back to the triggers\" was carried out in 0.5 s.")
+        told.contains("The rollback \"back to the triggers\" was carried out in 500 ms.")
             && told.contains("All was well again 6 s after the threshold tripped"),
         "{told}"
     );
