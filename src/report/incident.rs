@@ -148,7 +148,7 @@ fn what(incident: &IncidentRecord) -> String {
             "{} over {samples}",
             quantity(value, view::unit(&incident.condition.unit))
         ),
-        None => format!("the percentile fell on failed requests, over {samples}"),
+        None => format!("so many failed that the percentile is one of them, over {samples}"),
     }
 }
 

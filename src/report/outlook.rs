@@ -49,13 +49,7 @@ fn invalid(record: &RunRecord) -> &'static str {
 }
 
 fn no_go(record: &RunRecord) -> String {
-    let lost = record.audit.as_ref().is_some_and(|audit| {
-        [audit.lost, audit.duplicated, audit.misdelivered]
-            .into_iter()
-            .flatten()
-            .any(|number| number > 0)
-    });
-    if lost {
+    if view::is_harmed(record) {
         return "Do not release. Begin with the first violation under \"Audit\": it names the submission and its \
                 witness."
             .to_owned();
@@ -103,6 +97,11 @@ fn inconclusive(record: &RunRecord) -> String {
 }
 
 fn rollback(record: &RunRecord) -> String {
+    if record.actions.iter().any(|action| action.injects) {
+        return "This was a drill: the scenario broke the target itself, and a threshold tripped as it should. Judge it by \
+                how soon that was noticed, undone and over, under \"Alerts and rollback\"."
+            .to_owned();
+    }
     match record.rollback.first() {
         Some(incident) => format!(
             "Do not release: production would have rolled back at {}.",
@@ -158,17 +157,19 @@ pub(super) fn not_shown(record: &RunRecord) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::model::ActionRecord;
     use crate::report::tests::record;
     use crate::sla::fixture;
 
     #[test]
     fn every_verdict_has_one_next_step() {
-        let healthy = record(fixture::healthy());
-        assert!(
-            next_action(&healthy).contains("Before a release"),
-            "{}",
-            next_action(&healthy)
-        );
+        let mut healthy = record(fixture::healthy());
+        assert!(healthy.target.built_in);
+        let action = next_action(&healthy);
+        assert!(action.starts_with("Test your own deployment"), "{action}");
+        healthy.target.built_in = false;
+        let action = next_action(&healthy);
+        assert!(action.contains("Before a release"), "{action}");
         let slow = next_action(&record(fixture::slow()));
         assert!(
             slow.starts_with("Do not release. Begin with response time p9"),
@@ -178,6 +179,19 @@ mod tests {
         let action = next_action(&failing);
         assert_eq!(failing.verdict, "ROLLBACK");
         assert!(action.contains("would have rolled back at 00:"), "{action}");
+        let mut drill = failing;
+        drill.actions = vec![ActionRecord {
+            name: "it breaks".to_owned(),
+            deed: "GET /break".to_owned(),
+            planned_s: 10.0,
+            begun_s: Some(10.0),
+            ended_s: Some(10.1),
+            status: "done".to_owned(),
+            detail: None,
+            injects: true,
+        }];
+        let action = next_action(&drill);
+        assert!(action.starts_with("This was a drill"), "{action}");
         let lossy = next_action(&record(fixture::lossy()));
         assert!(lossy.contains("first violation"), "{lossy}");
         let invalid = next_action(&record(fixture::starved_generator()));

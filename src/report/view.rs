@@ -29,8 +29,8 @@ pub(super) struct TargetRow {
     pub(super) class: &'static str,
     pub(super) icon: &'static str,
     pub(super) status_words: String,
-    /// How much of the limit is used up, as a CSS width.
-    pub(super) used: String,
+    /// How much of the limit is left, as a CSS width; one that was missed fills it.
+    pub(super) gauge: String,
     pub(super) reason: String,
 }
 
@@ -142,7 +142,44 @@ pub(super) fn unit(key: &str) -> Unit {
 
 /// All targets.
 pub(super) fn targets(record: &RunRecord) -> Vec<TargetRow> {
-    record.sla.iter().map(target_row).collect()
+    let mut rows: Vec<TargetRow> = record.sla.iter().map(target_row).collect();
+    // What a run that proves nothing has missed is nothing to be alarmed at.
+    if proves_nothing(record) {
+        for row in &mut rows {
+            row.class = "neutral";
+        }
+    }
+    rows
+}
+
+/// What the verdict means, for somebody who sees it for the first time.
+pub(super) fn meaning(record: &RunRecord) -> String {
+    let Some(verdict) = verdict(record) else {
+        return String::new();
+    };
+    let missed = record.sla.iter().any(|sla| sla.status == "FAIL" && !sla.waived);
+    match verdict {
+        Verdict::NoGo if missed && !is_harmed(record) => "A target was missed.".to_owned(),
+        Verdict::NoGo if is_harmed(record) && !missed => {
+            "Accepted work was lost, done twice, or delivered to somebody else.".to_owned()
+        }
+        _ => verdict.meaning().to_owned(),
+    }
+}
+
+/// Whether the audit found accepted work lost, duplicated or misdelivered.
+pub(super) fn is_harmed(record: &RunRecord) -> bool {
+    record.audit.as_ref().is_some_and(|audit| {
+        [audit.lost, audit.duplicated, audit.misdelivered]
+            .into_iter()
+            .flatten()
+            .any(|number| number > 0)
+    })
+}
+
+/// Whether nothing that was measured says anything of the target.
+pub(super) fn proves_nothing(record: &RunRecord) -> bool {
+    matches!(verdict(record), Some(Verdict::Invalid | Verdict::Interrupted))
 }
 
 fn target_row(sla: &SlaRecord) -> TargetRow {
@@ -160,8 +197,9 @@ fn target_row(sla: &SlaRecord) -> TargetRow {
         class,
         icon,
         status_words: format!("{}{waived}", sla.status.replace('_', " ")),
-        used: match margin(sla) {
-            Some(margin) => format!("{:.1}%", ((1.0 - margin) * 100.0).clamp(0.0, 100.0)),
+        gauge: match margin(sla) {
+            Some(margin) if margin >= 0.0 => format!("{:.1}%", (margin * 100.0).min(100.0)),
+            Some(_) => "100%".to_owned(),
             // An infinite value is beyond every limit.
             None if measured && sla.value.is_none() => "100%".to_owned(),
             None => "0%".to_owned(),
@@ -315,7 +353,15 @@ pub(super) fn has_samples(record: &RunRecord, metric: &str, step: Option<&str>) 
 
 /// A count that nobody may have witnessed.
 pub(super) fn witnessed(number: Option<u64>) -> String {
-    number.map_or_else(|| "no witness".to_owned(), count)
+    number.map_or_else(|| "not known".to_owned(), count)
+}
+
+/// The same with what is counted.
+fn witnessed_as(number: Option<u64>, what: &str) -> String {
+    number.map_or_else(
+        || format!("{what} not known"),
+        |number| format!("{} {what}", count(number)),
+    )
 }
 
 /// The audit in one line.
@@ -324,14 +370,14 @@ pub(super) fn audit(record: &RunRecord) -> String {
         None if record.plan.submissions => "The audit did not take place.".to_owned(),
         None => "Nothing was submitted, so there is nothing to audit.".to_owned(),
         Some(audit) => format!(
-            "{} accepted: {} completed, {} failed, {} lost, {} pending; {} duplicated, {} misdelivered.",
+            "{} accepted: {} completed, {} failed, {}, {} pending; {}, {}.",
             count(audit.accepted),
             count(audit.completed),
             count(audit.failed),
-            witnessed(audit.lost),
+            witnessed_as(audit.lost, "lost"),
             count(audit.pending),
-            witnessed(audit.duplicated),
-            witnessed(audit.misdelivered),
+            witnessed_as(audit.duplicated, "duplicated"),
+            witnessed_as(audit.misdelivered, "misdelivered"),
         ),
     }
 }

@@ -348,7 +348,7 @@ fn incident_sentence(incident: &Incident) -> String {
     let value = if incident.value.is_finite() {
         format!("at {}", quantity(incident.value, incident.condition.limit.unit()))
     } else {
-        "because it fell on failed requests,".to_owned()
+        "because so many requests failed that the percentile is one of them,".to_owned()
     };
     format!(
         "The rollback threshold {} tripped {:.0} s into the run, {value} over {}.",

@@ -141,7 +141,7 @@ struct Banner {
     evidence: String,
     class: &'static str,
     icon: &'static str,
-    meaning: &'static str,
+    meaning: String,
     confidence: &'static str,
 }
 
@@ -253,12 +253,17 @@ fn banner(record: &RunRecord) -> Banner {
     };
     Banner {
         verdict: record.verdict.clone(),
-        evidence: view::evidence(record),
+        // How sure a run without a result is goes without saying.
+        evidence: if view::proves_nothing(record) {
+            String::new()
+        } else {
+            view::evidence(record)
+        },
         class,
         icon,
-        meaning: verdict.map_or("", Verdict::meaning),
+        meaning: view::meaning(record),
         confidence: match record.evidence.as_str() {
-            _ if matches!(verdict, Some(Verdict::Invalid | Verdict::Interrupted)) => {
+            _ if view::proves_nothing(record) => {
                 "Not at all: whatever was measured, it says nothing of the target."
             }
             "certified" => {
@@ -304,6 +309,11 @@ fn figures(record: &RunRecord) -> Vec<Figure> {
             note: format!("of {} accepted", count(audit.accepted)),
             bad: audit.lost.is_some_and(|lost| lost > 0),
         });
+    }
+    if view::proves_nothing(record) {
+        for figure in &mut figures {
+            figure.bad = false;
+        }
     }
     figures.push(Figure {
         label: "Users",

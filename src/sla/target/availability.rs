@@ -27,11 +27,21 @@ impl ByRequests {
         self.reading.bad as f64 / self.reading.samples as f64
     }
 
-    fn sentence(&self) -> String {
-        format!(
-            "{} of {} succeeded, and with 95 % confidence at least {} do{}.",
+    /// What was found, with the bound that a target of this status turns on: how many succeed at most, when it is missed.
+    fn sentence(&self, status: Status) -> String {
+        let measured = format!(
+            "{} of {} succeeded, and with 95 % confidence",
             quantity(self.share(), Unit::Ratio),
             counted(self.reading.samples, "request"),
+        );
+        if status == Status::Fail {
+            return format!(
+                "{measured} at most {} do.",
+                quantity(1.0 - self.bounds.lower, Unit::Ratio)
+            );
+        }
+        format!(
+            "{measured} at least {} do{}.",
             quantity(1.0 - self.bounds.upper, Unit::Ratio),
             sentence::worth(&self.bounds, self.reading.samples, "request")
         )
@@ -77,7 +87,7 @@ impl Bench<'_> {
             Status::Inconclusive
         };
         let by_requests = self.by_requests(condition).map_or_else(String::new, |requests| {
-            format!(" By requests, {}", requests.sentence())
+            format!(" By requests, {}", requests.sentence(status))
         });
         let more = match status {
             Status::Inconclusive => {
@@ -123,7 +133,7 @@ impl Bench<'_> {
         let status = self.status(met, bounds, failed, budget);
         let mut reason = format!(
             "{} The target is {} {}.",
-            requests.sentence(),
+            requests.sentence(status),
             condition.comparator,
             condition.limit
         );
