@@ -265,8 +265,13 @@ fn html_reports_need_nothing_from_outside() {
     for (name, run) in all_runs() {
         let record = record(run);
         let page = render(Format::Html, &record).unwrap();
+        // How sure a run is that proves nothing goes without saying.
+        let evidence = match record.verdict.as_str() {
+            "INVALID" => "",
+            _ => " <small>(observed)</small>",
+        };
         assert!(
-            page.contains(&format!("<h1>{} <small>(observed)</small></h1>", record.verdict)),
+            page.contains(&format!("<h1>{}{evidence}</h1>", record.verdict)),
             "{name}"
         );
         assert!(page.contains("says nothing about your own deployment"));
