@@ -1,5 +1,5 @@
 //! What is published of the files' forms: the JSON Schemas and the scenario reference are what the program prints, and
-//! the files that runs of these tests leave behind have no key that their schema does not know.
+//! the files that runs of these tests leave behind have no key that their schema does not know. So is the sample.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -31,6 +31,25 @@ async fn what_is_published_is_what_the_program_prints() {
             arguments.join(" ")
         );
     }
+}
+
+/// `reports/sample` is what a reader sees before the first run of their own: it must be a run that this version understands.
+#[tokio::test]
+async fn the_sample_is_a_run_that_can_be_shown_and_judged_again() {
+    let file = repository("reports/sample/run.json").display().to_string();
+    let record: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_known("run", &record);
+    let judged = say(&["judge", &file]).await;
+    let banner = judged.stdout.trim_end().lines().last();
+    assert_eq!((judged.code, banner), (Some(0), Some("GO (observed)")), "{}", judged.stderr);
+    let shown = say(&["report", &file, "--format", "markdown"]).await;
+    let kept = std::fs::read_to_string(repository("reports/sample/report.md")).unwrap();
+    assert!(
+        shown.stdout.trim_end() == kept.trim_end(),
+        "reports/sample/report.md is not what the program renders; refresh the reports of the sample:\n    cargo run -- report \
+         reports/sample/run.json --format markdown --out reports/sample/report.md\n    cargo run -- report \
+         reports/sample/run.json --format html --out reports/sample/report.html"
+    );
 }
 
 /// The published schemas, closed: a new key is no mistake for those who read the files, but it belongs in the schema.
