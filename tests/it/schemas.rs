@@ -41,7 +41,12 @@ async fn the_sample_is_a_run_that_can_be_shown_and_judged_again() {
     assert_known("run", &record);
     let judged = say(&["judge", &file]).await;
     let banner = judged.stdout.trim_end().lines().last();
-    assert_eq!((judged.code, banner), (Some(0), Some("GO (observed)")), "{}", judged.stderr);
+    assert_eq!(
+        (judged.code, banner),
+        (Some(0), Some("GO (observed)")),
+        "{}",
+        judged.stderr
+    );
     let shown = say(&["report", &file, "--format", "markdown"]).await;
     let kept = std::fs::read_to_string(repository("reports/sample/report.md")).unwrap();
     assert!(

@@ -262,18 +262,32 @@ fn banner(record: &RunRecord) -> Banner {
         class,
         icon,
         meaning: view::meaning(record),
-        confidence: match record.evidence.as_str() {
-            _ if view::proves_nothing(record) => {
-                "Not at all: whatever was measured, it says nothing of the target."
-            }
-            "certified" => {
-                "Certified: a target passes only when it is met with 95 % confidence, bursts taken into account."
-            }
-            _ => {
-                "Observed: a target passes when the values of this run meet it. The intervals show how far chance \
-                 could have moved them."
-            }
-        },
+        confidence: confidence(record),
+    }
+}
+
+/// How sure the verdict is. A pass and a miss are not the same question: a miss must be beyond chance in both modes.
+fn confidence(record: &RunRecord) -> &'static str {
+    match view::verdict(record) {
+        _ if view::proves_nothing(record) => {
+            "Not at all: whatever was measured, it says nothing of the target."
+        }
+        Some(Verdict::NoGo) if view::is_harmed(record) => {
+            "Certain of what the audit found: each violation names the submission and its witness."
+        }
+        Some(Verdict::NoGo) => {
+            "A target counts as missed only when, with 95 % confidence, it was not chance, bursts taken into account."
+        }
+        Some(Verdict::Rollback) => {
+            "A threshold trips only when a window breaks it by more than chance would. It says what this run saw."
+        }
+        _ if record.evidence == "certified" => {
+            "Certified: a target passes only when it is met with 95 % confidence, bursts taken into account."
+        }
+        _ => {
+            "Observed: a target passes when the values of this run meet it. The intervals show how far chance could have \
+             moved them."
+        }
     }
 }
 
