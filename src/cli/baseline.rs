@@ -37,7 +37,7 @@ impl BaselineArgs {
         }
         let baseline = RunDigest::from_json(&text)
             .map_err(|error| format!("the baseline {place} cannot be used: {}", describe(&error)))?;
-        if baseline.interruption.is_some() || baseline.verdict == "INVALID" {
+        if baseline.interruption.is_some() || baseline.proves_nothing() {
             let why = match baseline.interruption {
                 Some(_) => "was interrupted",
                 None => "is INVALID",

@@ -76,8 +76,13 @@ fn histories(args: &HistoryArgs) -> Result<Vec<History>, String> {
             Ok(run) if run.interruption.is_some() => {
                 say(&format!("left out: {} was interrupted", file.display()));
             }
-            // The same run, by another path.
-            Ok(run) if !seen.insert(run.run_id.clone()) => {}
+            // The same run, by another path. Its name alone is that of its folder, which others may have as well.
+            Ok(run)
+                if !seen.insert((
+                    run.scenario.name.clone(),
+                    run.run_id.clone(),
+                    run.started_at.clone(),
+                )) => {}
             Ok(run)
                 if args
                     .scenario

@@ -85,6 +85,21 @@ async fn from_init_to_a_first_verdict_and_a_history() {
     assert_eq!(history.code, Some(0), "{}", history.stderr);
     assert!(history.stdout.contains("items: 2 runs"), "{}", history.stdout);
     assert!(folder.path().join("history.html").is_file());
+    // A pipeline gives every run's folder the same name.
+    let text = std::fs::read_to_string(folder.path().join("reports/second/run.json")).unwrap();
+    let mut run: serde_json::Value = serde_json::from_str(&text).unwrap();
+    run["run_id"] = "loadtest-report".into();
+    for (build, started_at) in [
+        ("build-1", "2026-01-01T00:00:00Z"),
+        ("build-2", "2026-01-02T00:00:00Z"),
+    ] {
+        run["started_at"] = started_at.into();
+        let place = folder.path().join("builds").join(build);
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("run.json"), run.to_string()).unwrap();
+    }
+    let builds = said_in(folder.path(), &["history", "builds"]).await;
+    assert!(builds.stdout.contains("items: 2 runs"), "{}", builds.stdout);
     let rendered = said_in(
         folder.path(),
         &["report", "reports/latest/run.json", "--format", "junit"],

@@ -15,7 +15,8 @@ use super::html;
 
 /// When two runs differ by more than a word is worth.
 pub(in crate::report) const CHANGE_RULE: &str = "A change is called better or worse when the intervals of the two runs do not \
-                                                 meet and the value moved by more than a tenth.";
+                                                 meet and the value moved by more than a tenth. Of a share of good \
+                                                 events, the share of the others is what is compared.";
 
 /// Renders histories, one per scenario, as plain text.
 pub fn render_history_text(histories: &[History]) -> String {

@@ -104,9 +104,11 @@ pub(in crate::report) fn conclusion(history: &History) -> String {
     let Some(newest) = history.newest() else {
         return "There is no run.".to_owned();
     };
-    if newest.verdict == "INVALID" {
-        return "The newest run is INVALID: it says nothing of its target, so it is compared with none."
-            .to_owned();
+    if newest.proves_nothing() {
+        return format!(
+            "The newest run is {}: it says nothing of its target, so it is compared with none.",
+            newest.verdict
+        );
     }
     let Some(before) = history.compared_with.map(|index| &history.runs[index]) else {
         return format!(
@@ -125,6 +127,13 @@ pub(in crate::report) fn conclusion(history: &History) -> String {
 pub(in crate::report) fn against(history: &History, before: &RunDigest, name: &str) -> String {
     let worse: Vec<&str> = history.regressions().map(|trend| trend.title.as_str()).collect();
     let name = format!("{name} ({}, version {})", day(before), before.target.version);
+    if history
+        .trends
+        .iter()
+        .all(|trend| matches!(trend.change, Change::Unknown))
+    {
+        return format!("no target was measured both in it and in {name}, so nothing is compared");
+    }
     if worse.is_empty() {
         return format!("nothing is worse than in {name}");
     }

@@ -80,7 +80,7 @@ impl History {
 
     /// A run beside the one that it is to be compared with, whatever that ended in.
     pub fn of_pair(baseline: RunDigest, run: RunDigest) -> Self {
-        let is_sound = !matches!(run.verdict.as_str(), "INVALID" | "INTERRUPTED");
+        let is_sound = !run.proves_nothing();
         let scenario = run.scenario.name.clone();
         Self::compared(scenario, vec![baseline, run], is_sound.then_some(0))
     }
@@ -91,7 +91,7 @@ impl History {
         let compared_with = (0..newest)
             .rev()
             .find(|index| runs[*index].verdict == "GO")
-            .filter(|_| runs[newest].verdict != "INVALID");
+            .filter(|_| !runs[newest].proves_nothing());
         Self::compared(scenario, runs, compared_with)
     }
 

@@ -9,6 +9,7 @@ use super::super::ReportError;
 use super::head::check_version;
 use super::{EnvironmentRecord, RunRecord, ScenarioRecord, SlaRecord};
 use crate::plan::Condition;
+use crate::sla::Verdict;
 
 /// The head of a `run.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +75,13 @@ impl RunDigest {
             sla: record.sla.clone(),
             interruption: record.interruption.clone(),
         }
+    }
+
+    /// Whether nothing that it measured says anything of its target.
+    pub fn proves_nothing(&self) -> bool {
+        [Verdict::Invalid, Verdict::Interrupted]
+            .iter()
+            .any(|verdict| verdict.name() == self.verdict)
     }
 
     /// Whether the run has a value for this target, whatever its limit was.

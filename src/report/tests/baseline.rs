@@ -43,6 +43,18 @@ fn a_slower_run_is_worse_than_its_baseline_and_the_verdict_is_its_own() {
     );
 }
 
+#[test]
+fn where_nothing_can_be_compared_nothing_is_said_to_be_as_good() {
+    let mut record = beside(fixture::healthy(), fixture::healthy());
+    record.baseline.as_mut().unwrap().sla.clear();
+    let text = render(Format::Text, &record).unwrap();
+    assert!(
+        text.contains("no target was measured both in it and in the baseline run")
+            && !text.contains("nothing is worse"),
+        "{text}"
+    );
+}
+
 /// The lines from a heading to the first empty line after its table.
 fn section_of(text: &str, heading: &str) -> String {
     let from = text.find(heading).unwrap();
