@@ -21,10 +21,10 @@ pub(super) fn render(record: &RunRecord) -> String {
         "INCONCLUSIVE" => warnings.push(command("warning", scenario.as_ref(), &title, &banner)),
         _ => errors.push(command("error", scenario.as_ref(), &title, &banner)),
     }
-    for sla in &record.sla {
+    // A run that proves nothing judges nothing.
+    let judged = record.sla.iter().filter(|_| !view::proves_nothing(record));
+    for sla in judged {
         let (list, kind) = match sla.status.as_str() {
-            // An invalid run judges nothing.
-            _ if record.verdict == "INVALID" => continue,
             "FAIL" if !sla.waived => (&mut errors, "error"),
             "FAIL" => (&mut warnings, "warning"),
             "INCONCLUSIVE" | "NO_DATA" => (&mut warnings, "warning"),

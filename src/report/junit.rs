@@ -115,12 +115,12 @@ fn validity(record: &RunRecord) -> TestSuite {
 
 fn targets(record: &RunRecord) -> TestSuite {
     let mut suite = TestSuite::new("targets");
-    let invalid = record.verdict == "INVALID";
+    let proves_nothing = view::proves_nothing(record);
     for sla in &record.sla {
         let status = match sla.status.as_str() {
-            _ if invalid => skipped(&format!(
-                "The run is invalid, so this target was not judged. {}",
-                sla.reason
+            _ if proves_nothing => skipped(&format!(
+                "The run is {}, so this target was not judged. {}",
+                record.verdict, sla.reason
             )),
             "PASS" => TestCaseStatus::success(),
             _ if sla.waived => skipped(&format!(

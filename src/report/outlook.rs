@@ -1,6 +1,6 @@
 //! What a reader needs beside the verdict: what the run does not show, and the one thing to do next.
 
-use super::model::{RunRecord, SlaRecord};
+use super::model::{IncidentRecord, RunRecord, SlaRecord};
 use super::view;
 use crate::plan::Metric;
 use crate::sla::{CheckName, Verdict};
@@ -97,7 +97,11 @@ fn inconclusive(record: &RunRecord) -> String {
 }
 
 fn rollback(record: &RunRecord) -> String {
-    if record.actions.iter().any(|action| action.injects) {
+    let was_injected = |incident: &IncidentRecord| {
+        let timeline = incident.timeline.as_ref();
+        timeline.is_some_and(|timeline| timeline.injected_s.is_some())
+    };
+    if !record.rollback.is_empty() && record.rollback.iter().all(was_injected) && !view::is_harmed(record) {
         return "This was a drill: the scenario broke the target itself, and a threshold tripped as it should. Judge it by \
                 how soon that was noticed, undone and over, under \"Alerts and rollback\"."
             .to_owned();
@@ -157,7 +161,6 @@ pub(super) fn not_shown(record: &RunRecord) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::model::ActionRecord;
     use crate::report::tests::record;
     use crate::sla::fixture;
 
@@ -180,16 +183,9 @@ mod tests {
         assert_eq!(failing.verdict, "ROLLBACK");
         assert!(action.contains("would have rolled back at 00:"), "{action}");
         let mut drill = failing;
-        drill.actions = vec![ActionRecord {
-            name: "it breaks".to_owned(),
-            deed: "GET /break".to_owned(),
-            planned_s: 10.0,
-            begun_s: Some(10.0),
-            ended_s: Some(10.1),
-            status: "done".to_owned(),
-            detail: None,
-            injects: true,
-        }];
+        for incident in &mut drill.rollback {
+            incident.timeline.as_mut().unwrap().injected_s = Some(10.0);
+        }
         let action = next_action(&drill);
         assert!(action.starts_with("This was a drill"), "{action}");
         let lossy = next_action(&record(fixture::lossy()));

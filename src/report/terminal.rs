@@ -230,9 +230,12 @@ fn failures(record: &RunRecord) -> Vec<String> {
                 failure.description,
                 tickets.join(", ")
             );
-            if let Some(trace) = failure.example_traces.first() {
-                // One is enough to begin with; the other formats name them all.
-                text.push_str(&format!("\n      trace {trace} (ticket {})", tickets[0]));
+            // One is enough to begin with; the other formats name them all.
+            if let Some((ticket, trace)) = failure
+                .examples()
+                .find_map(|(ticket, trace)| Some((ticket, trace?)))
+            {
+                text.push_str(&format!("\n      trace {trace} (ticket {ticket})"));
             }
             text
         })

@@ -157,7 +157,7 @@ pub(super) fn meaning(record: &RunRecord) -> String {
     let Some(verdict) = verdict(record) else {
         return String::new();
     };
-    let missed = record.sla.iter().any(|sla| sla.status == "FAIL" && !sla.waived);
+    let missed = is_missed(record);
     match verdict {
         Verdict::NoGo if missed && !is_harmed(record) => "A target was missed.".to_owned(),
         Verdict::NoGo if is_harmed(record) && !missed => {
@@ -165,6 +165,11 @@ pub(super) fn meaning(record: &RunRecord) -> String {
         }
         _ => verdict.meaning().to_owned(),
     }
+}
+
+/// Whether a target was missed that nobody has waived.
+pub(super) fn is_missed(record: &RunRecord) -> bool {
+    record.sla.iter().any(|sla| sla.status == "FAIL" && !sla.waived)
 }
 
 /// Whether the audit found accepted work lost, duplicated or misdelivered.
@@ -357,7 +362,7 @@ pub(super) fn witnessed(number: Option<u64>) -> String {
 }
 
 /// The same with what is counted.
-fn witnessed_as(number: Option<u64>, what: &str) -> String {
+pub(super) fn witnessed_as(number: Option<u64>, what: &str) -> String {
     number.map_or_else(
         || format!("{what} not known"),
         |number| format!("{} {what}", count(number)),

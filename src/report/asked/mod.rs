@@ -70,7 +70,7 @@ fn read(record: &RunRecord, reading: Reading) -> Found {
     match reading {
         Reading::Run(metric, figure) => {
             let found = value(record, metric, figure)?;
-            Ok(format!("{found}{}", judged(record, metric)))
+            Ok(format!("{found}{}", judged(record, metric, figure)))
         }
         Reading::Half(metric, figure) => {
             let found = value(record, metric, figure)?;
@@ -152,19 +152,29 @@ fn availability(record: &RunRecord) -> Found {
         .ok_or_else(|| "the scenario sets no target for availability".to_owned())
 }
 
-/// What the judge found about the scenario's own target for this metric.
-fn judged(record: &RunRecord, metric: Metric) -> String {
-    let own = record
-        .sla
-        .iter()
-        .find(|sla| sla.metric == metric.key() && sla.step.is_none() && sla.target.is_some());
+/// What the judge found about the scenario's own target for this figure of a metric; nothing in a run that proves nothing.
+fn judged(record: &RunRecord, metric: Metric, figure: Figure) -> String {
+    if view::proves_nothing(record) {
+        return String::new();
+    }
+    let statistic = match figure {
+        Figure::P95 => "p95",
+        Figure::Mean => "mean",
+        Figure::Share => "share",
+    };
+    let own = record.sla.iter().find(|sla| {
+        sla.metric == metric.key()
+            && sla.step.is_none()
+            && sla.target.is_some()
+            && sla.stat.as_deref() == Some(statistic)
+    });
     match own {
         Some(sla) => format!(
             " (the scenario's target {}: {})",
             view::pretty_target(sla.target.as_deref().unwrap_or_default()),
             sla.status.replace('_', " ")
         ),
-        None => " (no target in the scenario)".to_owned(),
+        None => " (no target for it in the scenario)".to_owned(),
     }
 }
 
@@ -260,10 +270,10 @@ fn losses(record: &RunRecord) -> Found {
         .as_ref()
         .ok_or_else(|| "the audit did not take place".to_owned())?;
     Ok(format!(
-        "{} lost, {} duplicated, {} misdelivered of {} accepted",
-        view::witnessed(audit.lost),
-        view::witnessed(audit.duplicated),
-        view::witnessed(audit.misdelivered),
+        "{}, {}, {} of {} accepted",
+        view::witnessed_as(audit.lost, "lost"),
+        view::witnessed_as(audit.duplicated, "duplicated"),
+        view::witnessed_as(audit.misdelivered, "misdelivered"),
         count(audit.accepted)
     ))
 }

@@ -275,11 +275,13 @@ fn confidence(record: &RunRecord) -> &'static str {
         Some(Verdict::NoGo) if view::is_harmed(record) => {
             "Certain of what the audit found: each violation names the submission and its witness."
         }
-        Some(Verdict::NoGo) => {
-            "A target counts as missed only when, with 95 % confidence, it was not chance, bursts taken into account."
+        Some(Verdict::NoGo) if view::is_missed(record) => {
+            "A target counts as missed only when, with 95 % confidence, it was not chance."
         }
+        Some(Verdict::NoGo) => "The reasons say what was seen; no interval decides it.",
         Some(Verdict::Rollback) => {
-            "A threshold trips only when a window breaks it by more than chance would. It says what this run saw."
+            "It says what this run saw: a threshold on shares and percentiles trips only beyond chance, one on a mean or \
+             a rate when its value does."
         }
         _ if record.evidence == "certified" => {
             "Certified: a target passes only when it is met with 95 % confidence, bursts taken into account."

@@ -70,9 +70,7 @@ impl Tape {
                 .unwrap_or_default(),
         };
         for kind in SeriesKind::ALL {
-            if series.data.iter().any(|record| record.kind == kind.key()) {
-                tape.read_kind(series, kind, stride, points)?;
-            }
+            tape.read_kind(series, kind, stride, points)?;
         }
         Ok(tape)
     }
@@ -109,7 +107,7 @@ impl Tape {
         Ok(())
     }
 
-    /// The points of a kind; none when nothing of it was measured.
+    /// The points of a kind; without samples when nothing of it was measured.
     pub(super) fn of_kind(&self, kind: SeriesKind) -> &[Point] {
         self.points.get(&kind).map_or(&[], Vec::as_slice)
     }
