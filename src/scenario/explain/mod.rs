@@ -74,6 +74,9 @@ impl<'a> Explainer<'a> {
             ValidationErrorKind::Maximum { limit } => {
                 vec![self.unexpected(path, &format!("a number of {limit} or less"))]
             }
+            // How many there must be is told when the file is lowered, where the sentence can say of what.
+            ValidationErrorKind::MinItems { limit } if *limit > 1 => Vec::new(),
+            ValidationErrorKind::MaxItems { .. } => Vec::new(),
             ValidationErrorKind::MinItems { .. } => {
                 self.empty(path, "the list is empty; it needs at least one item")
             }
