@@ -47,6 +47,14 @@ fn an_executor_tells_its_own_keys() {
 }
 
 #[test]
+fn a_list_that_is_too_long_is_told_its_limit() {
+    let address = "\"127.0.0.1\", ".repeat(1_025);
+    let said = mistakes(&format!("{HEAD}{LOAD}source_addresses = [{address}]\n{JOURNEY}"));
+    assert!(said.contains("the list takes no more than 1024 items"), "{said}");
+    assert!(said.contains("1 mistake found"), "{said}");
+}
+
+#[test]
 fn a_fixed_number_of_iterations_is_one_that_users_can_take() {
     let load = |keys: &str| format!("{HEAD}[load]\n{keys}\n{JOURNEY}");
     let text = load("executor = \"per-vu-iterations\"\nvus = 1001\niterations = 1000\nduration = \"5s\"");
