@@ -10,19 +10,39 @@ use std::time::Duration;
 pub struct Contention {
     /// Share of the CPU time used in this second that went to processes that are no part of the run, 0 to 1.
     pub others: f64,
-    /// How long the thread that waited longest did so, in all.
-    pub waited: Duration,
-    /// The mean wait of a wake-up, of the worker that waited longest.
-    pub worker_wait: Duration,
-    /// The same of the thread of a server, or of the mock, that waited longest.
-    pub server_wait: Duration,
+    /// Of the generator's workers.
+    pub worker: CoreWait,
+    /// Of the servers and the mock.
+    pub server: CoreWait,
+}
+
+/// How long the one thread waited for a core that did so longest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CoreWait {
+    /// In all.
+    pub total: Duration,
+    /// On average, each time that it was to run.
+    pub mean: Duration,
 }
 
 impl Contention {
-    /// The part of the waiting that others have to answer for: as much of it as they had of the cores. Whoever shares
-    /// the cores with a busy target waits for that, too, and it is not theirs.
+    /// A thread that waits for longer of a second gets less than half of what it could use: what it has to do piles up.
+    const STARVED_FROM: Duration = Duration::from_millis(500);
+
+    /// The part of the longest waiting that others have to answer for: as much of it as they had of the cores. Whoever
+    /// shares the cores with a busy target waits for that, too, and it is not theirs.
     pub fn by_others(&self) -> Duration {
-        self.waited.mul_f64(self.others.clamp(0.0, 1.0))
+        self.part_of_others(self.worker.total.max(self.server.total))
+    }
+
+    /// Whether others kept a server, or the mock, from running for most of the second. Requests queue up behind each
+    /// other then, and how much later that makes them has no bound.
+    pub fn starved_server(&self) -> bool {
+        self.part_of_others(self.server.total) >= Self::STARVED_FROM
+    }
+
+    fn part_of_others(&self, waited: Duration) -> Duration {
+        waited.mul_f64(self.others.clamp(0.0, 1.0))
     }
 }
 
@@ -34,7 +54,10 @@ mod tests {
     fn others_answer_for_their_part_of_the_cores() {
         let contention = |others| Contention {
             others,
-            waited: Duration::from_millis(400),
+            worker: CoreWait {
+                total: Duration::from_millis(400),
+                ..CoreWait::default()
+            },
             ..Contention::default()
         };
         assert_eq!(contention(0.25).by_others(), Duration::from_millis(100));
@@ -44,5 +67,26 @@ mod tests {
             Duration::from_millis(400),
             "and for no more"
         );
+    }
+
+    #[test]
+    fn a_server_is_starved_when_others_keep_it_from_running_for_most_of_a_second() {
+        let waited = |others, server_ms, worker_ms| {
+            let wait = |ms| CoreWait {
+                total: Duration::from_millis(ms),
+                ..CoreWait::default()
+            };
+            let (worker, server) = (wait(worker_ms), wait(server_ms));
+            let contention = Contention {
+                others,
+                worker,
+                server,
+            };
+            contention.starved_server()
+        };
+        assert!(waited(0.9, 900, 0));
+        assert!(!waited(0.9, 500, 0), "most of it, and by others");
+        assert!(!waited(0.5, 900, 0), "the target had the other half of the cores");
+        assert!(!waited(0.9, 0, 900), "a worker's waiting is known well enough");
     }
 }

@@ -125,6 +125,7 @@ impl HostUse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::CoreWait;
 
     #[test]
     fn seconds_add_up_to_a_mean_and_a_worst_one() {
@@ -138,7 +139,10 @@ mod tests {
                     memory: Some(100 - 10 * second as u64),
                     contention: Some(Contention {
                         others: busy,
-                        waited: Duration::from_millis(60),
+                        worker: CoreWait {
+                            total: Duration::from_millis(60),
+                            ..CoreWait::default()
+                        },
                         ..Contention::default()
                     }),
                     ..HostSecond::default()

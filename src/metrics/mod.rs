@@ -16,7 +16,7 @@ mod under_way;
 mod users;
 
 pub use action::{ActionOutcome, ActionRun};
-pub use contention::Contention;
+pub use contention::{Contention, CoreWait};
 pub use evidence::{
     Audit, EarlyStop, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations,
     MockHealth, Timeline, Violation, ViolationKind, WorkerHealth,

@@ -1,6 +1,8 @@
 //! How the generator did, in words: what every format shows alike.
 
-use super::model::{HostUseRecord, LatenessRecord, LevelRecord, MetricSummary, RunRecord, WorkerRecord};
+use super::model::{
+    ContentionRecord, HostUseRecord, LatenessRecord, LevelRecord, MetricSummary, RunRecord, WorkerRecord,
+};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
 use crate::sla::wording::{beside_ours, count, counted, quantity};
@@ -132,15 +134,16 @@ fn host_cpu(record: &RunRecord) -> Option<String> {
 /// How often the run waited for cores that other processes had, and how much of such a second.
 fn contention(host: &HostUseRecord) -> Option<String> {
     let contended = &host.contended_by_second;
+    let waited_ms = |second: &ContentionRecord| second.worker_waited_ms.max(second.server_waited_ms);
     let worst = contended
         .iter()
-        .max_by(|left, right| left.waited_ms.total_cmp(&right.waited_ms))?;
+        .max_by(|left, right| waited_ms(left).total_cmp(&waited_ms(right)))?;
     Some(format!(
         "other processes had cores that the run waited for in {}; at worst they had {} of what was used, and a thread \
          waited {}",
         counted(contended.len() as u64, "second"),
         quantity(worst.others_share, Unit::Ratio),
-        time(worst.waited_ms)
+        time(waited_ms(worst))
     ))
 }
 

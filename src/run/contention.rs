@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::host_meter::read;
 use super::workers::THREAD_NAME;
-use crate::metrics::Contention;
+use crate::metrics::{Contention, CoreWait};
 
 /// More processes than a run ever starts. Beyond them the account would not be whole.
 const PROCESSES_MAX: usize = 512;
@@ -113,17 +113,19 @@ impl Reading {
         let servers = longest(&self.servers, &before.servers);
         Some(Contention {
             others: used.saturating_sub(own) as f64 / used as f64,
-            waited: workers.time.max(servers.time),
-            worker_wait: workers.mean(),
-            server_wait: servers.mean(),
+            worker: workers.of_a_second(),
+            server: servers.of_a_second(),
         })
     }
 }
 
 impl Waited {
-    fn mean(self) -> Duration {
+    fn of_a_second(self) -> CoreWait {
         let runs = u32::try_from(self.runs.max(1)).unwrap_or(u32::MAX);
-        self.time / runs
+        CoreWait {
+            total: self.time,
+            mean: self.time / runs,
+        }
     }
 }
 
@@ -232,9 +234,14 @@ mod tests {
         let found = now.since(&before).unwrap();
         let expected = Contention {
             others: 0.75,
-            waited: Duration::from_millis(600),
-            worker_wait: Duration::from_millis(20),
-            server_wait: Duration::from_millis(2),
+            worker: CoreWait {
+                total: Duration::from_millis(600),
+                mean: Duration::from_millis(20),
+            },
+            server: CoreWait {
+                total: Duration::from_millis(40),
+                mean: Duration::from_millis(2),
+            },
         };
         assert_eq!(
             found, expected,

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::generator::{duration, milliseconds};
-use crate::metrics::{Calibration, ClockOffset, Contention, Delivery, HostUse, Lateness, Level, MemoryUse};
+use crate::metrics::{
+    Calibration, ClockOffset, Contention, CoreWait, Delivery, HostUse, Lateness, Level, MemoryUse,
+};
 
 /// Percentiles of how late something came that was due at regular times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -80,11 +82,13 @@ pub struct ContentionRecord {
     pub second: u32,
     /// Share of the used CPU time that went to processes that are no part of the run, 0 to 1.
     pub others_share: f64,
-    /// How long the thread that waited longest did so, in all.
-    pub waited_ms: f64,
-    /// The mean wait of a wake-up of a worker.
+    /// How long the worker that waited longest did so, in all.
+    pub worker_waited_ms: f64,
+    /// How long it waited on average, each time that it was to run.
     pub worker_wait_ms: f64,
-    /// The mean wait of a wake-up of the target's servers or the mock.
+    /// How long the thread of a server, or of the mock, that waited longest did so, in all.
+    pub server_waited_ms: f64,
+    /// How long it waited on average, each time that it was to run.
     pub server_wait_ms: f64,
 }
 
@@ -240,9 +244,10 @@ fn contended(by_second: &BTreeMap<u32, Contention>) -> Vec<ContentionRecord> {
         .map(|(second, contention)| ContentionRecord {
             second: *second,
             others_share: contention.others,
-            waited_ms: milliseconds(contention.waited),
-            worker_wait_ms: milliseconds(contention.worker_wait),
-            server_wait_ms: milliseconds(contention.server_wait),
+            worker_waited_ms: milliseconds(contention.worker.total),
+            worker_wait_ms: milliseconds(contention.worker.mean),
+            server_waited_ms: milliseconds(contention.server.total),
+            server_wait_ms: milliseconds(contention.server.mean),
         })
         .collect()
 }
@@ -251,9 +256,14 @@ impl From<&ContentionRecord> for (u32, Contention) {
     fn from(record: &ContentionRecord) -> Self {
         let contention = Contention {
             others: record.others_share,
-            waited: duration(record.waited_ms),
-            worker_wait: duration(record.worker_wait_ms),
-            server_wait: duration(record.server_wait_ms),
+            worker: CoreWait {
+                total: duration(record.worker_waited_ms),
+                mean: duration(record.worker_wait_ms),
+            },
+            server: CoreWait {
+                total: duration(record.server_waited_ms),
+                mean: duration(record.server_wait_ms),
+            },
         };
         (record.second, contention)
     }

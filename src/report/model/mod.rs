@@ -52,8 +52,8 @@ pub use health::{
 };
 pub use incident::{IncidentRecord, IncidentTimelineRecord, TimingRecord};
 pub use instrument::{
-    CalibrationRecord, ClockOffsetRecord, DeliveryRecord, HostUseRecord, LatenessRecord, LevelRecord,
-    MemoryRecord, ShortSecondRecord, TakenRecord,
+    CalibrationRecord, ClockOffsetRecord, ContentionRecord, DeliveryRecord, HostUseRecord, LatenessRecord,
+    LevelRecord, MemoryRecord, ShortSecondRecord, TakenRecord,
 };
 pub use plan::{FixedIterationsRecord, PlanRecord, StepRecord};
 pub use rollback::{PacedRecord, RollbackTimesRecord};

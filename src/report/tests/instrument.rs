@@ -1,7 +1,7 @@
 //! What a run knows of its own generator, in every format.
 
 use super::*;
-use crate::metrics::Contention;
+use crate::metrics::{Contention, CoreWait};
 
 /// A healthy run that knows everything about its generator.
 fn instrumented() -> Run {
@@ -39,9 +39,14 @@ fn instrumented() -> Run {
             9,
             Contention {
                 others: 0.75,
-                waited: Duration::from_millis(400),
-                worker_wait: Duration::from_millis(12),
-                server_wait: Duration::from_micros(500),
+                worker: CoreWait {
+                    total: Duration::from_millis(400),
+                    mean: Duration::from_millis(12),
+                },
+                server: CoreWait {
+                    total: Duration::from_millis(30),
+                    mean: Duration::from_micros(500),
+                },
             },
         )]
         .into(),

@@ -15,7 +15,7 @@ use crate::metrics::{Contention, SeriesKind, Slice};
 use crate::plan::{Condition, Statistic, Unit};
 use crate::sla::availability;
 use crate::sla::measure::{Measure, Reading};
-use crate::sla::wording::{counted, quantity};
+use crate::sla::wording::{count, counted, quantity};
 
 /// From this quantile on, a time is about the longest waits and not about the usual ones.
 const TAIL_FROM: f64 = 0.9;
@@ -137,26 +137,37 @@ fn take_off(by_second: &mut BTreeMap<u32, Slice>, late_ms: &BTreeMap<u32, f64>) 
 }
 
 fn cause(late_ms: &BTreeMap<u32, f64>, longest_ms: f64) -> String {
+    let how_late = match late_ms.values().filter(|late_ms| late_ms.is_infinite()).count() {
+        0 => format!("made exchanges up to {} later", quantity(longest_ms, Unit::Time)),
+        all if all == late_ms.len() => "kept a server from running for most of each".to_owned(),
+        starved => format!(
+            "kept a server from running for most of {} of them",
+            count(starved as u64)
+        ),
+    };
     format!(
-        "Other processes of the generator's host had its cores in {}, and made exchanges up to {} later",
-        counted(late_ms.len() as u64, "second"),
-        quantity(longest_ms, Unit::Time)
+        "Other processes of the generator's host had its cores in {}, and {how_late}",
+        counted(late_ms.len() as u64, "second")
     )
 }
 
 /// By how much the waiting of one second makes an exchange later, in milliseconds, as far as others have to answer for
-/// it. The kernel tells the mean wait only; a percentile is taken to be that of exponential waits.
+/// it; infinite when they kept a server from running at all for most of it. The kernel tells the mean wait only; a
+/// percentile is taken to be that of exponential waits.
 ///
 /// Each side counts for two waits. A request wakes up the server's thread that reads it and the one that writes to the
 /// database. The worker is woken up once, but an answer that comes while it waits already finds it in one of the long waits
 /// rather than in one of the many short ones; a length-biased exponential wait is as long as two.
 fn late_ms(contention: &Contention, statistic: Statistic) -> f64 {
+    if contention.starved_server() {
+        return f64::INFINITY;
+    }
     let is_tail = match statistic {
         Statistic::Quantile(quantile) => quantile.get() >= TAIL_FROM,
         Statistic::Max => true,
         Statistic::Mean | Statistic::Share | Statistic::PerSecond => false,
     };
     let waits = if is_tail { TWO_WAITS_TAIL } else { TWO_WAITS_MEAN };
-    let mean_ms = (contention.worker_wait + contention.server_wait).as_secs_f64() * 1e3;
+    let mean_ms = (contention.worker.mean + contention.server.mean).as_secs_f64() * 1e3;
     contention.others.clamp(0.0, 1.0) * waits * mean_ms
 }

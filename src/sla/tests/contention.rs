@@ -2,7 +2,7 @@
 //! generator and of servers on its host, and never more.
 
 use super::*;
-use crate::metrics::{Contention, HostUse};
+use crate::metrics::{Contention, CoreWait, HostUse};
 
 /// A run that was slow all the time, on a host where others had a part of the cores in some seconds.
 fn crowded(mut run: Run, seconds: std::ops::Range<u32>, contention: Contention) -> Run {
@@ -15,12 +15,16 @@ fn crowded(mut run: Run, seconds: std::ops::Range<u32>, contention: Contention) 
     run
 }
 
+/// Waits of a worker and of a server, on average; the worker's make up most of the second, the server's a part of it.
 fn waiting(others: f64, worker_ms: u64, server_ms: u64) -> Contention {
+    let wait = |total, mean| CoreWait {
+        total: Duration::from_millis(total),
+        mean: Duration::from_millis(mean),
+    };
     Contention {
         others,
-        waited: Duration::from_millis(600),
-        worker_wait: Duration::from_millis(worker_ms),
-        server_wait: Duration::from_millis(server_ms),
+        worker: wait(600, worker_ms),
+        server: wait(100, server_ms),
     }
 }
 
@@ -93,6 +97,28 @@ fn a_threshold_that_tripped_on_a_crowded_host_is_no_rollback() {
         12,
     );
     expect(&run, Verdict::Rollback, 13);
+}
+
+#[test]
+fn what_a_starved_server_took_has_no_bound() {
+    let mut run = fixture::run(Trouble {
+        slower: Duration::from_millis(3_000),
+        ..Trouble::default()
+    });
+    run.evidence.incidents = rollback_of(&run);
+    let mut starved = waiting(0.9, 3, 20);
+    expect(&crowded(run.clone(), 0..40, starved), Verdict::Rollback, 13);
+    starved.server.total = Duration::from_millis(900);
+    let judgement = expect(&crowded(run.clone(), 0..40, starved), Verdict::Invalid, 12);
+    assert!(
+        judgement.reasons[0]
+            .contains("had its cores in 3 seconds, and kept a server from running for most of each"),
+        "{:?}",
+        judgement.reasons
+    );
+    // A target that has the cores itself starves nobody but itself.
+    starved.others = 0.3;
+    expect(&crowded(run, 0..40, starved), Verdict::Rollback, 13);
 }
 
 #[test]
