@@ -262,6 +262,7 @@ impl Collector {
     }
 
     /// What was under way at the end of each second, of a run that has been drained after so many seconds.
+    /// Checkpoints have it as well: they are what is shown while the run goes on, and what is left of one that was killed.
     pub(super) fn under_way(&self, seconds: u32) -> UnderWay {
         let epoch = self.measurements.epoch();
         UnderWay {
