@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Contention;
+
 /// The machine, second by second, as far as it says anything: every part is `None` where the kernel does not.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HostUse {
@@ -31,6 +33,9 @@ pub struct HostUse {
     pub stolen_by_second: BTreeMap<u32, Duration>,
     /// For how long of a second the control group had nothing left, when it was at least [`HostUse::KEPT_FROM`].
     pub throttled_by_second: BTreeMap<u32, Duration>,
+    /// Seconds in which the run's threads waited for cores that other processes had, when that was at least
+    /// [`HostUse::KEPT_FROM`].
+    pub contended_by_second: BTreeMap<u32, Contention>,
 }
 
 /// A share of the time, 0 to 1: over all seconds in which it was known, and in the worst of them.
@@ -61,6 +66,8 @@ pub struct HostSecond {
     pub memory: Option<u64>,
     pub sockets: Option<u64>,
     pub sockets_resting: Option<u64>,
+    /// `None` where it is not known which processes are the run's, too.
+    pub contention: Option<Contention>,
 }
 
 impl HostUse {
@@ -97,6 +104,12 @@ impl HostUse {
         }
         self.sockets_peak = self.sockets_peak.max(seen.sockets);
         self.sockets_resting_peak = self.sockets_resting_peak.max(seen.sockets_resting);
+        if let Some(contention) = seen
+            .contention
+            .filter(|found| found.by_others() >= Self::KEPT_FROM)
+        {
+            self.contended_by_second.insert(second, contention);
+        }
         for (by_second, share) in [
             (&mut self.stolen_by_second, seen.stolen),
             (&mut self.throttled_by_second, seen.throttled),
@@ -123,6 +136,11 @@ mod tests {
                     busy: Some(busy),
                     stolen: Some(stolen),
                     memory: Some(100 - 10 * second as u64),
+                    contention: Some(Contention {
+                        others: busy,
+                        waited: Duration::from_millis(60),
+                        ..Contention::default()
+                    }),
                     ..HostSecond::default()
                 },
             );
@@ -134,6 +152,11 @@ mod tests {
             host.stolen_by_second,
             BTreeMap::from([(1, Duration::from_millis(250))]),
             "20 ms are not kept"
+        );
+        assert_eq!(
+            host.contended_by_second.keys().collect::<Vec<_>>(),
+            [&1, &2],
+            "30 ms that others have to answer for are not kept"
         );
         let memory = MemoryUse {
             first: 100,

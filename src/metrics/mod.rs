@@ -1,6 +1,7 @@
 //! What was measured: samples as workers record them, slices per second as everything else reads them.
 
 mod action;
+mod contention;
 mod evidence;
 mod health;
 mod history;
@@ -15,6 +16,7 @@ mod under_way;
 mod users;
 
 pub use action::{ActionOutcome, ActionRun};
+pub use contention::Contention;
 pub use evidence::{
     Audit, EarlyStop, Evidence, GeneratorHealth, Hop, Incident, IncidentKind, Interruption, Iterations,
     MockHealth, Timeline, Violation, ViolationKind, WorkerHealth,

@@ -140,6 +140,32 @@ impl Slice {
         self
     }
 
+    /// The same events, each `by_us` microseconds shorter and none shorter than nothing. What stood exactly above a
+    /// threshold is not known any more: it is read from the buckets.
+    #[must_use]
+    pub fn earlier(&self, by_us: u32) -> Self {
+        let mut values: BTreeMap<u32, u64> = BTreeMap::new();
+        for (bucket, count) in &self.values {
+            *values.entry(bucket.saturating_sub(by_us)).or_default() += count;
+        }
+        let sum_us = match self.sum_us {
+            Self::SUM_UNKNOWN => Self::SUM_UNKNOWN,
+            _ => values
+                .iter()
+                .map(|(bucket, count)| u64::from(*bucket) * count)
+                .sum(),
+        };
+        Self {
+            total: self.total,
+            bad: self.bad,
+            above: Vec::new(),
+            values,
+            sum_us,
+            max_us: self.max_us.saturating_sub(by_us),
+            min_us: self.min_us.saturating_sub(by_us),
+        }
+    }
+
     /// Events with a value.
     pub fn good(&self) -> u64 {
         self.total - self.bad
@@ -260,6 +286,22 @@ mod tests {
         let slice = slice_of(&[100, 200, 300], 0);
         assert_eq!(slice.bad_or_above(150, &[150_000]), 2);
         assert_eq!(slice.bad_or_above(200, &[150_000]), 1);
+    }
+
+    #[test]
+    fn earlier_events_are_shorter_and_none_is_shorter_than_nothing() {
+        let slice = slice_of(&[10_000, 160_000, 200_000], 1).earlier(20_000);
+        assert_eq!(
+            (slice.total, slice.bad),
+            (4, 1),
+            "what failed has failed all the same"
+        );
+        assert_eq!(
+            (slice.min_ms(), slice.quantile_ms(0.75)),
+            (Some(0.0), Some(180.0))
+        );
+        assert_eq!(slice.bad_or_above(150_000, &[150_000]), 2);
+        assert_eq!(slice.mean_ms().map(f64::round), Some(107.0));
     }
 
     #[test]

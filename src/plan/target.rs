@@ -23,6 +23,16 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether any process of this host that the run has not started is certainly none of the target's: the run has
+    /// started all of it, or it is somewhere else. A database server detaches itself from whoever starts it.
+    pub fn is_told_from_others(&self) -> bool {
+        match &self.kind {
+            TargetKind::Reference(server) => matches!(server.database, Database::Sqlite),
+            // Only loopback needs no permission.
+            TargetKind::Remote(_) => !self.allow_hosts.is_empty(),
+        }
+    }
+
     /// Whether nothing proves that the target is who it says.
     pub fn is_unverified(&self) -> bool {
         match &self.kind {

@@ -141,6 +141,13 @@ fn differences(then: &RunDigest, now: &RunDigest) -> Vec<String> {
     }
     if [then, now].map(|run| run.target.version.as_str()) == ["unknown"; 2] {
         sentences.push("Neither run says which version it tested (version in [target]).".to_owned());
+    } else if [then, now].map(is_named_by_its_build) == [true; 2] && then.target.version == now.target.version
+    {
+        sentences.push(format!(
+            "Both runs tested version {} of the server that comes with loadtest. Builds of one version are not told apart: \
+             a changed server shows only when GIT_SHA says its commit (version = \"${{GIT_SHA:-}}\" in [target]).",
+            now.target.version
+        ));
     } else if then.target.version == now.target.version {
         sentences.push(format!(
             "Both runs say that they tested version {}: what differs may be chance or surroundings alone.",
@@ -166,6 +173,11 @@ fn differences(then: &RunDigest, now: &RunDigest) -> Vec<String> {
         sentences.push(differs("The version of loadtest", tool_now, tool_then));
     }
     sentences
+}
+
+/// Whether nobody said which version was tested, so that it is the version of the program whose server it was.
+fn is_named_by_its_build(run: &RunDigest) -> bool {
+    run.target.built_in && run.target.version == run.environment.tool_version
 }
 
 fn differs(what: &str, now: &str, then: &str) -> String {

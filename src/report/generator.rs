@@ -1,6 +1,6 @@
 //! How the generator did, in words: what every format shows alike.
 
-use super::model::{LatenessRecord, LevelRecord, MetricSummary, RunRecord, WorkerRecord};
+use super::model::{HostUseRecord, LatenessRecord, LevelRecord, MetricSummary, RunRecord, WorkerRecord};
 use crate::metrics::SeriesKind;
 use crate::plan::Unit;
 use crate::sla::wording::{beside_ours, count, counted, quantity};
@@ -124,8 +124,24 @@ fn host_cpu(record: &RunRecord) -> Option<String> {
     ]
     .into_iter()
     .filter_map(|(what, share)| Some(format!("{what} {}", level(share.as_ref()?))))
+    .chain(contention(host))
     .collect();
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// How often the run waited for cores that other processes had, and how much of such a second.
+fn contention(host: &HostUseRecord) -> Option<String> {
+    let contended = &host.contended_by_second;
+    let worst = contended
+        .iter()
+        .max_by(|left, right| left.waited_ms.total_cmp(&right.waited_ms))?;
+    Some(format!(
+        "other processes had cores that the run waited for in {}; at worst they had {} of what was used, and a thread \
+         waited {}",
+        counted(contended.len() as u64, "second"),
+        quantity(worst.others_share, Unit::Ratio),
+        time(worst.waited_ms)
+    ))
 }
 
 fn memory_and_sockets(record: &RunRecord) -> Option<String> {

@@ -84,16 +84,59 @@ fn beyond(sla: &SlaRecord) -> f64 {
     view::margin(sla).map_or(f64::INFINITY, |margin| 1.0 - margin)
 }
 
+/// Which scenario to run, and for how long: the longest of the times that the open targets need settles all that have one.
 fn inconclusive(record: &RunRecord) -> String {
-    let undecided = record
-        .sla
-        .iter()
-        .any(|sla| sla.status == "INCONCLUSIVE" && !sla.waived);
-    if undecided {
-        return "Run it longer, with the same load: the reasons say how much longer each target needs."
-            .to_owned();
+    let open = record.sla.iter();
+    let open: Vec<&SlaRecord> = open
+        .filter(|sla| sla.status == "INCONCLUSIVE" && !sla.waived)
+        .collect();
+    if open.is_empty() {
+        return "Look at the reasons: something that should have been measured was not.".to_owned();
     }
-    "Look at the reasons: something that should have been measured was not.".to_owned()
+    let path = &record.scenario.path;
+    let settled: Vec<(f64, &str)> = open.iter().filter_map(|sla| time_needed(&sla.reason)).collect();
+    let Some((_, span)) = settled
+        .iter()
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+    else {
+        return format!(
+            "Read the reasons: they say what each open target needs, and whether running {path} for longer can settle it."
+        );
+    };
+    let what = match (open.as_slice(), settled.len()) {
+        ([sla], _) => in_a_sentence(&sla.title_with_step()),
+        (open, all) if open.len() == all => format!("all {all} targets that are open"),
+        (open, some) => format!(
+            "{some} of the {} targets that are open; the reasons say what the others need",
+            open.len()
+        ),
+    };
+    format!("Run {path} again, with {span} of the same load after the warm-up: that would settle {what}.")
+}
+
+/// The time for which to measure, as the reason of an open target puts it, with its seconds. It is taken from the reason
+/// so that the two can never differ, and because it stands nowhere else in files that were stored before.
+fn time_needed(reason: &str) -> Option<(f64, &str)> {
+    let (_, from_time) = reason.rsplit_once("measure for ")?;
+    let (span, _) = from_time.split_once(" instead of ")?;
+    Some((seconds(span)?, span))
+}
+
+/// The seconds of a time as reasons write it: `40 s`, `5 min 10 s`, `3.5 h`, `2 days`.
+fn seconds(span: &str) -> Option<f64> {
+    let mut words = span.split(' ');
+    let mut total = 0.0;
+    while let Some(number) = words.next() {
+        let unit = match words.next()? {
+            "s" => 1.0,
+            "min" => 60.0,
+            "h" => 3_600.0,
+            "days" => 86_400.0,
+            _ => return None,
+        };
+        total += number.parse::<f64>().ok()? * unit;
+    }
+    (total > 0.0).then_some(total)
 }
 
 fn rollback(record: &RunRecord) -> String {
@@ -162,6 +205,7 @@ pub(super) fn not_shown(record: &RunRecord) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::JudgeMode;
     use crate::report::tests::record;
     use crate::sla::fixture;
 
@@ -197,6 +241,59 @@ mod tests {
         assert!(lossy.contains("first violation"), "{lossy}");
         let invalid = next_action(&record(fixture::starved_generator()));
         assert!(invalid.starts_with("Repeat the run once"), "{invalid}");
+    }
+
+    /// A healthy run that is too short to prove its targets.
+    fn open() -> RunRecord {
+        let mut run = fixture::healthy();
+        run.criteria.mode = JudgeMode::Certified;
+        record(run)
+    }
+
+    #[test]
+    fn where_targets_are_open_the_next_step_says_which_scenario_to_run_and_for_how_long() {
+        let record = open();
+        assert_eq!(record.verdict, "INCONCLUSIVE");
+        assert_eq!(
+            next_action(&record),
+            "Run scenarios/peak.toml again, with 16 min 40 s of the same load after the warm-up: that would settle all 6 \
+             targets that are open."
+        );
+        let says_so = |sla: &SlaRecord| sla.reason.contains("measure for 16 min 40 s instead of 30 s");
+        assert!(record.sla.iter().any(says_so), "{:?}", record.sla);
+    }
+
+    #[test]
+    fn the_longest_of_the_times_settles_all_that_have_one() {
+        let mut record = open();
+        record.sla.truncate(3);
+        let needs = |span: &str| {
+            format!("That is not enough: measure for {span} instead of 75 s, or at a higher rate.")
+        };
+        for (sla, span) in record.sla.iter_mut().zip(["25 min", "3.5 h", "5 min 10 s"]) {
+            sla.status = "INCONCLUSIVE".to_owned();
+            sla.reason = needs(span);
+        }
+        let begins = "Run scenarios/peak.toml again, with 3.5 h of the same load after the warm-up: that would settle ";
+        assert_eq!(
+            next_action(&record),
+            format!("{begins}all 3 targets that are open.")
+        );
+        record.sla[0].reason = "The measured share is too close to the limit.".to_owned();
+        assert_eq!(
+            next_action(&record),
+            format!("{begins}2 of the 3 targets that are open; the reasons say what the others need.")
+        );
+        record.sla[1].waived = true;
+        record.sla[2].status = "PASS".to_owned();
+        let nothing = next_action(&record);
+        assert!(nothing.starts_with("Read the reasons"), "{nothing}");
+        record.sla[0].reason = needs("2 days");
+        let one = next_action(&record);
+        assert!(
+            one.ends_with("2 days of the same load after the warm-up: that would settle response time p95."),
+            "{one}"
+        );
     }
 
     #[test]

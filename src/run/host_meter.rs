@@ -107,7 +107,7 @@ impl Reading {
 }
 
 /// The beginning of a file; `None` when it cannot be read.
-fn read(path: impl AsRef<Path>) -> Option<String> {
+pub(super) fn read(path: impl AsRef<Path>) -> Option<String> {
     let mut text = String::new();
     File::open(path)
         .ok()?

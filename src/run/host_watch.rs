@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::contention::ContentionMeter;
 use super::hiccups::{BEAT, HiccupMeter};
 use super::host_meter::HostMeter;
 use crate::clock::{Moment, RunClock};
@@ -32,11 +33,12 @@ struct Seen {
 }
 
 impl HostWatch {
-    /// Starts the thread. Seconds count from `epoch`.
+    /// Starts the thread. Seconds count from `epoch`. Who had the cores is only asked where it `can_tell_others`: where
+    /// no process of the target's is one that this process has not started.
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub(super) fn start(clock: RunClock, epoch: Moment) -> std::io::Result<Self> {
+    pub(super) fn start(clock: RunClock, epoch: Moment, can_tell_others: bool) -> std::io::Result<Self> {
         let seen = Arc::new(Mutex::new(Seen {
             stalls: HostStalls::default(),
             hiccups: HiccupMeter::new(),
@@ -46,7 +48,10 @@ impl HostWatch {
         let shared = Arc::clone(&seen);
         std::thread::Builder::new()
             .name("host-watch".to_owned())
-            .spawn(move || keep_beating(clock, epoch, &ended, &shared))?;
+            .spawn(move || {
+                let contention = can_tell_others.then(ContentionMeter::start);
+                keep_beating(clock, epoch, &ended, &shared, contention);
+            })?;
         Ok(Self {
             clock,
             started: clock.now(),
@@ -87,7 +92,13 @@ impl HostWatch {
     }
 }
 
-fn keep_beating(clock: RunClock, epoch: Moment, ended: &Receiver<()>, seen: &Mutex<Seen>) {
+fn keep_beating(
+    clock: RunClock,
+    epoch: Moment,
+    ended: &Receiver<()>,
+    seen: &Mutex<Seen>,
+    mut contention: Option<ContentionMeter>,
+) {
     let second_of = |moment: Moment| u32::try_from(moment.since(epoch).as_secs()).unwrap_or(u32::MAX);
     let mut meter = HostMeter::start(clock.now());
     let mut reading_second = second_of(clock.now());
@@ -107,7 +118,8 @@ fn keep_beating(clock: RunClock, epoch: Moment, ended: &Receiver<()>, seen: &Mut
         // After the beat was noted: what reading takes is no stall.
         let second = second_of(came);
         if second > reading_second {
-            let passed = meter.read(came);
+            let mut passed = meter.read(came);
+            passed.contention = contention.as_mut().and_then(ContentionMeter::read);
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.host.note(reading_second, &passed);
             reading_second = second;
@@ -128,7 +140,7 @@ mod tests {
     #[test]
     fn the_thread_beats_until_the_watch_is_stopped() {
         let clock = RunClock::start();
-        let mut watch = HostWatch::start(clock, clock.now()).unwrap();
+        let mut watch = HostWatch::start(clock, clock.now(), true).unwrap();
         while watch.stalls().beats < 3 {
             std::thread::yield_now();
         }

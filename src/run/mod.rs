@@ -4,6 +4,7 @@ mod actions;
 mod apart;
 mod calibrate;
 mod collect;
+mod contention;
 mod delivered;
 mod error;
 mod figures;
@@ -342,7 +343,8 @@ impl Course<'_> {
     /// A collector of what the run learns, with what is known before it.
     fn collector(&self, has_mock: bool) -> Result<Collector, RunError> {
         let history = self.folder.file("history.jsonl");
-        let host = HostWatch::start(self.clock, self.epoch)
+        let can_tell_others = self.plan.target.is_told_from_others();
+        let host = HostWatch::start(self.clock, self.epoch, can_tell_others)
             .map_err(|error| RunError::Generator(error.to_string()))?;
         let mut collector =
             Collector::new(self.plan, self.clock, self.epoch, has_mock, host, history.clone()).map_err(

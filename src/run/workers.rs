@@ -24,6 +24,9 @@ const HAND_OVER: Duration = Duration::from_millis(250);
 /// Batches that may wait to be taken in: some seconds' worth at 20,000 samples per second. A worker that finds the queue full waits and says so.
 const BATCHES_WAITING_MAX: usize = 128;
 
+/// What the names of the workers' threads begin with.
+pub(super) const THREAD_NAME: &str = "worker-";
+
 /// What workers send.
 #[derive(Debug)]
 pub(super) enum WorkerMessage {
@@ -74,7 +77,7 @@ pub(super) fn start(
     for (index, partition) in (0..).zip(load.partition.split(load.workers)) {
         let (shared, stop, messages) = (shared.clone(), stop.clone(), messages.clone());
         std::thread::Builder::new()
-            .name(format!("worker-{index}"))
+            .name(format!("{THREAD_NAME}{index}"))
             .spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 match runtime {

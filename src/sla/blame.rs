@@ -13,7 +13,10 @@
 //! A host that kept the generator from running makes a target look slower in the same way: it stalled, its control group
 //! was throttled, or a hypervisor took its CPU time away. It explains a bad time when the result is good without the
 //! seconds in which it did, and what was taken is large enough to matter. When the target shares the host, only what the
-//! hypervisor took counts: a stall or a used-up allowance may be the target's own doing.
+//! hypervisor took counts, and what other processes had of the cores: a stall or a used-up allowance may be the target's
+//! own doing.
+
+mod contention;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -73,12 +76,14 @@ impl<'a> Blame<'a> {
         if condition.metric == Metric::Availability {
             return self
                 .no_sockets_in_slots(condition)
-                .or_else(|| self.late_generator_in_slots(condition));
+                .or_else(|| self.late_generator_in_slots(condition))
+                .or_else(|| self.crowded_out_in_slots(condition));
         }
         let good = |reading: &Reading| reading.satisfies(condition);
         self.no_sockets(condition, 0..u32::MAX, good)
             .or_else(|| self.late_generator(condition, 0..u32::MAX, good))
             .or_else(|| self.kept_from_running(condition, 0..u32::MAX, good))
+            .or_else(|| self.crowded_out(condition, 0..u32::MAX, good))
             .or_else(|| self.high_floor(condition, finding.value?))
             .or_else(|| self.late_mock(condition, finding.value?))
     }
@@ -90,7 +95,8 @@ impl<'a> Blame<'a> {
         let good = |reading: &Reading| !reading.satisfies(condition);
         self.no_sockets(condition, seconds.clone(), good)
             .or_else(|| self.late_generator(condition, seconds.clone(), good))
-            .or_else(|| self.kept_from_running(condition, seconds, good))
+            .or_else(|| self.kept_from_running(condition, seconds.clone(), good))
+            .or_else(|| self.crowded_out(condition, seconds, good))
             .or_else(|| self.late_mock(condition, incident.value))
     }
 
@@ -282,14 +288,11 @@ impl<'a> Blame<'a> {
             return None;
         }
         let responses = availability::responses(measurements);
-        if !self.lag_matters_in_slots(&late, &responses) {
+        let lag_ms = self.lag_ms(&late)?;
+        if !self.matters_in_slots(lag_ms, &late, &responses) {
             return None;
         }
-        let mut sent = availability::by_second(measurements, SeriesKind::Service);
-        for (second, response) in &responses {
-            let slice = sent.entry(*second).or_default();
-            slice.add_bad(response.total.saturating_sub(slice.total));
-        }
+        let sent = self.sent_by_second(&responses);
         let mut rest = responses;
         rest.retain(|second, _| !late.contains(second));
         let is_good = [&rest, &sent].map(|responses| self.slots_are_good(condition, responses) == Some(true));
@@ -301,12 +304,16 @@ impl<'a> Blame<'a> {
         })
     }
 
-    /// Whether the lag of the late seconds is long enough to have broken what their slots are judged by: half of what
+    /// All responses second by second, counted from the moment of sending.
+    fn sent_by_second(&self, responses: &BTreeMap<u32, Slice>) -> BTreeMap<u32, Slice> {
+        let mut sent = availability::by_second(&self.evidence.measurements, SeriesKind::Service);
+        contention::add_unsent(&mut sent, responses);
+        sent
+    }
+
+    /// Whether a lateness of the late seconds is long enough to have broken what their slots are judged by: half of what
     /// the worst response time was too long, or as long as users wait before they give up.
-    fn lag_matters_in_slots(&self, late: &BTreeSet<u32>, responses: &BTreeMap<u32, Slice>) -> bool {
-        let Some(lag_ms) = self.lag_ms(late) else {
-            return false;
-        };
+    fn matters_in_slots(&self, late_ms: f64, late: &BTreeSet<u32>, responses: &BTreeMap<u32, Slice>) -> bool {
         let measurements = &self.evidence.measurements;
         let thresholds = self.criteria.rollback.iter();
         let conditions = thresholds
@@ -326,7 +333,7 @@ impl<'a> Blame<'a> {
             })
             .fold(0.0, f64::max);
         // Where nothing took too long, requests failed, and a short lag makes none of them fail.
-        lag_ms >= GIVES_UP_AFTER_MS || (excess_ms > 0.0 && lag_ms >= MATERIAL_PART * excess_ms)
+        late_ms >= GIVES_UP_AFTER_MS || (excess_ms > 0.0 && late_ms >= MATERIAL_PART * excess_ms)
     }
 
     /// The p99 of the lag in some seconds, in milliseconds.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod certified;
+mod contention;
 mod instrument;
 mod rollback;
 mod sockets;

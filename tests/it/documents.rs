@@ -102,7 +102,7 @@ async fn every_command_of_the_documents_is_understood() {
             }
             // What sends load is run by tests of its own; here its words are tried, and that its scenario is there.
             command => {
-                if matches!(command, "run" | "capacity") {
+                if matches!(command, "run" | "capacity" | "compare") {
                     let scenarios = words.iter().filter(|word| word.ends_with(".toml"));
                     let missing: Vec<&String> =
                         scenarios.filter(|path| !repository(path).is_file()).collect();

@@ -47,14 +47,20 @@ async fn the_sample_is_a_run_that_can_be_shown_and_judged_again() {
         "{}",
         judged.stderr
     );
-    let shown = say(&["report", &file, "--format", "markdown"]).await;
-    let kept = std::fs::read_to_string(repository("reports/sample/report.md")).unwrap();
-    assert!(
-        shown.stdout.trim_end() == kept.trim_end(),
-        "reports/sample/report.md is not what the program renders; refresh the reports of the sample:\n    cargo run -- report \
-         reports/sample/run.json --format markdown --out reports/sample/report.md\n    cargo run -- report \
-         reports/sample/run.json --format html --out reports/sample/report.html"
-    );
+    for (format, report) in [
+        ("markdown", "report.md"),
+        ("html", "report.html"),
+        ("junit", "junit.xml"),
+    ] {
+        let shown = say(&["report", &file, "--format", format]).await;
+        let kept = std::fs::read_to_string(repository("reports/sample").join(report)).unwrap();
+        // Not both texts: they are long, and `git diff` shows where they differ.
+        assert!(
+            shown.stdout.trim_end() == kept.trim_end(),
+            "reports/sample/{report} is not what the program renders; refresh it:\n    cargo run -- report \
+             reports/sample/run.json --format {format} --out reports/sample/{report}"
+        );
+    }
 }
 
 /// The published schemas, closed: a new key is no mistake for those who read the files, but it belongs in the schema.

@@ -45,6 +45,9 @@ pub struct TargetDigest {
     pub description: String,
     /// As the scenario named it.
     pub version: String,
+    /// Whether it was the reference server that comes with the tool; not so in files of versions that did not say.
+    #[serde(default)]
+    pub built_in: bool,
 }
 
 impl RunDigest {
@@ -69,6 +72,7 @@ impl RunDigest {
             target: TargetDigest {
                 description: record.target.description.clone(),
                 version: record.target.version.clone(),
+                built_in: record.target.built_in,
             },
             seed: record.seed,
             environment: record.environment.clone(),

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::generator::{duration, milliseconds};
-use crate::metrics::{Calibration, ClockOffset, Delivery, HostUse, Lateness, Level, MemoryUse};
+use crate::metrics::{Calibration, ClockOffset, Contention, Delivery, HostUse, Lateness, Level, MemoryUse};
 
 /// Percentiles of how late something came that was due at regular times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +73,21 @@ pub struct TakenRecord {
     pub taken_ms: f64,
 }
 
+/// Who had the cores in one second, while the run's threads waited for one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ContentionRecord {
+    /// Second of the run.
+    pub second: u32,
+    /// Share of the used CPU time that went to processes that are no part of the run, 0 to 1.
+    pub others_share: f64,
+    /// How long the thread that waited longest did so, in all.
+    pub waited_ms: f64,
+    /// The mean wait of a wake-up of a worker.
+    pub worker_wait_ms: f64,
+    /// The mean wait of a wake-up of the target's servers or the mock.
+    pub server_wait_ms: f64,
+}
+
 /// The generator's machine while the load went on; `null` = the system does not say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostUseRecord {
@@ -101,6 +116,10 @@ pub struct HostUseRecord {
     pub stolen_by_second: Vec<TakenRecord>,
     /// For how long the control group had nothing left, in seconds with at least 50 ms.
     pub throttled_by_second: Vec<TakenRecord>,
+    /// Who had the cores, in seconds in which the run's threads waited at least 50 ms for what other processes had;
+    /// absent in files of versions that did not look.
+    #[serde(default)]
+    pub contended_by_second: Vec<ContentionRecord>,
 }
 
 /// The generator against a server in its own process.
@@ -215,6 +234,31 @@ fn by_second(taken: &[TakenRecord]) -> BTreeMap<u32, Duration> {
         .collect()
 }
 
+fn contended(by_second: &BTreeMap<u32, Contention>) -> Vec<ContentionRecord> {
+    let seconds = by_second.iter();
+    seconds
+        .map(|(second, contention)| ContentionRecord {
+            second: *second,
+            others_share: contention.others,
+            waited_ms: milliseconds(contention.waited),
+            worker_wait_ms: milliseconds(contention.worker_wait),
+            server_wait_ms: milliseconds(contention.server_wait),
+        })
+        .collect()
+}
+
+impl From<&ContentionRecord> for (u32, Contention) {
+    fn from(record: &ContentionRecord) -> Self {
+        let contention = Contention {
+            others: record.others_share,
+            waited: duration(record.waited_ms),
+            worker_wait: duration(record.worker_wait_ms),
+            server_wait: duration(record.server_wait_ms),
+        };
+        (record.second, contention)
+    }
+}
+
 impl From<&HostUse> for HostUseRecord {
     fn from(host: &HostUse) -> Self {
         Self {
@@ -234,6 +278,7 @@ impl From<&HostUse> for HostUseRecord {
             sockets_resting_peak: host.sockets_resting_peak,
             stolen_by_second: taken(&host.stolen_by_second),
             throttled_by_second: taken(&host.throttled_by_second),
+            contended_by_second: contended(&host.contended_by_second),
         }
     }
 }
@@ -257,6 +302,7 @@ impl From<&HostUseRecord> for HostUse {
             sockets_resting_peak: record.sockets_resting_peak,
             stolen_by_second: by_second(&record.stolen_by_second),
             throttled_by_second: by_second(&record.throttled_by_second),
+            contended_by_second: record.contended_by_second.iter().map(Into::into).collect(),
         }
     }
 }

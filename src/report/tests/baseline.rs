@@ -44,6 +44,24 @@ fn a_slower_run_is_worse_than_its_baseline_and_the_verdict_is_its_own() {
 }
 
 #[test]
+fn builds_of_one_version_are_not_told_apart() {
+    let mut record = beside(fixture::healthy(), fixture::healthy());
+    let version = record.environment.tool_version.clone();
+    record.target.version.clone_from(&version);
+    record.baseline.as_mut().unwrap().target.version = version;
+    let advice = "Builds of one version are not told apart";
+    let text = |record: &RunRecord| render(Format::Markdown, record).unwrap();
+    assert!(text(&record).contains(advice), "{}", text(&record));
+    // Of a deployment somebody has said it.
+    record.target.built_in = false;
+    let said = text(&record);
+    assert!(
+        said.contains("Both runs say that they tested version") && !said.contains(advice),
+        "{said}"
+    );
+}
+
+#[test]
 fn where_nothing_can_be_compared_nothing_is_said_to_be_as_good() {
     let mut record = beside(fixture::healthy(), fixture::healthy());
     record.baseline.as_mut().unwrap().sla.clear();

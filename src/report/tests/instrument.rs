@@ -1,6 +1,7 @@
 //! What a run knows of its own generator, in every format.
 
 use super::*;
+use crate::metrics::Contention;
 
 /// A healthy run that knows everything about its generator.
 fn instrumented() -> Run {
@@ -34,6 +35,16 @@ fn instrumented() -> Run {
         sockets_resting_peak: Some(12),
         stolen_by_second: [(7, Duration::from_millis(60))].into(),
         throttled_by_second: [].into(),
+        contended_by_second: [(
+            9,
+            Contention {
+                others: 0.75,
+                waited: Duration::from_millis(400),
+                worker_wait: Duration::from_millis(12),
+                server_wait: Duration::from_micros(500),
+            },
+        )]
+        .into(),
     });
     generator.calibration = Some(Calibration {
         planned_per_s: 120.0,
@@ -72,6 +83,7 @@ fn all_that_is_known_of_the_generator_is_stored_and_told() {
             "late beats: p50 0.12 ms, p99 2.4 ms, p99.9 7.8 ms",
             "in use 37.5 % (worst second 75 %)",
             "48 MiB at most",
+            "other processes had cores that the run waited for in 1 second",
             "230 in use at most, 12 resting",
             "p50 0.25 ms, p99 1.5 ms against a server that answers at once",
             "12.5 ms behind ours, ± 1.5 ms",

@@ -74,8 +74,17 @@ impl<'a> Explainer<'a> {
             ValidationErrorKind::Maximum { limit } => {
                 vec![self.unexpected(path, &format!("a number of {limit} or less"))]
             }
+            // Of what there must be so many is known when the file is lowered.
+            ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MaxItems { .. }
+                if self.is_of_fixed_length(error) =>
+            {
+                Vec::new()
+            }
             ValidationErrorKind::MinItems { .. } => {
                 self.empty(path, "the list is empty; it needs at least one item")
+            }
+            ValidationErrorKind::MaxItems { limit } => {
+                self.empty(path, &format!("the list takes no more than {limit} items"))
             }
             ValidationErrorKind::MinProperties { .. } => {
                 self.empty(path, "the table is empty; it needs at least one key")
@@ -117,6 +126,12 @@ impl<'a> Explainer<'a> {
         let pointer = error.schema_path().as_str();
         let parent = pointer.rfind('/').map_or("", |end| &pointer[..end]);
         self.schema.pointer(parent).unwrap_or(self.schema)
+    }
+
+    /// Whether the list that the error is about takes neither fewer nor more items than one number.
+    fn is_of_fixed_length(&self, error: &ValidationError<'_>) -> bool {
+        let schema = self.schema_of(error);
+        schema.get("minItems").is_some() && schema.get("minItems") == schema.get("maxItems")
     }
 
     fn unknown_key(&self, error: &ValidationError<'_>, path: &[Segment], key: &str) -> Explanation {

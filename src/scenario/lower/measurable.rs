@@ -177,12 +177,12 @@ fn no_thresholds(metric: Metric, criteria: &WrittenCriteria) -> Option<String> {
     })
 }
 
-/// Why no window, and no budget that one watches, can be about completed sessions.
-pub(super) const KNOWN_TOO_LATE: &str = "`completion_rate` is known only after the audit, so no window can watch it; watch \
-                                         `abandonment_rate`, or make it a target in `[sla]`";
-
 /// Whether a session was completed is known only after the audit: a window that moves with the run never sees it.
 fn known_too_late(written: &Written, criteria: &WrittenCriteria) -> Option<String> {
     let is_target = criteria.targets.iter().any(|target| target.span == written.span);
-    (written.condition.metric == Metric::CompletionRate && !is_target).then(|| KNOWN_TOO_LATE.to_owned())
+    (written.condition.metric == Metric::CompletionRate && !is_target).then(|| {
+        "`completion_rate` is known only after the audit, so no window can watch it; watch `abandonment_rate`, or make it \
+         a target in `[sla]`"
+            .to_owned()
+    })
 }

@@ -7,7 +7,6 @@ use super::super::raw::{AlertsFile, BudgetFile, DurationText, RollbackFile, Wind
 use super::at::{At, parse, positive_duration};
 use super::criteria::{Written, WrittenPolicy, WrittenRollback, breaches, metric_named, statistic};
 use super::limit::split_comparator;
-use super::measurable::KNOWN_TOO_LATE;
 use super::rollback;
 use crate::plan::{BurnRate, Comparator, Condition, Metric, WindowPolicy};
 use crate::units::{Ratio, format_duration};
@@ -298,7 +297,11 @@ fn target(
         .collect();
     match found.as_slice() {
         [target] if target.metric == Metric::CompletionRate => {
-            diagnostics.push(at.key("target").value_span(), KNOWN_TOO_LATE);
+            diagnostics.push(
+                at.key("target").value_span(),
+                "`completion_rate` is known only after the audit, so no window can watch its budget; watch that of a \
+                 target on `abandonment_rate`",
+            );
             None
         }
         [target] => Some((*target).clone()),

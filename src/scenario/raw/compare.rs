@@ -25,7 +25,7 @@ pub(in crate::scenario) struct CompareFile {
     /// What is claimed of the candidate. Default: the claims of the migration plan.
     #[schemars(length(min = 1))]
     pub(in crate::scenario) claims: Option<Vec<ClaimFile>>,
-    /// What `--quick` sets in both arms. Default: the load shortened to 20 s, the search for capacity coarse.
+    /// What `--quick` sets in both arms, over what they set themselves. Default: the load shortened to 20 s, the search for capacity coarse.
     #[schemars(title = "a table: dotted key → value")]
     pub(in crate::scenario) quick: Option<Map<String, Value>>,
     /// By how much runs of one system are known to differ: standard deviation over earlier runs, as a share. With it
@@ -39,7 +39,7 @@ pub(in crate::scenario) struct CompareFile {
 pub(in crate::scenario) struct ArmFile {
     /// Name of the arm in reports, at most 40 characters. Default: the arm's key.
     pub(in crate::scenario) name: Option<String>,
-    /// What differs from the scenario, as with `--set` (which wins): dotted keys in quotes, such as
+    /// What differs from the scenario, as with `--set`, over which it wins: dotted keys in quotes, such as
     /// `"target.architecture"`, and their values. A table adds to what is there. Default: nothing.
     #[serde(rename = "set")]
     #[schemars(title = "a table: dotted key → value")]

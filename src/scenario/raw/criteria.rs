@@ -170,8 +170,8 @@ pub(in crate::scenario) struct RollbackLimitsFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct BudgetFile {
-    /// A target of `[sla]` that allows a share of bad events: a percentile or a share, not a mean, a rate or
-    /// availability.
+    /// A target of `[sla]` that allows a share of bad events and is measured while the load goes on: a percentile or a
+    /// share, not a mean, a rate, `availability` or `completion_rate`.
     #[schemars(title = "a metric", required)]
     pub(in crate::scenario) target: Option<String>,
     /// The step of the target. Default: over all steps.

@@ -44,10 +44,8 @@ pub(in crate::scenario) struct TargetFile {
     /// Longest time to open a connection, TLS handshake included. Default: `"2s"`.
     #[schemars(title = "a duration > 0")]
     pub(in crate::scenario) connect_timeout: Option<DurationText>,
-    /// The `traceparent` header (W3C Trace Context) that every request of a user carries: one trace for each iteration.
-    /// `"unsampled"` names the trace and leaves the flag at 00, so that the target's logs can be searched by it while its
-    /// tracing costs no more than in production; `"sampled"` sets the flag to 01, which asks the target to record every
-    /// request; `"off"` sends no header. A step's own header of this name goes before. Default: `"unsampled"`.
+    /// The `traceparent` header (W3C Trace Context) of every request of a user, one trace for each iteration; a step's own
+    /// header of this name goes before. Default: `"unsampled"`.
     pub(in crate::scenario) traceparent: Option<TraceparentFile>,
     /// Database of the reference server: embedded; a throw-away cluster from the installed programs; or a server of
     /// your own, with a password from the environment only. Default: `"sqlite"`.
@@ -102,9 +100,9 @@ pub(in crate::scenario) struct TlsFile {
 pub(in crate::scenario) enum TraceparentFile {
     /// No header.
     Off,
-    /// The flag is 00: nobody has recorded the trace so far.
+    /// The flag is 00: the target's logs can be searched by the trace, and its tracing costs no more than in production.
     Unsampled,
-    /// The flag is 01: please record it.
+    /// The flag is 01, which asks the target to record every request.
     Sampled,
 }
 

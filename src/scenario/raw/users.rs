@@ -25,10 +25,10 @@ pub(in crate::scenario) struct UsersFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct PatienceFile {
-    /// A known profile of patience. Default: `"app"`.
+    /// A known profile of patience. Required without `anchors`.
     pub(in crate::scenario) profile: Option<ProfileFile>,
     /// Instead of a profile: two points that the distribution goes through, the earlier first.
-    #[schemars(title = "a list of two `{ after, leave }`", length(min = 1))]
+    #[schemars(title = "a list of two `{ after, leave }`", length(min = 2, max = 2))]
     pub(in crate::scenario) anchors: Option<Vec<AnchorFile>>,
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::super::raw::meaning;
 use super::definitions::{Definitions, Table};
 use super::marker::Keys;
@@ -79,9 +81,7 @@ fn collect<'s>(definitions: Definitions<'s>, marker: &Keys<'_>) -> Result<Vec<Ke
                 marker.of
             )
         };
-        let (before, name) = path
-            .rsplit_once('.')
-            .map_or(("", *path), |(before, name)| (before, name));
+        let (before, name) = path.rsplit_once('.').unwrap_or(("", path));
         let (table, optional) = definitions.descend(whole, before).ok_or_else(missing)?;
         table.properties.get(name).ok_or_else(missing)?;
         let optional_table = optional.then(|| before.trim_end_matches("[]").to_owned());
@@ -97,7 +97,7 @@ fn collect<'s>(definitions: Definitions<'s>, marker: &Keys<'_>) -> Result<Vec<Ke
     }
     let told: BTreeSet<String> = keys.iter().map(|key| key.path.clone()).collect();
     for (before, table, optional_table) in &opened {
-        for name in table.properties.keys() {
+        for (name, place) in table.properties {
             let path = if before.is_empty() {
                 name.clone()
             } else {
@@ -108,9 +108,7 @@ fn collect<'s>(definitions: Definitions<'s>, marker: &Keys<'_>) -> Result<Vec<Ke
                 .any(|(known, ..)| known.trim_end_matches("[]") == path);
             let is_elsewhere = before.is_empty()
                 && elsewhere.is_some_and(|elsewhere| elsewhere.properties.contains_key(name));
-            // Metrics have a table of their own.
-            let is_metric = Metric::from_key(name).is_some();
-            if told.contains(&path) || is_opened || is_elsewhere || is_metric {
+            if told.contains(&path) || is_opened || is_elsewhere || is_condition(name, place) {
                 continue;
             }
             keys.push(Key {
@@ -122,6 +120,15 @@ fn collect<'s>(definitions: Definitions<'s>, marker: &Keys<'_>) -> Result<Vec<Ke
         }
     }
     Ok(keys)
+}
+
+/// Whether the key takes a limit of the metric of its name. Metrics have a table of their own; a fault may be named like one
+/// and be none.
+fn is_condition(name: &str, place: &Value) -> bool {
+    let said = place.get("description").and_then(Value::as_str);
+    Metric::from_key(name)
+        .zip(said)
+        .is_some_and(|(metric, said)| said.starts_with(meaning(metric)))
 }
 
 /// The values of an enumeration, in a table.

@@ -37,7 +37,13 @@ fn schema() -> Value {
                 },
             },
             "ItemFile": {
-                "properties": { "size": { "description": "As above." }, "label": { "description": "A label." } },
+                "properties": {
+                    "size": { "description": "As above." },
+                    "label": { "description": "A label." },
+                    // A metric, and what is only named like one.
+                    "throughput": { "type": "string", "description": "Requests completed per second." },
+                    "error_rate": { "type": "string", "description": "A fault." },
+                },
             },
             "WaitFile": { "type": "string", "title": "a duration with its unit" },
             "ShapeFile": {
@@ -89,6 +95,7 @@ The end.
 
     | key | value | default | meaning |
     |---|---|---|---|
+    | `error_rate` | text | – | A fault. |
     | `label` | any value | – | A label. |
 
     | value | meaning |

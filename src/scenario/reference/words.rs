@@ -48,21 +48,19 @@ pub(super) struct Choice {
 
 /// The values of an enumeration; empty for every other type.
 pub(super) fn choices(schema: &Value) -> Vec<Choice> {
-    let plain = schema.get("enum").and_then(Value::as_array);
-    let described = schema.get("oneOf").and_then(Value::as_array);
-    let mut choices = Vec::new();
-    for value in plain.into_iter().flatten().chain(schema.get("const")) {
-        choices.push(Choice {
-            value: format!("`{value}`"),
-            meaning: Described::of(schema).meaning,
-        });
-    }
-    choices.extend(described.into_iter().flatten().flat_map(self::choices));
-    if plain.is_some() {
+    let choice = |value: &Value, meaning: String| Choice {
+        value: format!("`{value}`"),
+        meaning,
+    };
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
         // The description is that of the type.
-        choices.iter_mut().for_each(|choice| choice.meaning.clear());
+        return values.iter().map(|value| choice(value, String::new())).collect();
     }
-    choices
+    if let Some(value) = schema.get("const") {
+        return vec![choice(value, Described::of(schema).meaning)];
+    }
+    let described = schema.get("oneOf").and_then(Value::as_array);
+    described.into_iter().flatten().flat_map(choices).collect()
 }
 
 /// What may be written in a place.

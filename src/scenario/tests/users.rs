@@ -132,6 +132,14 @@ fn mistakes_about_users_are_told_with_their_places() {
             "s.toml:18:24: a distribution of patience goes through two anchors; there are 1",
         ),
         (
+            "{ anchors = [{ after = \"1s\", leave = \"5%\" }, { after = \"2s\", leave = \"9%\" }, { after = \"3s\", leave = \"50%\" }] }",
+            "s.toml:18:24: a distribution of patience goes through two anchors; there are 3",
+        ),
+        (
+            "{ anchors = [] }",
+            "s.toml:18:24: a distribution of patience goes through two anchors; there are 0",
+        ),
+        (
             "{ anchors = [{ after = \"3s\", leave = \"5%\" }, { after = \"1s\", leave = \"50%\" }] }",
             "s.toml:18:24: the second anchor must be later than the first",
         ),
@@ -159,6 +167,23 @@ fn no_window_can_watch_what_only_the_audit_knows() {
          |                   ^^^^^^^
     1 mistake found
     "#);
+}
+
+#[test]
+fn no_budget_is_spent_of_what_only_the_audit_knows() {
+    let text = with(
+        "[users]\n[sla]\ncompletion_rate = \">= 90%\"\nabandonment_rate = \"< 5%\"\n\
+         [[alerts.budget]]\ntarget = \"completion_rate\"\nburn_rate = \"> 2\"\nlong = \"1m\"\n",
+    );
+    assert_snapshot!(mistakes(&text), @r#"
+    s.toml:22:10: `completion_rate` is known only after the audit, so no window can watch its budget; watch that of a target on `abandonment_rate`
+      22 | target = "completion_rate"
+         |          ^^^^^^^^^^^^^^^^^
+    1 mistake found
+    "#);
+    // The advice can be followed.
+    let followed = text.replace("target = \"completion_rate\"", "target = \"abandonment_rate\"");
+    assert_eq!(mistakes(&followed), "none");
 }
 
 #[test]

@@ -90,11 +90,20 @@ fn host_cpu(host: &HostUse) -> Option<Check> {
             quantity(waiting.mean, Unit::Ratio)
         )
     });
+    let contended = host.contended_by_second.len() as u64;
+    let others = match contended {
+        0 => String::new(),
+        _ => format!(
+            " Other processes had cores that the run's threads waited for in {}.",
+            counted(contended, "second")
+        ),
+    };
+    let contended_share = contended as f64 / f64::from(host.seconds.max(1));
     Some(check(
         CheckName::HostCpu,
-        warn_if(share > BUSY_SECONDS_WARNING),
+        warn_if(share.max(contended_share) > BUSY_SECONDS_WARNING),
         format!(
-            "The generator's host used {} of its cores on average, and more than {} in {} of {}.{waiting}",
+            "The generator's host used {} of its cores on average, and more than {} in {} of {}.{waiting}{others}",
             quantity(busy.mean, Unit::Ratio),
             quantity(HostUse::BUSY_ABOVE, Unit::Ratio),
             count(u64::from(host.busy_seconds)),
