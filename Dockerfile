@@ -1,6 +1,6 @@
 # The static program and the scenarios, on nothing: `docker build --tag loadtest .`
 #
-#   docker run --rm --volume "$PWD:/work" loadtest run scenarios/peak.toml
+#   docker run --rm --network host --user "$(id -u)" --volume "$PWD/reports:/work/reports" loadtest run scenarios/peak.toml
 #
 # The image holds no shell, no PostgreSQL (a scenario with `database = "postgres"` needs the address of yours) and runs as
 # a user without rights. docs/ci.md says more.

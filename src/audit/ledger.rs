@@ -37,6 +37,13 @@ pub struct Job {
     pub(super) forged: bool,
 }
 
+impl Job {
+    /// Whether its webhook is still to be acknowledged: it is due, and neither acknowledged nor given up.
+    fn is_open(&self) -> bool {
+        self.accepted.is_some() && !self.dropped && self.acknowledged.is_none() && self.exhausted.is_none()
+    }
+}
+
 /// What a record means for the measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LedgerNews {
@@ -61,6 +68,8 @@ pub struct Ledger {
     missing: u64,
     accepted: u64,
     dropped: u64,
+    /// Counted as records come: all jobs of a long run are too many to be looked through each second.
+    open: u64,
     lateness_us: Vec<u32>,
 }
 
@@ -101,6 +110,11 @@ impl Ledger {
         self.dropped
     }
 
+    /// Jobs whose webhook is still to be acknowledged.
+    pub fn open(&self) -> u64 {
+        self.open
+    }
+
     /// Actual first send minus planned send at a quantile, in milliseconds.
     pub fn lateness_ms(&self, quantile: f64) -> Option<f64> {
         let mut sorted = self.lateness_us.clone();
@@ -132,6 +146,19 @@ impl Ledger {
         let Some(job_id) = text("job_id") else {
             return Vec::new();
         };
+        let is_open = |ledger: &Self| ledger.jobs.get(job_id).is_some_and(|(_, job)| job.is_open());
+        let was_open = is_open(self);
+        let news = self.apply(job_id, kind, at, record);
+        match (was_open, is_open(self)) {
+            (false, true) => self.open += 1,
+            (true, false) => self.open -= 1,
+            (true, true) | (false, false) => {}
+        }
+        news
+    }
+
+    /// Takes in what a record says of a job.
+    fn apply(&mut self, job_id: &str, kind: &str, at: Moment, record: &Value) -> Vec<LedgerNews> {
         if kind == "accepted" {
             self.open_job(job_id, record);
         }
@@ -228,9 +255,7 @@ impl Ledger {
 
     /// Webhooks that were due and are neither acknowledged nor given up: at the end of the drain they are failures.
     pub fn unacknowledged(&self) -> impl Iterator<Item = &Job> {
-        self.jobs.values().map(|(_, job)| job).filter(|job| {
-            !job.dropped && job.exhausted.is_none() && job.acknowledged.is_none() && job.accepted.is_some()
-        })
+        self.jobs.values().map(|(_, job)| job).filter(|job| job.is_open())
     }
 
     /// The results that were still to come at the end of each of the first `seconds` seconds after `epoch`.
@@ -350,6 +375,38 @@ mod tests {
         assert_eq!(ledger.missing(), 2);
         ledger.absorb(&json!({ "nonsense": true }));
         assert_eq!(ledger.missing(), 3);
+    }
+
+    #[test]
+    fn what_is_open_is_what_is_not_acknowledged_whatever_order_its_records_have() {
+        let mut ledger = Ledger::default();
+        let mut seq = 0;
+        let mut open_after = |job: &str, kind: &str, more: Value| {
+            seq += 1;
+            let mut record = record(seq, kind, seq, more);
+            record["job_id"] = job.into();
+            ledger.absorb(&record);
+            assert_eq!(ledger.open(), ledger.unacknowledged().count() as u64, "{record}");
+            ledger.open()
+        };
+        for job in ["given up", "never sent", "twice"] {
+            open_after(job, "accepted", json!({}));
+        }
+        assert_eq!(
+            open_after("never sent", "planned", json!({ "faults": ["drop"] })),
+            2
+        );
+        open_after("given up", "planned", json!({}));
+        assert_eq!(open_after("given up", "exhausted", json!({})), 1);
+        // An attempt that was under way when its job was given up may still succeed: it is not taken off again.
+        open_after("given up", "sent", json!({}));
+        assert_eq!(open_after("given up", "response", json!({ "status": 200 })), 1);
+        // The record of the attempt is missing: the job is acknowledged all the same.
+        assert_eq!(open_after("twice", "response", json!({ "status": 200 })), 0);
+        assert_eq!(open_after("twice", "response", json!({ "status": 200 })), 0);
+        // It was accepted a second time under the same name.
+        assert_eq!(open_after("twice", "accepted", json!({})), 1);
+        assert_eq!(open_after("twice", "accepted", json!({})), 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod measure;
 mod sessions;
 mod shares;
 mod shift;
+mod tally;
 mod tape;
 #[cfg(test)]
 mod tests;

@@ -7,25 +7,16 @@
 use super::claim::{ClaimFinding, Court, decide, title, undecided, unreadable};
 use super::interval::{Interval, pairs_needed};
 use super::measure::{Basis, Lack, Measured, Quantity, ratios};
+use super::tally::{self, Tally};
 use super::wording::times;
-use crate::metrics::{SeriesKind, Slice};
+use crate::metrics::Slice;
 use crate::plan::{Claim, Metric, RatioLimit, Side, Sides, Subject, Unit};
+use crate::sla::Status;
 use crate::sla::wording::{count, quantity};
-use crate::sla::{Second, Status, share_range};
 
 /// Said of everything that simulated users are found to do.
 const SIMULATED: &str = "Users are simulated: their patience is drawn from the profile that the scenario names, and a complaint \
                          is a session with reason to complain, not a ticket.";
-
-/// What all sessions (or rated steps) of an arm come to.
-#[derive(Debug, Clone, Copy)]
-struct Tally {
-    events: u64,
-    /// The figure that is compared, and its one-sided 95 % bounds.
-    share: f64,
-    low: f64,
-    high: f64,
-}
 
 impl Court<'_> {
     /// Judges the ratio of a metric of users with patience.
@@ -37,7 +28,7 @@ impl Court<'_> {
             Ok(found) => found,
             Err(lack) => return self.lacking(claim, subject, lack),
         };
-        let mut finding = if tallies.baseline.share > 0.0 {
+        let mut finding = if tallies.baseline.share() > 0.0 {
             let measured = self.ratio_of_users(quantity, &tallies, basis);
             self.with_ratio(claim, subject, limit, &tallies, &measured)
         } else {
@@ -50,45 +41,17 @@ impl Court<'_> {
         finding
     }
 
+    /// What all sessions (or rated steps) of each arm come to.
     fn tallies_of_users(&self, metric: Metric) -> Result<(Sides<Tally>, Basis), Lack> {
-        let kind = SeriesKind::of_metric(metric).ok_or(Lack::NoRuns)?;
-        let basis = self.usable.basis().ok_or(Lack::NoRuns)?;
         let bad = |slice: &Slice| match metric {
             Metric::Apdex => slice.points_lost(),
             _ => slice.bad as f64,
         };
-        let tally = |side: Side| {
-            let trials = self.usable.trials.get(side);
-            let seconds: Vec<Second> = trials
-                .iter()
-                .flat_map(|trial| trial.seconds(kind).into_values())
-                .map(|slice| Second {
-                    events: slice.total as f64,
-                    bad: bad(&slice),
-                })
-                .collect();
-            let events: f64 = seconds.iter().map(|second| second.events).sum();
-            let bad: f64 = seconds.iter().map(|second| second.bad).sum();
-            let (low, high) = share_range(&seconds).ok_or(Lack::NoData {
-                side,
-                runs: trials.len(),
-                of: trials.len(),
-            })?;
-            let of_bad = Tally {
-                events: events as u64,
-                share: bad / events,
-                low,
-                high,
-            };
-            Ok(if metric.higher_is_better() {
-                of_bad.turned()
-            } else {
-                of_bad
-            })
-        };
-        let tallies = Sides {
-            baseline: tally(Side::Baseline)?,
-            candidate: tally(Side::Candidate)?,
+        let (of_bad, basis) = self.tallies(metric, bad)?;
+        let tallies = if metric.higher_is_better() {
+            of_bad.map(|tally| tally.turned())
+        } else {
+            of_bad
         };
         Ok((tallies, basis))
     }
@@ -102,16 +65,12 @@ impl Court<'_> {
         } else {
             None
         };
-        let figures = tallies.map(|tally| tally.share);
+        let figures = tallies.map(|tally| tally.share());
         match measured {
             Some(measured) => Measured { figures, ..measured },
             None => Measured {
                 figures,
-                ratio: Interval {
-                    value: figures.candidate / figures.baseline,
-                    low: tallies.candidate.low / tallies.baseline.high,
-                    high: tallies.candidate.high / tallies.baseline.low,
-                },
+                ratio: tally::ratio(tallies),
                 values: Sides::default(),
                 basis,
             },
@@ -173,7 +132,7 @@ impl Court<'_> {
             (_, false) => format!(" {}", undecided(basis, None, None)),
         });
         ClaimFinding {
-            figures: tallies.map(|tally| Some(tally.share)),
+            figures: tallies.map(|tally| Some(tally.share())),
             unit: Unit::Ratio,
             basis: Some(basis),
             ..ClaimFinding::new(claim, status, sentence)
@@ -192,7 +151,7 @@ impl Court<'_> {
             match metric {
                 Metric::Apdex => count(tally.events),
                 _ => {
-                    let number = (tally.share * tally.events as f64).round() as u64;
+                    let number = tally.counted.round() as u64;
                     format!("{} of {}", count(number), count(tally.events))
                 }
             }
@@ -208,7 +167,7 @@ impl Court<'_> {
 
     /// More than all is not possible: a baseline that is good already leaves no room for some claims.
     fn ceiling(&self, metric: Metric, limit: RatioLimit, tallies: &Sides<Tally>) -> Option<String> {
-        let before = tallies.baseline.share;
+        let before = tallies.baseline.share();
         let is_beyond = metric.higher_is_better() && before > 0.0 && limit.ratio * before > 1.0;
         is_beyond.then(|| {
             format!(
@@ -218,17 +177,5 @@ impl Court<'_> {
                 times(1.0 / before)
             )
         })
-    }
-}
-
-impl Tally {
-    /// The share of the others.
-    fn turned(self) -> Self {
-        Self {
-            events: self.events,
-            share: 1.0 - self.share,
-            low: 1.0 - self.high,
-            high: 1.0 - self.low,
-        }
     }
 }

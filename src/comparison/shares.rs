@@ -1,23 +1,13 @@
 //! Claims about shares of failed events. Few failures have no ratio worth the name, so counts are weighed first.
 
 use super::claim::{ClaimFinding, Court, decide, title, undecided};
-use super::interval::{Interval, pairs_needed};
-use super::measure::{Basis, Lack, Measured, Quantity, ratios};
-use crate::metrics::SeriesKind;
+use super::interval::pairs_needed;
+use super::measure::{Basis, Measured, Quantity, ratios};
+use super::tally::{self, Tally};
 use crate::plan::{Claim, Comparator, Negligible, RatioLimit, Side, Sides, Subject, Unit};
+use crate::sla::Status;
 use crate::sla::wording::{count, quantity};
-use crate::sla::{Second, Status, share_range};
 use crate::units::Ratio;
-
-/// The failed events of all runs of one arm.
-#[derive(Debug, Clone, Copy)]
-struct Tally {
-    events: u64,
-    bad: u64,
-    /// One-sided 95 % bounds of the share.
-    low: f64,
-    high: f64,
-}
 
 impl Court<'_> {
     /// Judges that the candidate's share of failed events is not worse.
@@ -43,20 +33,20 @@ impl Court<'_> {
         limit: RatioLimit,
         negligible: Option<Negligible>,
     ) -> ClaimFinding {
-        let (tallies, basis) = match self.tallies(subject) {
+        let (tallies, basis) = match self.tallies(subject.metric, |slice| slice.bad as f64) {
             Ok(found) => found,
             Err(lack) => return self.lacking(claim, subject, lack),
         };
         let counts = format!(
             "{} of {} {}, {} of {} {}",
-            count(tallies.candidate.bad),
+            count(tallies.candidate.counted as u64),
             count(tallies.candidate.events),
             self.name(Side::Candidate),
-            count(tallies.baseline.bad),
+            count(tallies.baseline.counted as u64),
             count(tallies.baseline.events),
             self.name(Side::Baseline),
         );
-        let shares = tallies.map(|tally| tally.bad as f64 / tally.events as f64);
+        let shares = tallies.map(|tally| tally.share());
         let finding = |status, sentence: String| ClaimFinding {
             figures: shares.map(Some),
             unit: Unit::Ratio,
@@ -65,7 +55,7 @@ impl Court<'_> {
         };
         let what = title(subject);
         // An upper limit is kept by a candidate without failures, whatever the baseline did.
-        if tallies.candidate.bad == 0 && limit.comparator.is_upper() {
+        if tallies.candidate.counted <= 0.0 && limit.comparator.is_upper() {
             let at_most = quantity(tallies.candidate.high, Unit::Ratio);
             let status = if basis.knows_runs() {
                 Status::Pass
@@ -112,41 +102,6 @@ impl Court<'_> {
         }
     }
 
-    fn tallies(&self, subject: Subject) -> Result<(Sides<Tally>, Basis), Lack> {
-        let kind = SeriesKind::of_metric(subject.metric).ok_or(Lack::NoRuns)?;
-        let basis = self.usable.basis().ok_or(Lack::NoRuns)?;
-        let tally = |side: Side| {
-            let trials = self.usable.trials.get(side);
-            let seconds: Vec<Second> = trials
-                .iter()
-                .flat_map(|trial| trial.seconds(kind).into_values())
-                .map(|slice| Second {
-                    events: slice.total as f64,
-                    bad: slice.bad as f64,
-                })
-                .collect();
-            let (events, bad) = seconds.iter().fold((0.0, 0.0), |(events, bad), second| {
-                (events + second.events, bad + second.bad)
-            });
-            let (low, high) = share_range(&seconds).ok_or(Lack::NoData {
-                side,
-                runs: trials.len(),
-                of: trials.len(),
-            })?;
-            Ok(Tally {
-                events: events as u64,
-                bad: bad as u64,
-                low,
-                high,
-            })
-        };
-        let tallies = Sides {
-            baseline: tally(Side::Baseline)?,
-            candidate: tally(Side::Candidate)?,
-        };
-        Ok((tallies, basis))
-    }
-
     /// The ratio of the shares: over the runs when each of them has failures, else from the bounds of both counts.
     fn share_ratio(&self, subject: Subject, tallies: &Sides<Tally>, basis: Basis) -> Measured {
         let measured = Quantity::of(subject).and_then(|quantity| {
@@ -159,18 +114,11 @@ impl Court<'_> {
                 None
             }
         });
-        measured.unwrap_or_else(|| {
-            let figures = tallies.map(|tally| tally.bad as f64 / tally.events as f64);
-            Measured {
-                figures,
-                ratio: Interval {
-                    value: figures.candidate / figures.baseline,
-                    low: tallies.candidate.low / tallies.baseline.high,
-                    high: tallies.candidate.high / tallies.baseline.low,
-                },
-                values: Sides::default(),
-                basis,
-            }
+        measured.unwrap_or_else(|| Measured {
+            figures: tallies.map(|tally| tally.share()),
+            ratio: tally::ratio(tallies),
+            values: Sides::default(),
+            basis,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! The faults that a scenario injects from the first second on: what a drill's detection is timed from when no action
-//! says otherwise.
+//! The faults that a scenario injects from the first second on: what makes a drill of a run without any action. They have no
+//! moment within the run, so that nothing is timed from them.
 
 use super::postgres::PostgresPlace;
 use super::target::{Database, ReferenceServer, TargetKind};

@@ -143,6 +143,7 @@ fn rollback(record: &RunRecord) -> String {
     let was_injected = |incident: &IncidentRecord| {
         let timeline = incident.timeline.as_ref();
         timeline.is_some_and(|timeline| timeline.injected_s.is_some())
+            || !record.plan.faults_from_the_start.is_empty()
     };
     if !record.rollback.is_empty() && record.rollback.iter().all(was_injected) && !view::is_harmed(record) {
         return "This was a drill: the scenario broke the target itself, and a threshold tripped as it should. Judge it by \
@@ -226,6 +227,10 @@ mod tests {
         let action = next_action(&failing);
         assert_eq!(failing.verdict, "ROLLBACK");
         assert!(action.contains("would have rolled back at 00:"), "{action}");
+        let mut broken_from_the_start = failing.clone();
+        broken_from_the_start.plan.faults_from_the_start = vec!["10% of the requests fail".to_owned()];
+        let action = next_action(&broken_from_the_start);
+        assert!(action.starts_with("This was a drill"), "{action}");
         let mut drill = failing;
         for incident in &mut drill.rollback {
             incident.timeline.as_mut().unwrap().injected_s = Some(10.0);

@@ -33,9 +33,6 @@ pub(super) struct Collector {
     pub(super) users: Option<Users>,
     /// First sends that the mock has planned, by second of the run.
     webhooks_due: BTreeMap<u32, u64>,
-    /// Webhooks that are due and neither acknowledged nor given up: counted as they come, because all jobs of a long run
-    /// are too many to be looked through each second.
-    webhooks_open: u64,
     /// Users at their journey at the end of each second.
     users_by_second: Vec<u64>,
     health: GeneratorHealth,
@@ -74,7 +71,6 @@ impl Collector {
             ledger: Ledger::new(Compared::of(plan)),
             users: plan.users.clone().map(Users::new),
             webhooks_due: BTreeMap::new(),
-            webhooks_open: 0,
             users_by_second: Vec::new(),
             health: GeneratorHealth {
                 vus_max: plan.load.partition.share(plan.load.max_vus),
@@ -229,7 +225,6 @@ impl Collector {
     fn take_news(&mut self, news: LedgerNews) {
         match news {
             LedgerNews::Due { at } => {
-                self.webhooks_open += 1;
                 *self
                     .webhooks_due
                     .entry(self.measurements.second_of(at))
@@ -239,12 +234,10 @@ impl Collector {
                 self.webhook(SeriesKind::WebhookAttempt, at, acknowledged.then_some(0));
             }
             LedgerNews::Acknowledged { at, first_sent } => {
-                self.webhooks_open = self.webhooks_open.saturating_sub(1);
                 let taken_ns = at.signed_nanos_since(first_sent);
                 self.webhook(SeriesKind::WebhookProcessing, first_sent, Some(taken_ns));
             }
             LedgerNews::Exhausted { at } => {
-                self.webhooks_open = self.webhooks_open.saturating_sub(1);
                 self.webhook(SeriesKind::WebhookProcessing, at, None);
             }
         }
@@ -269,6 +262,7 @@ impl Collector {
     }
 
     /// What was under way at the end of each second, of a run that has been drained after so many seconds.
+    /// Checkpoints have it as well: they are what is shown while the run goes on, and what is left of one that was killed.
     pub(super) fn under_way(&self, seconds: u32) -> UnderWay {
         let epoch = self.measurements.epoch();
         UnderWay {
@@ -299,7 +293,7 @@ impl Collector {
 
     /// Jobs whose webhook was not acknowledged yet; `None` without a mock.
     pub(super) fn results_pending(&self) -> Option<u64> {
-        self.has_mock.then_some(self.webhooks_open)
+        self.has_mock.then(|| self.ledger.open())
     }
 
     pub(super) fn mock_health(&self) -> Option<MockHealth> {

@@ -175,10 +175,12 @@ pub async fn run(
     supervision.interruption = interrupts.so_far();
     let result = result(&collector, &supervision, audited);
 
-    if let Some(Some(trouble)) = interrupts.unless_cut(&mut progress, figures.finish()).await {
+    // Neither waits long, and neither has anything to do with the other.
+    let bringing_down = bring_down(started, patience(interrupts.so_far()));
+    let (trouble, ()) = tokio::join!(figures.finish(), bringing_down);
+    if let Some(trouble) = trouble {
         progress.note(&trouble);
     }
-    bring_down(started, patience(interrupts.so_far())).await;
     Ok(result)
 }
 

@@ -1,5 +1,6 @@
 //! What a number of samples can prove at best: worked out before a run, and while it goes on.
 
+use super::bisection::first_where;
 use super::interval::{ALPHA, DESIGN_EFFECT_FLOOR, clopper_pearson};
 
 /// How many of `samples` may be bad so that their share is still certified to be within `budget`, when bad samples come
@@ -27,16 +28,8 @@ pub(super) fn bad_at_most(samples: f64, budget: f64, design_effect: f64) -> Opti
         return None;
     }
     // The bound grows with the number of bad ones.
-    let (mut most, mut too_many) = (0_u64, samples as u64 + 1);
-    while too_many - most > 1 {
-        let middle = most + (too_many - most) / 2;
-        if passes(middle as f64) {
-            most = middle;
-        } else {
-            too_many = middle;
-        }
-    }
-    Some(most)
+    let too_many = first_where(1..samples as u64 + 1, |bad| !passes(bad as f64));
+    Some(too_many - 1)
 }
 
 #[cfg(test)]

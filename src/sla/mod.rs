@@ -5,6 +5,7 @@
 //! weighs the three and ends in one [`Verdict`] with its reasons.
 
 mod availability;
+mod bisection;
 mod blame;
 mod certifiable;
 mod context;

@@ -1,8 +1,8 @@
 //! Whether a run was steady: an automatic look at its beginning (MSER-5) and at its drift (a trend test on batches).
 //!
-//! Both tests are nervous on data that depends on itself. In simulations made before this was written (they are not kept), MSER-5 sees a transient in 6 to 12 %
-//! of steady runs of 70 s, and a plain trend test sees a drift in 26 to 52 % of correlated ones. So they are asked only about
-//! plateaus of [`PLATEAU_MIN_S`] and more, the trend over batches of at least ten seconds with what correlation is left
+//! Both tests are nervous on data that depends on itself: MSER-5 takes a stretch of bad luck at the beginning of a short run
+//! for a transient, and a plain trend test takes the slow wandering of correlated seconds for a drift. So they are asked only
+//! about plateaus of [`PLATEAU_MIN_S`] and more, the trend over batches of at least ten seconds with what correlation is left
 //! taken out, at one in a thousand; and neither decides anything by itself: who asks must also find that the target
 //! would not be met otherwise (see `target/steadiness`). A healthy server has to pass 99 of 100 runs.
 

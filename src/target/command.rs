@@ -149,16 +149,17 @@ impl Tail {
         self.bytes.drain(..too_many);
     }
 
-    /// What was said, without the first bytes where it was cut: a secret of up to `longest` bytes may have been cut in two
-    /// there, and its rest could not be recognised.
-    fn text(&self, longest: usize) -> String {
-        let from = if self.is_cut {
-            longest.min(self.bytes.len())
-        } else {
-            0
-        };
-        let bytes: Vec<u8> = self.bytes.iter().skip(from).copied().collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+    /// What was said. Where it was cut, a secret may have been cut in two: the longest end of one of `secrets` that it
+    /// begins with is left out, because nobody could recognise it as part of a secret later.
+    fn text(&self, secrets: &[(&str, &str)]) -> String {
+        let bytes: Vec<u8> = self.bytes.iter().copied().collect();
+        let rest = |secret: &[u8]| (0..secret.len()).find_map(|from| bytes.strip_prefix(&secret[from..]));
+        let ends = secrets.iter().filter_map(|(_, value)| rest(value.as_bytes()));
+        let kept = ends
+            .filter(|_| self.is_cut)
+            .min_by_key(|kept| kept.len())
+            .unwrap_or(&bytes);
+        String::from_utf8_lossy(kept).into_owned()
     }
 }
 
@@ -175,15 +176,17 @@ async fn listen(pipe: Option<impl AsyncRead + Unpin>, said: Arc<Mutex<Tail>>) {
 
 /// The last lines, without the values of variables that the program was given by name.
 fn words(said: &Mutex<Tail>, named: &[(String, String)], given: &[(&'static str, String)]) -> String {
-    let named = named.iter().map(|(name, value)| (name.as_str(), value));
-    let given = given.iter().map(|(name, value)| (*name, value));
-    let secrets: Vec<(&str, &String)> = named.chain(given).collect();
-    let longest = secrets.iter().map(|(_, value)| value.len()).max().unwrap_or(0);
-    let mut text = said.lock().unwrap_or_else(PoisonError::into_inner).text(longest);
+    let named = named.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let given = given.iter().map(|(name, value)| (*name, value.as_str()));
+    let mut secrets: Vec<(&str, &str)> = named
+        .chain(given)
+        .filter(|(_, value)| value.len() >= SECRET_LENGTH_MIN)
+        .collect();
+    // The longest first: a shorter one within it would leave the rest of it to be read.
+    secrets.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+    let mut text = said.lock().unwrap_or_else(PoisonError::into_inner).text(&secrets);
     for (name, value) in secrets {
-        if value.len() >= SECRET_LENGTH_MIN {
-            text = text.replace(value, &format!("${{{name}}}"));
-        }
+        text = text.replace(value, &format!("${{{name}}}"));
     }
     let lines: Vec<&str> = text
         .lines()
@@ -255,17 +258,46 @@ mod tests {
         assert!(long.len() < 700 && long.ends_with("xthe end"), "{long}");
     }
 
+    /// What is told of a program that said this and was given these secrets.
+    fn told(output: &str, secrets: &[(&str, &str)]) -> String {
+        let said = Mutex::new(Tail::default());
+        said.lock().unwrap().add(output.as_bytes());
+        let named: Vec<(String, String)> = secrets
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        words(&said, &named, &[])
+    }
+
     #[test]
     fn a_secret_that_was_cut_in_two_is_not_told_in_part() {
-        let secret = "sesame-open-sesame";
-        let said = Mutex::new(Tail::default());
-        // Only its last bytes are left at the beginning of what is kept.
-        let kept = "y".repeat(OUTPUT_BYTES_MAX - 6);
-        said.lock().unwrap().add(format!("{secret}{kept}").as_bytes());
-        let told = words(&said, &[("KEY".to_owned(), secret.to_owned())], &[]);
-        assert!(!said.lock().unwrap().text(0).contains(secret), "it was cut");
-        assert!(said.lock().unwrap().text(0).starts_with("sesame"));
-        assert!(!told.contains("sesame"), "{told}");
+        let secrets = [
+            ("KEY", "sesame-open-sesame"),
+            ("TOKEN", "a-longer-one-that-was-never-said"),
+        ];
+        // What follows is little to tell and much to keep, so that the beginning of what is kept is told.
+        let cut_before =
+            |left: usize, end: &str| format!("{}{end}", "\n".repeat(OUTPUT_BYTES_MAX - left - end.len()));
+        for left in [1, 6, 13, 17, 18] {
+            let said = format!("before sesame-open-sesame{}", cut_before(left, "the end"));
+            assert_eq!(
+                told(&said, &secrets),
+                "it said: the end",
+                "{left} bytes were left"
+            );
+        }
+        // What is no end of a secret is told in full.
+        let said = format!("before open-doors now{}", cut_before(14, "the end"));
+        assert!(
+            told(&said, &secrets).starts_with("it said: open-doors now"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_secret_within_another_does_not_leave_its_rest() {
+        let secrets = [("SHORT", "sesame"), ("LONG", "sesame-open")];
+        assert_eq!(told("sesame-open sesame", &secrets), "it said: ${LONG} ${SHORT}");
     }
 
     #[tokio::test]

@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Redirect;
 use axum::routing::{get, post};
 use serde_json::Value;
 use tokio::process::Command;
@@ -27,6 +29,14 @@ struct Witness {
     exports: Arc<Mutex<Vec<Bytes>>>,
 }
 
+/// Serves at an address of its own.
+async fn serve(router: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
 impl Witness {
     async fn start() -> (Self, SocketAddr) {
         let witness = Self::default();
@@ -35,10 +45,7 @@ impl Witness {
             .route("/unsteady", get(unsteady))
             .route("/v1/metrics", post(collect))
             .with_state(witness.clone());
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (witness, address)
+        (witness, serve(router).await)
     }
 }
 
@@ -73,7 +80,10 @@ fn python() -> PathBuf {
 
 /// Starts the scenario against a service at `address`.
 async fn start(address: SocketAddr, arguments: &[&str]) -> Run {
-    let mut command = loadtest();
+    start_with(loadtest(), address, arguments).await
+}
+
+async fn start_with(mut command: Command, address: SocketAddr, arguments: &[&str]) -> Run {
     command
         .env("TARGET_URL", format!("http://{address}"))
         .env("OTEL_EXPORTER_OTLP_HEADERS", "x-token=from the environment");
@@ -159,6 +169,28 @@ async fn a_collector_that_is_away_changes_nothing_but_is_told_of() {
         1,
         "{said}"
     );
+    assert!(said.contains("exports of figures did not arrive"), "{said}");
+}
+
+#[tokio::test]
+async fn figures_go_to_no_other_address_than_the_one_that_was_given() {
+    let (_, address) = Witness::start().await;
+    let (elsewhere, other) = Witness::start().await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&asked);
+    let send_on = move || async move {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Redirect::temporary(&format!("http://{other}/v1/metrics"))
+    };
+    let given = serve(Router::new().route("/v1/metrics", post(send_on))).await;
+    let mut command = loadtest();
+    command.env("HTTP_PROXY", format!("http://{other}"));
+    let run = start_with(command, address, &["--otlp", &format!("http://{given}")]).await;
+    let ended = run.end().await;
+    ended.record(10, "NO-GO");
+    assert!(asked.load(Ordering::Relaxed) > 0, "the collector was not asked");
+    assert_eq!(elsewhere.exports.lock().unwrap().len(), 0);
+    let said = &ended.said.stderr;
     assert!(said.contains("exports of figures did not arrive"), "{said}");
 }
 

@@ -137,13 +137,16 @@ async fn a_failing_server_is_rolled_back_and_its_load_stopped_early() {
             .any(|incident| incident["condition"]["metric"] == "error_rate"),
         "{tripped:?}"
     );
-    // The scenario's fault is there from the start; the load was stopped, so nobody saw a recovery.
+    // The scenario's fault is there from the start and has no moment; the load was stopped, so nobody saw a recovery.
     let moments = &tripped[0]["timeline"];
-    assert_eq!(moments["injected_s"], 0.0, "{moments}");
+    assert_eq!(moments["injected_s"], Value::Null, "{moments}");
+    let seconds = |value: &Value| value.as_f64().unwrap();
     assert_eq!(
-        moments["time_to_detect"]["seconds"], tripped[0]["tripped_at_s"],
+        seconds(&moments["time_to_detect"]["seconds"]),
+        seconds(&moments["detected_s"]) - seconds(&moments["onset_s"]),
         "{moments}"
     );
+    assert!(ended.file("report.html").contains("This was a drill"));
     assert_eq!(moments["time_to_recover"]["censored"], true, "{moments}");
     let timeline = &record["timeline"];
     let ended_at = timeline["load_ended_s"].as_f64().unwrap();

@@ -1,7 +1,8 @@
 //! The ledger: an append-only account of everything that was accepted, planned, sent and answered.
 //!
 //! The newest records stay in memory for `GET /_mock/ledger`; the file, if there is one, gets all of them as one
-//! JSON object per line. Records of the same call are appended together, so they stand next to each other.
+//! JSON object per line, with the single values of each result only. Records of the same call are appended together, so they
+//! stand next to each other.
 
 mod record;
 
@@ -174,7 +175,7 @@ fn number(state: &State, entries: impl IntoIterator<Item = Entry>) -> io::Result
     for (mut entry, seq) in entries.into_iter().zip(state.last_seq + 1..) {
         entry.seq = seq;
         if state.file.is_some() {
-            serde_json::to_writer(&mut lines, &entry.render())?;
+            serde_json::to_writer(&mut lines, &entry.render_for_file())?;
             lines.push(b'\n');
         }
         numbered.push(entry);

@@ -1,10 +1,11 @@
 //! One record of the ledger: compact in memory, flat as JSON.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use classconnect_api::SubmissionKind;
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::clock::Moment;
 use crate::job::{Job, JobInput};
@@ -101,6 +102,23 @@ impl Entry {
         record.report(&self.event, job);
         record
     }
+
+    /// As in the file, which is kept: of a result its single values, which are what a row is compared with. Its lists and
+    /// objects name every sound of every word and would be most of the file; the seed gives them again.
+    pub(super) fn render_for_file(&self) -> Record<'_> {
+        let mut record = self.render();
+        record.result = record
+            .result
+            .map(|result| single_values(&result).unwrap_or(result));
+        record
+    }
+}
+
+/// An object without its lists and objects, but with its error, which says why there is no result.
+fn single_values(object: &RawValue) -> serde_json::Result<Box<RawValue>> {
+    let mut values: BTreeMap<&str, &RawValue> = serde_json::from_str(object.get())?;
+    values.retain(|key, value| *key == "error" || !value.get().starts_with(['{', '[']));
+    to_raw_value(&values)
 }
 
 impl Event {
@@ -118,7 +136,8 @@ impl Event {
     }
 }
 
-/// A record as it is read. What does not apply is null; `result` stands in planned records only.
+/// A record as it is read. What does not apply is null; `result` stands in planned records only, whole in answers and with its
+/// single values in the file.
 #[derive(Debug, Serialize)]
 pub(super) struct Record<'a> {
     seq: u64,

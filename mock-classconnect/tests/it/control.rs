@@ -76,7 +76,7 @@ async fn draining_answers_in_time_when_something_stays_pending() {
 }
 
 #[tokio::test]
-async fn the_ledger_is_read_in_pages_and_its_file_says_the_same() {
+async fn the_ledger_is_read_in_pages_and_its_file_says_the_same_but_for_long_results() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.jsonl");
     let mock = Mock::start_with(&["--plan", SLOW, "--ledger", path.to_str().unwrap()]).await;
@@ -104,7 +104,28 @@ async fn the_ledger_is_read_in_pages_and_its_file_says_the_same() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(paged.len(), 6);
+    // Of a result the file has the single values.
+    for record in &mut paged {
+        if let Some(result) = record.get_mut("result").and_then(Value::as_object_mut) {
+            assert!(result["word_level_scores"].is_array());
+            result.retain(|_, value| !value.is_array() && !value.is_object());
+            assert!(result.contains_key("pronunciation_score"), "{result:?}");
+        }
+    }
     assert_eq!(paged, lines);
+}
+
+#[tokio::test]
+async fn the_file_says_why_an_analysis_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.jsonl");
+    let plan = r#"{"faults": {"fail_analysis": 1.0}}"#;
+    let mock = Mock::start_with(&["--plan", plan, "--ledger", path.to_str().unwrap()]).await;
+    mock.submit_accepted(RECORDINGS, "k", &recording(HOOK, "https://audio/1"))
+        .await;
+    let file = std::fs::read_to_string(&path).unwrap();
+    let planned: Value = serde_json::from_str(file.lines().nth(1).unwrap()).unwrap();
+    assert!(planned["result"]["error"]["code"].is_string(), "{planned}");
 }
 
 #[tokio::test]

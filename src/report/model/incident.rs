@@ -37,7 +37,8 @@ pub struct IncidentRecord {
 /// The moments of an incident and what lies between them. A moment that did not come is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentTimelineRecord {
-    /// When a fault was injected; `null` when none was before the detection.
+    /// When an action injected a fault; `null` when none did before the detection. A fault that stands from the start has no
+    /// moment of its own.
     pub injected_s: Option<f64>,
     /// The first bad second.
     pub onset_s: Option<f64>,

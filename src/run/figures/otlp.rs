@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider};
 use opentelemetry::{KeyValue, Value};
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, Protocol, WithExportConfig};
+use opentelemetry_otlp::{ExporterBuildError, MetricExporter, Protocol, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
@@ -125,6 +125,25 @@ impl Tally {
     }
 }
 
+/// Sends to the address that was given and to no other: neither through a proxy of the environment's nor to where an answer
+/// points. Figures and the credentials of the environment's variables go with each request.
+fn client() -> Result<reqwest::blocking::Client, ExporterBuildError> {
+    let build = || {
+        reqwest::blocking::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(TIMEOUT)
+            .build()
+    };
+    let failed =
+        |reason: &str| ExporterBuildError::InternalFailure(format!("no HTTP client can be made: {reason}"));
+    // A blocking client may not be made on a thread of the asynchronous runtime.
+    std::thread::spawn(build)
+        .join()
+        .map_err(|_| failed("its thread panicked"))?
+        .map_err(|error| failed(&error.to_string()))
+}
+
 impl fmt::Debug for Export {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Export")
@@ -146,6 +165,7 @@ impl Export {
     ) -> Result<Self, ExporterBuildError> {
         let exporter = MetricExporter::builder()
             .with_http()
+            .with_http_client(client()?)
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(endpoint.to_string())
             .with_timeout(TIMEOUT)
@@ -238,7 +258,7 @@ impl Instruments {
 
 impl Labels {
     fn of(plan: &Plan) -> Self {
-        let scenario = KeyValue::new("scenario", plan.name.clone());
+        let scenario = shared("scenario", &plan.name);
         let steps = plan
             .steps
             .iter()
@@ -259,10 +279,15 @@ impl Labels {
     }
 }
 
+/// A label whose text is shared: it is cloned with each event, into labels that are made for it. Those of the steps are made
+/// once and only lent.
+fn shared(key: &'static str, value: &str) -> KeyValue {
+    KeyValue::new(key, Value::String(Arc::<str>::from(value).into()))
+}
+
 impl StepLabels {
     fn of(scenario: &KeyValue, step: &str) -> Self {
-        // Shared: it is cloned with each sample.
-        let step = KeyValue::new("step", Value::String(Arc::<str>::from(step).into()));
+        let step = KeyValue::new("step", step.to_owned());
         let with = |outcome| [scenario.clone(), step.clone(), KeyValue::new("outcome", outcome)];
         Self {
             good: with("good"),

@@ -9,6 +9,7 @@
 mod e_process;
 mod planned;
 
+use super::bisection::first_where;
 use super::certifiable::bad_at_most;
 use super::interval::{Caution, DESIGN_EFFECT_FLOOR, share_bounds};
 use super::measure::Measure;
@@ -196,16 +197,8 @@ fn most_allowed(measure: &Measure, target: &Condition, samples: u64) -> Option<u
     if samples == 0 || !allows(0) {
         return None;
     }
-    let (mut most, mut too_many) = (0, samples + 1);
-    while too_many - most > 1 {
-        let middle = most + (too_many - most) / 2;
-        if middle <= samples && allows(middle) {
-            most = middle;
-        } else {
-            too_many = middle;
-        }
-    }
-    Some(most)
+    let too_many = first_where(1..samples + 1, |bad| !allows(bad));
+    Some(too_many - 1)
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 //! The watch sees an incident as it grows; here it is looked at again when all its seconds are complete.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use super::context::Context;
 use super::measure::Measure;
-use super::window::{bad_events_needed, calm_condition};
+use super::window::{bad_events_needed, calm_condition, whole_seconds};
 use crate::metrics::{ActionOutcome, ActionRun, Evidence, Incident, IncidentKind, Measurements, Timeline};
 use crate::plan::{Condition, Criteria, StepInfo, WindowPolicy};
 
@@ -27,7 +26,8 @@ pub enum Timing {
 /// The moments of one incident, in seconds from the start of the load.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct IncidentTimeline {
-    /// When the fault began that a drill injects; `None` when nothing was injected before the detection.
+    /// When the fault began that a drill injects; `None` when no action injected one before the detection. A fault that
+    /// stands before the load has no moment of its own: what is raised later may have another cause.
     pub injected_s: Option<f64>,
     /// First bad second.
     pub onset_s: Option<f64>,
@@ -62,7 +62,7 @@ impl IncidentTimeline {
         let theoretical = policy_of(incident.kind, criteria)
             .and_then(|policy| theoretical_s(incident, policy, &context.steps, evidence));
         Self {
-            injected_s: injected_s(incident, evidence, context),
+            injected_s: injected_s(incident, evidence),
             onset_s: incident.onset_s,
             detected_s: incident.detected_at_s,
             rolled_back_s: action.and_then(done_at),
@@ -120,17 +120,14 @@ fn policy_of(kind: IncidentKind, criteria: &Criteria) -> Option<&WindowPolicy> {
     }
 }
 
-/// The latest fault that was injected before the detection: an action that says so, or else one that the scenario injects
-/// from the start.
-fn injected_s(incident: &Incident, evidence: &Evidence, context: &Context) -> Option<f64> {
-    let from_start = (!context.faults_from_the_start.is_empty()).then_some(0.0);
+/// When the latest fault was injected before the detection, by an action that says so.
+fn injected_s(incident: &Incident, evidence: &Evidence) -> Option<f64> {
     evidence
         .actions
         .iter()
         .filter(|action| action.injects)
         .filter_map(|action| action.begun_s)
         .filter(|begun| *begun <= incident.detected_at_s)
-        .chain(from_start)
         .max_by(f64::total_cmp)
 }
 
@@ -228,7 +225,7 @@ fn recovery(incident: &Incident, policy: &WindowPolicy) -> Option<Recovery> {
         ),
     };
     Some(Recovery {
-        length: whole(length),
+        length: whole_seconds(length),
         breach: incident.condition.clone(),
         calm,
     })
@@ -257,10 +254,6 @@ impl Recovery {
                 && is_clear(&calm, &self.calm, *second..second + self.length)
         })
     }
-}
-
-fn whole(duration: Duration) -> u32 {
-    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
 /// How long a window of length `window_s` takes to show a step of the bad share from `before` to `during`, beyond a level:

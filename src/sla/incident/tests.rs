@@ -1,5 +1,7 @@
 //! Moments of incidents, and what lies between them.
 
+use std::time::Duration;
+
 use super::*;
 use crate::clock::Moment;
 use crate::metrics::{ActionOutcome, ActionRun, SeriesKind, Thresholds};
@@ -143,13 +145,33 @@ fn one_unlucky_second_is_not_the_beginning_and_a_good_one_not_the_end() {
 }
 
 #[test]
-fn faults_from_the_start_were_injected_at_the_start_and_count_from_the_end_of_the_warm_up() {
+fn what_is_bad_from_the_start_counts_from_the_end_of_the_warm_up() {
     let mut run = run_with(errors_above(5.0), |_| 100);
     run.2.faults_from_the_start = vec!["10% of the requests fail".to_owned()];
     let timeline = timeline_of(&run);
-    assert_eq!((timeline.injected_s, timeline.watched_from_s), (Some(0.0), 5.0));
+    assert_eq!((timeline.injected_s, timeline.onset_s), (None, Some(5.0)));
     assert_eq!(timeline.detected_s, 6.0);
     assert_eq!(timeline.time_to_detect(), Timing::Seconds(1.0));
+}
+
+#[test]
+fn what_breaks_later_is_not_dated_from_a_fault_that_stood_from_the_start() {
+    let mut run = run_with(errors_above(5.0), |second| if second >= 20 { 30 } else { 2 });
+    run.2.faults_from_the_start = vec!["1% of the requests fail".to_owned()];
+    let timeline = timeline_of(&run);
+    assert_eq!((timeline.injected_s, timeline.onset_s), (None, Some(20.0)));
+    assert_eq!(
+        timeline.time_to_detect(),
+        Timing::Seconds(timeline.detected_s - 20.0)
+    );
+    // An action that injects a fault into it has a moment.
+    run.1.actions = vec![action(Some(19.5), true)];
+    let timeline = timeline_of(&run);
+    assert_eq!(timeline.injected_s, Some(19.5));
+    assert_eq!(
+        timeline.time_to_detect(),
+        Timing::Seconds(timeline.detected_s - 19.5)
+    );
 }
 
 #[test]

@@ -25,7 +25,8 @@ pub(super) struct Extent {
 impl Extent {
     /// What to do for so many more samples at the same rate.
     fn more(self, missing: f64, noun: &str) -> String {
-        let missing = missing.ceil().max(1.0);
+        // Longer by a hair would end as near to the limit again: how many are missing is itself an estimate.
+        let missing = missing.max(LONGER_AT_LEAST * self.samples as f64).ceil().max(1.0);
         let more = format!("about {} more {noun}s", count(missing as u64));
         let rate = self.samples as f64 / self.load_s.max(1.0);
         let more_s = missing / rate.max(1e-9);
@@ -38,8 +39,7 @@ impl Extent {
         format!(
             "{more} ({} at this rate) would settle it: measure for {} instead of {}, or at a higher rate",
             span(more_s),
-            // Longer by a hair would end as near to the limit again: how many are missing is itself an estimate.
-            span(self.load_s + more_s.max(LONGER_AT_LEAST * self.load_s)),
+            span(self.load_s + more_s),
             span(self.load_s)
         )
     }
@@ -240,9 +240,10 @@ mod tests {
              or at a higher rate"
         );
         let close = extent.more(200.0, "request");
-        assert!(
-            close.ends_with("(1 s at this rate) would settle it: measure for 5 min 30 s instead of 5 min, or at a higher rate"),
-            "{close}"
+        assert_eq!(
+            close,
+            "about 6\u{202f}000 more requests (30 s at this rate) would settle it: measure for 5 min 30 s instead of 5 min, or \
+             at a higher rate"
         );
         let never = extent.more(1e9, "request");
         assert!(

@@ -1,5 +1,6 @@
 //! Whether a window holds more bad events than chance puts there: one unlucky request must not roll a release back.
 
+use super::super::bisection::first_where;
 use super::super::distribution::beta_cdf;
 
 /// How rarely a system that is exactly at the level may look as bad as a window does that raises a breach.
@@ -18,16 +19,7 @@ pub(crate) fn bad_events_needed(total: u64, level: f64) -> Option<u64> {
     if !is_beyond_chance(total, total, level) {
         return None;
     }
-    let (mut too_few, mut enough) = (0, total);
-    while enough - too_few > 1 {
-        let middle = too_few + (enough - too_few) / 2;
-        if is_beyond_chance(middle, total, level) {
-            enough = middle;
-        } else {
-            too_few = middle;
-        }
-    }
-    Some(enough)
+    Some(first_where(1..total, |bad| is_beyond_chance(bad, total, level)))
 }
 
 #[cfg(test)]

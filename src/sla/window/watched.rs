@@ -76,7 +76,7 @@ impl Watched {
             condition.clone(),
             None,
             calm,
-            vec![whole(policy.window)],
+            vec![whole_seconds(policy.window)],
             policy,
             steps,
         )
@@ -86,7 +86,7 @@ impl Watched {
     pub(super) fn burning(burn_rate: &BurnRate, policy: &WindowPolicy, steps: &[StepInfo]) -> Option<Self> {
         let condition = burn_rate.as_breach()?;
         let calm = burn_rate.breach_at(burn_rate.above * policy.clear_at)?;
-        let windows = vec![whole(burn_rate.long), whole(burn_rate.short)];
+        let windows = vec![whole_seconds(burn_rate.long), whole_seconds(burn_rate.short)];
         Some(Self::new(
             condition,
             Some(burn_rate.clone()),
@@ -114,7 +114,7 @@ impl Watched {
                 })
             })
             .ok();
-        let needed = whole(policy.sustained);
+        let needed = whole_seconds(policy.sustained);
         Self {
             expected: measures.as_ref().map_or(Expected::Nothing, |measures| {
                 Expected::of(measures.breach.kind, &condition, steps)
@@ -124,7 +124,7 @@ impl Watched {
             measures,
             alarm: Alarm::new(Rules {
                 needed,
-                within: policy.within.map_or(needed, whole),
+                within: policy.within.map_or(needed, whole_seconds),
                 calm: shortest(&windows),
             }),
             windows,
@@ -267,7 +267,8 @@ fn shortest(windows: &[u32]) -> u32 {
     windows.iter().copied().min().unwrap_or(1)
 }
 
-fn whole(duration: Duration) -> u32 {
+/// The whole seconds of a time that a policy names; at least one.
+pub(crate) fn whole_seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
