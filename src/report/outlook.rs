@@ -3,6 +3,7 @@
 use super::model::{IncidentRecord, RunRecord, SlaRecord};
 use super::view;
 use crate::plan::Metric;
+use crate::sla::wording::span;
 use crate::sla::{CheckName, Verdict};
 
 /// The one next step, as a sentence.
@@ -94,11 +95,8 @@ fn inconclusive(record: &RunRecord) -> String {
         return "Look at the reasons: something that should have been measured was not.".to_owned();
     }
     let path = &record.scenario.path;
-    let settled: Vec<(f64, &str)> = open.iter().filter_map(|sla| time_needed(&sla.reason)).collect();
-    let Some((_, span)) = settled
-        .iter()
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-    else {
+    let settled: Vec<f64> = open.iter().filter_map(|sla| sla.settled_after_s).collect();
+    let Some(longest_s) = settled.iter().copied().max_by(f64::total_cmp) else {
         return format!(
             "Read the reasons: they say what each open target needs, and whether running {path} for longer can settle it."
         );
@@ -111,32 +109,8 @@ fn inconclusive(record: &RunRecord) -> String {
             open.len()
         ),
     };
+    let span = span(longest_s);
     format!("Run {path} again, with {span} of the same load after the warm-up: that would settle {what}.")
-}
-
-/// The time for which to measure, as the reason of an open target puts it, with its seconds. It is taken from the reason
-/// so that the two can never differ, and because it stands nowhere else in files that were stored before.
-fn time_needed(reason: &str) -> Option<(f64, &str)> {
-    let (_, from_time) = reason.rsplit_once("measure for ")?;
-    let (span, _) = from_time.split_once(" instead of ")?;
-    Some((seconds(span)?, span))
-}
-
-/// The seconds of a time as reasons write it: `40 s`, `5 min 10 s`, `3.5 h`, `2 days`.
-fn seconds(span: &str) -> Option<f64> {
-    let mut words = span.split(' ');
-    let mut total = 0.0;
-    while let Some(number) = words.next() {
-        let unit = match words.next()? {
-            "s" => 1.0,
-            "min" => 60.0,
-            "h" => 3_600.0,
-            "days" => 86_400.0,
-            _ => return None,
-        };
-        total += number.parse::<f64>().ok()? * unit;
-    }
-    (total > 0.0).then_some(total)
 }
 
 fn rollback(record: &RunRecord) -> String {
@@ -267,19 +241,16 @@ mod tests {
     fn the_longest_of_the_times_settles_all_that_have_one() {
         let mut record = open();
         record.sla.truncate(3);
-        let needs = |span: &str| {
-            format!("That is not enough: measure for {span} instead of 75 s, or at a higher rate.")
-        };
-        for (sla, span) in record.sla.iter_mut().zip(["25 min", "3.5 h", "5 min 10 s"]) {
+        for (sla, needed_s) in record.sla.iter_mut().zip([1_500.0, 12_500.0, 305.0]) {
             sla.status = "INCONCLUSIVE".to_owned();
-            sla.reason = needs(span);
+            sla.settled_after_s = Some(needed_s);
         }
         let begins = "Run scenarios/peak.toml again, with 3.5 h of the same load after the warm-up: that would settle ";
         assert_eq!(
             next_action(&record),
             format!("{begins}all 3 targets that are open.")
         );
-        record.sla[0].reason = "The measured share is too close to the limit.".to_owned();
+        record.sla[0].settled_after_s = None;
         assert_eq!(
             next_action(&record),
             format!("{begins}2 of the 3 targets that are open; the reasons say what the others need.")
@@ -288,10 +259,10 @@ mod tests {
         record.sla[2].status = "PASS".to_owned();
         let nothing = next_action(&record);
         assert!(nothing.starts_with("Read the reasons"), "{nothing}");
-        record.sla[0].reason = needs("2 days");
+        record.sla[0].settled_after_s = Some(2.0 * 86_400.0 + 1.0);
         let one = next_action(&record);
         assert!(
-            one.ends_with("2 days of the same load after the warm-up: that would settle response time p95."),
+            one.ends_with("3 days of the same load after the warm-up: that would settle response time p95."),
             "{one}"
         );
     }

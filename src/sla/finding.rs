@@ -25,6 +25,9 @@ pub struct Finding {
     pub budget: Option<f64>,
     /// One sentence for the person who decides.
     pub reason: String,
+    /// For how many seconds to measure, at the same load, to settle a target that is open; `None` when it is not open or no time
+    /// would do.
+    pub settled_after_s: Option<f64>,
     /// Who has accepted that the target is not met; set when that is so, and then it does not decide the verdict.
     pub waived: Option<Waiver>,
 }

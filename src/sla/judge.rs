@@ -97,6 +97,7 @@ fn declared(criteria: &Criteria) -> impl Iterator<Item = Finding> {
             bad: 0,
             budget: None,
             reason: format!("{} is declared as not measurable on this target.", metric.title()),
+            settled_after_s: None,
         })
 }
 

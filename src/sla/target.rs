@@ -113,15 +113,12 @@ impl Bench<'_> {
             status,
             noun(condition.metric),
         );
+        let mut settled_after_s = None;
         if status == Status::Inconclusive {
             let extent = self.extent(reading.samples);
-            reason.push_str(&sentence::more_data(
-                &bounds,
-                share,
-                budget,
-                noun(condition.metric),
-                extent,
-            ));
+            let more = sentence::more_data(&bounds, share, budget, noun(condition.metric), extent);
+            reason.push_str(&more.sentence);
+            settled_after_s = more.measure_for_s;
         }
         if status == Status::Fail
             && condition.metric == Metric::RealtimeLatency
@@ -151,6 +148,7 @@ impl Bench<'_> {
             bad: reading.bad,
             budget: Some(budget),
             reason,
+            settled_after_s,
         }
     }
 
@@ -192,9 +190,12 @@ impl Bench<'_> {
             (JudgeMode::Observed | JudgeMode::Certified, _) => Status::Inconclusive,
         };
         let mut reason = sentence::mean(condition, reading, interval, noun(condition.metric));
+        let mut settled_after_s = None;
         if status == Status::Inconclusive {
             let extent = self.extent(reading.samples);
-            reason.push_str(&sentence::more_time(reading.value, limit, interval, met, extent));
+            let more = sentence::more_time(reading.value, limit, interval, met, extent);
+            reason.push_str(&more.sentence);
+            settled_after_s = more.measure_for_s;
         }
         Finding {
             subject: Subject::Target(condition.clone()),
@@ -208,6 +209,7 @@ impl Bench<'_> {
             bad: reading.bad,
             budget: None,
             reason,
+            settled_after_s,
         }
     }
 }
@@ -226,6 +228,7 @@ pub(crate) fn empty(condition: &Condition, status: Status, reason: String) -> Fi
         bad: 0,
         budget: None,
         reason,
+        settled_after_s: None,
     }
 }
 

@@ -73,6 +73,25 @@ pub fn counted(value: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", count(value))
 }
 
+/// A time as people plan with it, rounded up: `40 s`, `5 min 10 s`, `25 min`, `3.5 h`.
+pub fn span(seconds: f64) -> String {
+    if seconds <= 120.0 {
+        format!("{:.0} s", seconds.ceil())
+    } else if seconds <= 1_200.0 {
+        let tens = (seconds / 10.0).ceil() as u64;
+        match tens % 6 {
+            0 => format!("{} min", tens / 6),
+            rest => format!("{} min {rest}0 s", tens / 6),
+        }
+    } else if seconds <= 7_200.0 {
+        format!("{:.0} min", (seconds / 60.0).ceil())
+    } else if seconds <= 2.0 * 86_400.0 {
+        format!("{:.1} h", (seconds / 360.0).ceil() / 10.0)
+    } else {
+        format!("{:.0} days", (seconds / 86_400.0).ceil())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +113,21 @@ mod tests {
         }
         assert_eq!(counted(1_234_567, "request"), "1\u{202f}234\u{202f}567 requests");
         assert_eq!(counted(1, "request"), "1 request");
+    }
+
+    #[test]
+    fn spans_are_what_people_plan_with() {
+        for (seconds, text) in [
+            (40.2, "41 s"),
+            (120.0, "120 s"),
+            (300.0, "5 min"),
+            (305.0, "5 min 10 s"),
+            (355.1, "6 min"),
+            (3_301.0, "56 min"),
+            (12_500.0, "3.5 h"),
+            (400_000.0, "5 days"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
     }
 }

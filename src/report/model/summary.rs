@@ -50,6 +50,10 @@ pub struct SlaRecord {
     pub status: String,
     /// Why, as a sentence.
     pub reason: String,
+    /// For how many seconds to measure, at the same load, to settle a target that is open; absent when it is not open or no
+    /// time would do, and in files of versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_after_s: Option<f64>,
     /// Whether it was not met and a waiver keeps that from deciding the verdict. Absent in files of versions without
     /// waivers.
     #[serde(default)]
@@ -201,6 +205,7 @@ impl SlaRecord {
             budget: finding.budget,
             status: finding.status.name().to_owned(),
             reason: finding.reason.clone(),
+            settled_after_s: finding.settled_after_s,
             waived: finding.waived.is_some(),
             worst: condition
                 .and_then(|condition| worst(condition, evidence, context))

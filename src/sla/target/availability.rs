@@ -8,6 +8,7 @@ use super::super::finding::{Finding, Status, Subject};
 use super::super::interval::{Caution, ShareBounds, share_bounds};
 use super::super::measure::{Measure, Reading};
 use super::super::wording::{counted, quantity};
+use super::sentence::More;
 use super::{ALL_SECONDS, Bench, empty, sentence};
 use crate::plan::{Comparator, Condition, JudgeMode, Limit, Metric, Statistic, Unit};
 use crate::units::Ratio;
@@ -94,7 +95,7 @@ impl Bench<'_> {
                 let extent = self.extent(slots.counted());
                 sentence::more_data(&bounds, 1.0 - share, budget, "second", extent)
             }
-            _ => String::new(),
+            _ => More::default(),
         };
         Finding {
             subject: Subject::Target(condition.clone()),
@@ -108,12 +109,14 @@ impl Bench<'_> {
             bad: slots.bad(),
             budget: Some(budget),
             reason: format!(
-                "{}; the target is {} {}.{more} This is what was observed, not a forecast.{}{by_requests}",
+                "{}; the target is {} {}.{} This is what was observed, not a forecast.{}{by_requests}",
                 by_seconds(&slots),
                 condition.comparator,
                 condition.limit,
+                more.sentence,
                 left_out(&slots),
             ),
+            settled_after_s: more.measure_for_s,
         }
     }
 
@@ -137,9 +140,12 @@ impl Bench<'_> {
             condition.comparator,
             condition.limit
         );
+        let mut settled_after_s = None;
         if status == Status::Inconclusive {
             let extent = self.extent(requests.reading.samples);
-            reason.push_str(&sentence::more_data(bounds, failed, budget, "request", extent));
+            let more = sentence::more_data(bounds, failed, budget, "request", extent);
+            reason.push_str(&more.sentence);
+            settled_after_s = more.measure_for_s;
         }
         if let Ok(slots) = self.slots()
             && let Some(share) = slots.share()
@@ -163,6 +169,7 @@ impl Bench<'_> {
             bad: requests.reading.bad,
             budget: Some(budget),
             reason,
+            settled_after_s,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::super::finding::Status;
 use super::super::interval::{ShareBounds, events_missing, events_missing_to_fail};
 use super::super::measure::{Measure, Reading};
-use super::super::wording::{count, counted, quantity};
+use super::super::wording::{count, counted, quantity, span};
 use crate::plan::{Condition, Unit};
 
 /// Longer than this is no test any more: seven days.
@@ -22,57 +22,67 @@ pub(super) struct Extent {
     pub(super) load_s: f64,
 }
 
+/// What would settle a target that is open.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct More {
+    pub(super) sentence: String,
+    /// For how many seconds to measure; `None` when no time would do.
+    pub(super) measure_for_s: Option<f64>,
+}
+
+impl More {
+    fn nothing(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            measure_for_s: None,
+        }
+    }
+
+    /// The same within a longer sentence.
+    fn within(self, whole: impl FnOnce(&str) -> String) -> Self {
+        Self {
+            sentence: whole(&self.sentence),
+            ..self
+        }
+    }
+}
+
 impl Extent {
     /// What to do for so many more samples at the same rate.
-    fn more(self, missing: f64, noun: &str) -> String {
+    fn more(self, missing: f64, noun: &str) -> More {
         // Longer by a hair would end as near to the limit again: how many are missing is itself an estimate.
         let missing = missing.max(LONGER_AT_LEAST * self.samples as f64).ceil().max(1.0);
         let more = format!("about {} more {noun}s", count(missing as u64));
         let rate = self.samples as f64 / self.load_s.max(1.0);
         let more_s = missing / rate.max(1e-9);
         if more_s > LONGEST_TEST_S {
-            return format!(
+            return More::nothing(format!(
                 "{more} would settle it, which takes {} at this rate: it is too close to the limit for a test to tell",
                 span(more_s)
-            );
+            ));
         }
-        format!(
-            "{more} ({} at this rate) would settle it: measure for {} instead of {}, or at a higher rate",
-            span(more_s),
-            span(self.load_s + more_s),
-            span(self.load_s)
-        )
+        let whole_s = self.load_s + more_s;
+        More {
+            sentence: format!(
+                "{more} ({} at this rate) would settle it: measure for {} instead of {}, or at a higher rate",
+                span(more_s),
+                span(whole_s),
+                span(self.load_s)
+            ),
+            measure_for_s: Some(whole_s),
+        }
     }
 
     /// What to do for a run that is longer by this factor.
-    fn longer(self, factor: f64) -> String {
-        if self.load_s * factor > LONGEST_TEST_S {
-            return "it is too close to the limit for a test to tell".to_owned();
+    fn longer(self, factor: f64) -> More {
+        let whole_s = self.load_s * factor;
+        if whole_s > LONGEST_TEST_S {
+            return More::nothing("it is too close to the limit for a test to tell");
         }
-        format!(
-            "measure for {} instead of {}",
-            span(self.load_s * factor),
-            span(self.load_s)
-        )
-    }
-}
-
-/// A time as people plan with it, rounded up: `40 s`, `5 min 10 s`, `25 min`, `3.5 h`.
-fn span(seconds: f64) -> String {
-    if seconds <= 120.0 {
-        format!("{:.0} s", seconds.ceil())
-    } else if seconds <= 1_200.0 {
-        let tens = (seconds / 10.0).ceil() as u64;
-        match tens % 6 {
-            0 => format!("{} min", tens / 6),
-            rest => format!("{} min {rest}0 s", tens / 6),
+        More {
+            sentence: format!("measure for {} instead of {}", span(whole_s), span(self.load_s)),
+            measure_for_s: Some(whole_s),
         }
-    } else if seconds <= 7_200.0 {
-        format!("{:.0} min", (seconds / 60.0).ceil())
-    } else if seconds <= 2.0 * 86_400.0 {
-        format!("{:.1} h", (seconds / 360.0).ceil() / 10.0)
-    } else {
-        format!("{:.0} days", (seconds / 86_400.0).ceil())
     }
 }
 
@@ -125,29 +135,36 @@ pub(super) fn worth(bounds: &ShareBounds, samples: u64, noun: &str) -> String {
 }
 
 /// What would settle a share that is inconclusive.
-pub(super) fn more_data(bounds: &ShareBounds, share: f64, budget: f64, noun: &str, extent: Extent) -> String {
+pub(super) fn more_data(bounds: &ShareBounds, share: f64, budget: f64, noun: &str, extent: Extent) -> More {
     if share > budget {
         let chance = " That misses the target, but too few events failed to be sure that it was not chance.";
         return match events_missing_to_fail(bounds, share, budget) {
-            Some(missing) => format!("{chance} If it stays so, {}.", extent.more(missing, noun)),
-            None => chance.to_owned(),
+            Some(missing) => extent
+                .more(missing, noun)
+                .within(|what| format!("{chance} If it stays so, {what}.")),
+            None => More::nothing(chance),
         };
     }
     if budget <= 0.0 {
-        return format!(" No number of {noun}s proves that not one is beyond the limit.");
+        return More::nothing(format!(
+            " No number of {noun}s proves that not one is beyond the limit."
+        ));
     }
     if bounds.upper <= budget {
-        return format!(
-            " But the run is too short for its own correlation: the longer the stretches of time that are compared, the \
-             more alike their {noun}s are, with no end in sight, so the bound may be too good; {}.",
-            extent.longer(2.0)
-        );
+        return extent.longer(2.0).within(|what| {
+            format!(
+                " But the run is too short for its own correlation: the longer the stretches of time that are compared, \
+                 the more alike their {noun}s are, with no end in sight, so the bound may be too good; {what}."
+            )
+        });
     }
     match events_missing(bounds, share, budget) {
-        Some(missing) => format!(" That is not enough: {}.", extent.more(missing, noun)),
-        None => {
-            " The measured share is too close to the limit for any number of samples to settle it.".to_owned()
-        }
+        Some(missing) => extent
+            .more(missing, noun)
+            .within(|what| format!(" That is not enough: {what}.")),
+        None => More::nothing(
+            " The measured share is too close to the limit for any number of samples to settle it.",
+        ),
     }
 }
 
@@ -189,23 +206,27 @@ pub(super) fn more_time(
     interval: Option<(f64, f64)>,
     met: bool,
     extent: Extent,
-) -> String {
+) -> More {
     let chance = if met {
         ""
     } else {
         " That misses the target, but it may be chance."
     };
     let Some((low, high)) = interval else {
-        return format!(
+        return More::nothing(format!(
             "{chance} Too few seconds were measured to tell how sure it is; measure for a minute or more."
-        );
+        ));
     };
     let distance = (limit - value).abs();
     if distance <= 0.0 {
-        return format!("{chance} It is exactly at the limit, so no longer run would settle it.");
+        return More::nothing(format!(
+            "{chance} It is exactly at the limit, so no longer run would settle it."
+        ));
     }
     let factor = ((high - low) / 2.0 / distance).powi(2).max(1.1);
-    format!("{chance} To settle it, {}.", extent.longer(factor))
+    extent
+        .longer(factor)
+        .within(|what| format!("{chance} To settle it, {what}."))
 }
 
 #[cfg(test)]
@@ -213,43 +234,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_what_people_plan_with() {
-        for (seconds, text) in [
-            (40.2, "41 s"),
-            (120.0, "120 s"),
-            (300.0, "5 min"),
-            (305.0, "5 min 10 s"),
-            (355.1, "6 min"),
-            (3_301.0, "56 min"),
-            (12_500.0, "3.5 h"),
-            (400_000.0, "5 days"),
-        ] {
-            assert_eq!(span(seconds), text);
-        }
-    }
-
-    #[test]
     fn more_samples_are_said_with_the_time_that_they_take() {
         let extent = Extent {
             samples: 60_000,
             load_s: 300.0,
         };
+        let more = extent.more(60_000.0, "request");
+        assert_eq!(more.measure_for_s, Some(600.0));
         assert_eq!(
-            extent.more(60_000.0, "request"),
+            more.sentence,
             "about 60\u{202f}000 more requests (5 min at this rate) would settle it: measure for 10 min instead of 5 min, \
              or at a higher rate"
         );
         let close = extent.more(200.0, "request");
         assert_eq!(
-            close,
+            close.sentence,
             "about 6\u{202f}000 more requests (30 s at this rate) would settle it: measure for 5 min 30 s instead of 5 min, or \
              at a higher rate"
         );
         let never = extent.more(1e9, "request");
         assert!(
-            never.ends_with("too close to the limit for a test to tell"),
-            "{never}"
+            never
+                .sentence
+                .ends_with("too close to the limit for a test to tell")
+                && never.measure_for_s.is_none(),
+            "{never:?}"
         );
-        assert_eq!(extent.longer(2.0), "measure for 10 min instead of 5 min");
+        assert_eq!(extent.longer(2.0).sentence, "measure for 10 min instead of 5 min");
     }
 }
