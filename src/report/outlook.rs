@@ -3,7 +3,7 @@
 use super::model::{IncidentRecord, RunRecord, SlaRecord};
 use super::view;
 use crate::plan::Metric;
-use crate::sla::wording::span;
+use crate::sla::wording::{counted, span};
 use crate::sla::{CheckName, Verdict};
 
 /// The one next step, as a sentence.
@@ -27,7 +27,7 @@ pub(super) fn next_action(record: &RunRecord) -> String {
         }
         Some(Verdict::NoGo) => no_go(record),
         Some(Verdict::Inconclusive) => inconclusive(record),
-        Some(Verdict::Invalid) => invalid(record).to_owned(),
+        Some(Verdict::Invalid) => invalid(record),
         Some(Verdict::Rollback) => rollback(record),
         Some(Verdict::Interrupted) | None => {
             "Run it again to its end: a run that was cut short decides nothing.".to_owned()
@@ -36,17 +36,25 @@ pub(super) fn next_action(record: &RunRecord) -> String {
 }
 
 /// A plan that had too few users for itself is INVALID every time; anything else may have been a bad moment.
-fn invalid(record: &RunRecord) -> &'static str {
-    let too_few = record
-        .validity
-        .checks
-        .iter()
-        .any(|check| check.severity == "invalid" && check.name == CheckName::DroppedArrivals.key());
-    if too_few {
-        return "Give the load more users, as the reasons say, and run it again.";
+fn invalid(record: &RunRecord) -> String {
+    let is_invalid = |name: CheckName| {
+        let mut checks = record.validity.checks.iter();
+        checks.any(|check| check.severity == "invalid" && check.name == name.key())
+    };
+    if is_invalid(CheckName::DroppedArrivals) {
+        return "Give the load more users, as the reasons say, and run it again.".to_owned();
+    }
+    let host = record.generator.host_use.as_ref();
+    let contended = host.map_or(0, |host| host.contended_by_second.len());
+    if is_invalid(CheckName::ResultExplained) && contended > 0 {
+        return format!(
+            "Repeat the run once, where nothing else needs the processor: other processes had cores that it waited for in {}.",
+            counted(contended as u64, "second")
+        );
     }
     "Repeat the run once. If it is INVALID again, read \"Can this run be trusted?\": the generator needs more room, or its \
      machine fewer neighbours."
+        .to_owned()
 }
 
 fn no_go(record: &RunRecord) -> String {
@@ -179,6 +187,7 @@ pub(super) fn not_shown(record: &RunRecord) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Contention;
     use crate::plan::JudgeMode;
     use crate::report::tests::record;
     use crate::sla::fixture;
@@ -214,7 +223,19 @@ mod tests {
         let lossy = next_action(&record(fixture::lossy()));
         assert!(lossy.contains("first violation"), "{lossy}");
         let invalid = next_action(&record(fixture::starved_generator()));
-        assert!(invalid.starts_with("Repeat the run once"), "{invalid}");
+        assert!(invalid.starts_with("Repeat the run once. If"), "{invalid}");
+        let mut crowded = fixture::starved_generator();
+        crowded
+            .evidence
+            .generator
+            .host_use
+            .get_or_insert_default()
+            .contended_by_second = [(11, Contention::default()), (12, Contention::default())].into();
+        let invalid = next_action(&record(crowded));
+        assert!(
+            invalid.ends_with("cores that it waited for in 2 seconds."),
+            "{invalid}"
+        );
     }
 
     /// A healthy run that is too short to prove its targets.
