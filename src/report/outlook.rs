@@ -3,7 +3,7 @@
 use super::model::{IncidentRecord, RunRecord, SlaRecord};
 use super::view;
 use crate::plan::Metric;
-use crate::sla::wording::{counted, span};
+use crate::sla::wording::span;
 use crate::sla::{CheckName, Verdict};
 
 /// The one next step, as a sentence.
@@ -45,12 +45,10 @@ fn invalid(record: &RunRecord) -> String {
         return "Give the load more users, as the reasons say, and run it again.".to_owned();
     }
     let host = record.generator.host_use.as_ref();
-    let contended = host.map_or(0, |host| host.contended_by_second.len());
-    if is_invalid(CheckName::ResultExplained) && contended > 0 {
-        return format!(
-            "Repeat the run once, where nothing else needs the processor: other processes had cores that it waited for in {}.",
-            counted(contended as u64, "second")
-        );
+    let others = host.is_some_and(|host| !host.contended_by_second.is_empty());
+    if is_invalid(CheckName::ResultExplained) && others {
+        return "Repeat the run once, where nothing else needs the processor: other processes had cores that it waited for."
+            .to_owned();
     }
     "Repeat the run once. If it is INVALID again, read \"Can this run be trusted?\": the generator needs more room, or its \
      machine fewer neighbours."
@@ -230,12 +228,9 @@ mod tests {
             .generator
             .host_use
             .get_or_insert_default()
-            .contended_by_second = [(11, Contention::default()), (12, Contention::default())].into();
+            .contended_by_second = [(11, Contention::default())].into();
         let invalid = next_action(&record(crowded));
-        assert!(
-            invalid.ends_with("cores that it waited for in 2 seconds."),
-            "{invalid}"
-        );
+        assert!(invalid.ends_with("cores that it waited for."), "{invalid}");
     }
 
     /// A healthy run that is too short to prove its targets.
