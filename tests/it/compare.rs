@@ -204,8 +204,11 @@ async fn a_seeded_defect_turns_the_claims_of_stored_runs() {
 
     // The other way round the candidate is better, and one pair cannot show it.
     let cure = compare_stored(&late, &plain, &scratch.path().join("cure")).await;
-    assert_eq!(cure.code, Some(11), "{}\n{}", cure.stderr, cure.stdout);
     let record = read("cure");
+    // Whether the other claims hold as well depends on how busy the machine was at either run.
+    let code = record["exit_code"].as_i64().unwrap() as i32;
+    assert_eq!(Some(code), cure.code, "{}\n{}", cure.stderr, cure.stdout);
+    assert_ne!(code, 0, "one pair decides nothing");
     let faster = claim(&record, "Response time p95 not worse");
     assert_eq!(faster["status"], "INCONCLUSIVE", "{faster}");
     assert!(
