@@ -28,9 +28,13 @@ impl Target {
     pub fn is_told_from_others(&self) -> bool {
         match &self.kind {
             TargetKind::Reference(server) => matches!(server.database, Database::Sqlite),
-            // Only loopback needs no permission.
-            TargetKind::Remote(_) => !self.allow_hosts.is_empty(),
+            TargetKind::Remote(_) => !self.is_on_this_host(),
         }
+    }
+
+    /// Whether it shares this host with the generator: only loopback needs no permission.
+    pub fn is_on_this_host(&self) -> bool {
+        self.allow_hosts.is_empty()
     }
 
     /// Whether nothing proves that the target is who it says.

@@ -40,16 +40,16 @@ struct Waited {
 }
 
 impl ContentionMeter {
-    /// A meter whose first comparison begins now.
-    pub(super) fn start() -> Self {
+    /// A meter whose first comparison begins now, when all programs of the machine have used so many ticks.
+    pub(super) fn start(used: u64) -> Self {
         Self {
-            before: Reading::take(std::process::id()),
+            before: Reading::take(std::process::id(), used),
         }
     }
 
     /// What has happened since the last time; `None` where the kernel does not say all of it.
-    pub(super) fn read(&mut self) -> Option<Contention> {
-        let now = Reading::take(std::process::id());
+    pub(super) fn read(&mut self, used: u64) -> Option<Contention> {
+        let now = Reading::take(std::process::id(), used);
         let found = now
             .as_ref()
             .zip(self.before.as_ref())
@@ -61,16 +61,17 @@ impl ContentionMeter {
 
 impl Reading {
     /// Takes `root`, whose workers are looked at, and all that descends from it for the run.
-    fn take(root: u32) -> Option<Self> {
+    fn take(root: u32, used: u64) -> Option<Self> {
+        // Without this, a child would be taken for somebody else's.
+        read(format!("/proc/{root}/task/{root}/children"))?;
         let mut reading = Self {
-            used: programs_ticks(&read("/proc/stat")?)?,
+            used,
             ..Self::default()
         };
         let mut processes = vec![root];
         let mut next = 0;
         while let Some(&process) = processes.get(next) {
             next += 1;
-            let is_root = process == root;
             // A process that has ended meanwhile is in its parent's account, or will be in a moment.
             let Some(stat) = read(format!("/proc/{process}/stat")) else {
                 continue;
@@ -78,26 +79,13 @@ impl Reading {
             reading.own += process_ticks(&stat)?;
             for thread in threads(process) {
                 let folder = format!("/proc/{process}/task/{thread}");
-                if let Some(children) = read(format!("{folder}/children")) {
-                    processes.extend(
-                        children
-                            .split_whitespace()
-                            .filter_map(|id| id.parse::<u32>().ok()),
-                    );
-                } else if is_root && thread == root {
-                    // The kernel does not tell of children.
-                    return None;
-                }
-                let among = if !is_root {
-                    &mut reading.servers
-                } else if is_worker(&folder) {
-                    &mut reading.workers
-                } else {
-                    continue;
+                processes.extend(children(&folder));
+                let among = match process == root {
+                    false => &mut reading.servers,
+                    true if is_worker(&folder) => &mut reading.workers,
+                    true => continue,
                 };
-                if let Some(waited) = read(format!("{folder}/schedstat")).and_then(|text| waited(&text)) {
-                    among.insert(thread, waited);
-                }
+                among.extend(waited_by(&folder).map(|waited| (thread, waited)));
             }
             if processes.len() > PROCESSES_MAX {
                 return None;
@@ -150,17 +138,18 @@ fn threads(process: u32) -> Vec<u32> {
         .collect()
 }
 
-fn is_worker(folder: &str) -> bool {
-    read(format!("{folder}/comm")).is_some_and(|name| name.starts_with(THREAD_NAME))
+/// The processes that a thread has started; none when it has ended.
+fn children(folder: &str) -> Vec<u32> {
+    let text = read(format!("{folder}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|id| id.parse().ok()).collect()
 }
 
-/// `user`, `nice` and `system` of the first line of `/proc/stat`.
-fn programs_ticks(text: &str) -> Option<u64> {
-    let numbers = text.lines().next()?.strip_prefix("cpu ")?;
-    let mut ticks = numbers
-        .split_whitespace()
-        .map(|number| number.parse::<u64>().ok());
-    Some(ticks.next()?? + ticks.next()?? + ticks.next()??)
+fn waited_by(folder: &str) -> Option<Waited> {
+    read(format!("{folder}/schedstat")).and_then(|text| waited(&text))
+}
+
+fn is_worker(folder: &str) -> bool {
+    read(format!("{folder}/comm")).is_some_and(|name| name.starts_with(THREAD_NAME))
 }
 
 /// `utime`, `stime`, `cutime` and `cstime`, the 14th to 17th field of a process's `stat`. The second, its name, may hold
@@ -193,10 +182,6 @@ mod tests {
 
     #[test]
     fn the_files_are_read_as_linux_writes_them() {
-        assert_eq!(
-            programs_ticks("cpu  10 1 5 100 7 2 3 4 6 0\ncpu0 1 1\n"),
-            Some(16)
-        );
         let stat = "77 (a (strange) name) S 1 77 77 0 -1 4194560 9 9 9 9 100 20 3 4 20 0 1 0 55";
         assert_eq!(process_ticks(stat), Some(127));
         let found = Waited {
@@ -204,8 +189,7 @@ mod tests {
             runs: 12,
         };
         assert_eq!(waited("858258 87430 12\n"), Some(found));
-        for text in ["", "cpu", "cpu  1 2", "1 (name) S 1 2", "1 2", "a b c"] {
-            assert_eq!(programs_ticks(text), None, "{text:?}");
+        for text in ["", "1 (name) S 1 2", "1 2", "a b c"] {
             assert_eq!(process_ticks(text), None, "{text:?}");
         }
         for text in ["", "1", "1 2", "a b c"] {
@@ -264,13 +248,13 @@ mod tests {
         let mut input = parent.stdin.take().unwrap();
         let mut output = BufReader::new(parent.stdout.take().unwrap()).lines();
         assert_eq!(output.next().unwrap().unwrap(), "done");
-        let during = Reading::take(parent.id()).unwrap();
-        assert!(during.own > 0 && during.used >= during.own, "{during:?}");
+        let during = Reading::take(parent.id(), 0).unwrap();
+        assert!(during.own > 0, "{during:?}");
         assert_eq!(during.servers.len(), 1, "the child's only thread");
         assert!(during.workers.is_empty(), "the parent's thread drives no load");
         writeln!(input).unwrap();
         assert_eq!(output.next().unwrap().unwrap(), "ended");
-        let after = Reading::take(parent.id()).unwrap();
+        let after = Reading::take(parent.id(), 0).unwrap();
         assert!(
             after.own >= during.own,
             "a child that has ended stays in the account"

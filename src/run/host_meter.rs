@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::contention::ContentionMeter;
 use crate::clock::Moment;
 use crate::metrics::HostSecond;
 
@@ -25,6 +26,8 @@ const CONTROL_GROUPS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/cpu"];
 pub(super) struct HostMeter {
     /// Where the control group counts its throttling.
     throttling: Option<PathBuf>,
+    /// `None` where processes of the target's cannot be told from others.
+    contention: Option<ContentionMeter>,
     before: Reading,
 }
 
@@ -45,16 +48,22 @@ struct Reading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CpuTimes {
     busy: u64,
+    /// The part of it that programs used; what interrupts took is nobody's.
+    programs: u64,
     idle: u64,
     stolen: u64,
 }
 
 impl HostMeter {
-    /// A meter whose first comparison begins at `now`.
-    pub(super) fn start(now: Moment) -> Self {
+    /// A meter whose first comparison begins at `now`. Who had the cores is only asked where it `can_tell_others`: where no
+    /// process of the target's is one that this process has not started.
+    pub(super) fn start(now: Moment, can_tell_others: bool) -> Self {
         let throttling = throttling_file();
+        let before = Reading::take(now, throttling.as_deref());
+        let cpu = before.cpu.filter(|_| can_tell_others);
         Self {
-            before: Reading::take(now, throttling.as_deref()),
+            contention: cpu.map(|cpu| ContentionMeter::start(cpu.programs)),
+            before,
             throttling,
         }
     }
@@ -64,6 +73,8 @@ impl HostMeter {
         let reading = Reading::take(now, self.throttling.as_deref());
         let mut second = reading.since(&self.before);
         self.before = reading;
+        let meter = self.contention.as_mut().zip(reading.cpu);
+        second.contention = meter.and_then(|(meter, cpu)| meter.read(cpu.programs));
         second.memory = read(MEMORY).and_then(|text| resident(&text));
         let sockets = read(SOCKETS).and_then(|text| tcp_sockets(&text));
         second.sockets = sockets.map(|(in_use, _)| in_use);
@@ -136,8 +147,10 @@ fn cpu_times(text: &str) -> Option<CpuTimes> {
         soft_interrupts,
         stolen,
     ] = *ticks.first_chunk()?;
+    let programs = user + nice + system;
     Some(CpuTimes {
-        busy: user + nice + system + interrupts + soft_interrupts,
+        busy: programs + interrupts + soft_interrupts,
+        programs,
         idle: idle + waiting,
         stolen,
     })
@@ -212,6 +225,7 @@ mod tests {
     fn the_files_are_read_as_linux_writes_them() {
         let times = CpuTimes {
             busy: 10 + 1 + 5 + 2 + 3,
+            programs: 10 + 1 + 5,
             idle: 100 + 7,
             stolen: 4,
         };
@@ -268,7 +282,12 @@ mod tests {
     fn shares_are_of_the_time_between_two_readings() {
         let reading = |at_ms: u64, busy, idle, stolen, waited_ms| Reading {
             at: Moment::from_nanos(at_ms * 1_000_000),
-            cpu: Some(CpuTimes { busy, idle, stolen }),
+            cpu: Some(CpuTimes {
+                busy,
+                programs: busy,
+                idle,
+                stolen,
+            }),
             waiting: Some(Duration::from_millis(waited_ms)),
             waiting_for_disk: Some(Duration::from_millis(waited_ms / 2)),
             throttled: None,

@@ -5,7 +5,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::contention::ContentionMeter;
 use super::hiccups::{BEAT, HiccupMeter};
 use super::host_meter::HostMeter;
 use crate::clock::{Moment, RunClock};
@@ -33,8 +32,7 @@ struct Seen {
 }
 
 impl HostWatch {
-    /// Starts the thread. Seconds count from `epoch`. Who had the cores is only asked where it `can_tell_others`: where
-    /// no process of the target's is one that this process has not started.
+    /// Starts the thread. Seconds count from `epoch`; for `can_tell_others` see [`HostMeter::start`].
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -49,8 +47,8 @@ impl HostWatch {
         std::thread::Builder::new()
             .name("host-watch".to_owned())
             .spawn(move || {
-                let contention = can_tell_others.then(ContentionMeter::start);
-                keep_beating(clock, epoch, &ended, &shared, contention);
+                let meter = HostMeter::start(clock.now(), can_tell_others);
+                keep_beating(clock, epoch, &ended, &shared, meter);
             })?;
         Ok(Self {
             clock,
@@ -97,10 +95,9 @@ fn keep_beating(
     epoch: Moment,
     ended: &Receiver<()>,
     seen: &Mutex<Seen>,
-    mut contention: Option<ContentionMeter>,
+    mut meter: HostMeter,
 ) {
     let second_of = |moment: Moment| u32::try_from(moment.since(epoch).as_secs()).unwrap_or(u32::MAX);
-    let mut meter = HostMeter::start(clock.now());
     let mut reading_second = second_of(clock.now());
     loop {
         let due = clock.now().plus(BEAT);
@@ -118,8 +115,7 @@ fn keep_beating(
         // After the beat was noted: what reading takes is no stall.
         let second = second_of(came);
         if second > reading_second {
-            let mut passed = meter.read(came);
-            passed.contention = contention.as_mut().and_then(ContentionMeter::read);
+            let passed = meter.read(came);
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.host.note(reading_second, &passed);
             reading_second = second;

@@ -89,8 +89,7 @@ impl Context {
                 .map_or(busy.await_longest, |longest| longest.min(busy.await_longest)),
             submissions: busy.submissions,
             realtime_is_upper_bound: matches!(plan.target.kind, TargetKind::Remote(_)),
-            // Only loopback needs no permission.
-            target_on_this_host: plan.target.allow_hosts.is_empty(),
+            target_on_this_host: plan.target.is_on_this_host(),
             plateau: plateau(plan),
             faults_from_the_start: plan.faults_from_the_start(),
             judged_on: None,

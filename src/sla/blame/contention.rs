@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use super::{Blame, MATERIAL_PART, subject};
 use crate::metrics::{Contention, SeriesKind, Slice};
@@ -35,12 +36,8 @@ impl Blame<'_> {
     ) -> Option<String> {
         let measurements = &self.evidence.measurements;
         let measure = Measure::of(condition, self.steps).ok()?;
-        if measure.kind == SeriesKind::DbQuery {
-            // The server measures it, and no socket of ours is in it.
-            return None;
-        }
         let excess_ms = self.excess_ms(condition, &measure, seconds.clone())?;
-        let late_ms = self.late_for_want_of_a_core(condition.statistic, &seconds)?;
+        let late_ms = self.late_for_want_of_a_core(measure.kind, condition.statistic, &seconds)?;
         let longest_ms = late_ms.values().copied().fold(0.0, f64::max);
         if longest_ms < MATERIAL_PART * excess_ms {
             return None;
@@ -73,7 +70,7 @@ impl Blame<'_> {
     pub(super) fn crowded_out_in_slots(&self, condition: &Condition) -> Option<String> {
         let responses = availability::responses(&self.evidence.measurements);
         // Whether a second was available is a question of its tail.
-        let late_ms = self.late_for_want_of_a_core(Statistic::Max, &(0..u32::MAX))?;
+        let late_ms = self.late_for_want_of_a_core(SeriesKind::Response, Statistic::Max, &(0..u32::MAX))?;
         let longest_ms = late_ms.values().copied().fold(0.0, f64::max);
         if !self.matters_in_slots(longest_ms, &late_ms.keys().copied().collect(), &responses) {
             return None;
@@ -94,6 +91,7 @@ impl Blame<'_> {
     /// By how much the waiting made exchanges later in each second in which others had the cores; `None` without any.
     fn late_for_want_of_a_core(
         &self,
+        kind: SeriesKind,
         statistic: Statistic,
         seconds: &Range<u32>,
     ) -> Option<BTreeMap<u32, f64>> {
@@ -101,7 +99,7 @@ impl Blame<'_> {
         let late_ms: BTreeMap<u32, f64> = host
             .contended_by_second
             .range(seconds.clone())
-            .map(|(second, contention)| (*second, late_ms(contention, statistic)))
+            .map(|(second, contention)| (*second, late_ms(contention, kind, statistic)))
             .collect();
         (!late_ms.is_empty()).then_some(late_ms)
     }
@@ -158,7 +156,7 @@ fn cause(late_ms: &BTreeMap<u32, f64>, longest_ms: f64) -> String {
 /// Each side counts for two waits. A request wakes up the server's thread that reads it and the one that writes to the
 /// database. The worker is woken up once, but an answer that comes while it waits already finds it in one of the long waits
 /// rather than in one of the many short ones; a length-biased exponential wait is as long as two.
-fn late_ms(contention: &Contention, statistic: Statistic) -> f64 {
+fn late_ms(contention: &Contention, kind: SeriesKind, statistic: Statistic) -> f64 {
     if contention.starved_server() {
         return f64::INFINITY;
     }
@@ -168,6 +166,11 @@ fn late_ms(contention: &Contention, statistic: Statistic) -> f64 {
         Statistic::Mean | Statistic::Share | Statistic::PerSecond => false,
     };
     let waits = if is_tail { TWO_WAITS_TAIL } else { TWO_WAITS_MEAN };
-    let mean_ms = (contention.worker.mean + contention.server.mean).as_secs_f64() * 1e3;
+    let worker = match kind {
+        // The servers measure these among themselves.
+        SeriesKind::DbQuery | SeriesKind::WebhookProcessing | SeriesKind::WebhookAttempt => Duration::ZERO,
+        _ => contention.worker.mean,
+    };
+    let mean_ms = (worker + contention.server.mean).as_secs_f64() * 1e3;
     contention.others.clamp(0.0, 1.0) * waits * mean_ms
 }

@@ -100,6 +100,20 @@ fn a_threshold_that_tripped_on_a_crowded_host_is_no_rollback() {
 }
 
 #[test]
+fn what_servers_measure_among_themselves_does_not_wait_for_a_worker() {
+    let mut run = healthy();
+    run.criteria
+        .targets
+        .push(time(Metric::WebhookProcessing, 0.95, Comparator::Less, 1));
+    expect(
+        &crowded(run.clone(), 0..40, waiting(0.9, 200, 0)),
+        Verdict::NoGo,
+        10,
+    );
+    expect(&crowded(run, 0..40, waiting(0.9, 0, 200)), Verdict::Invalid, 12);
+}
+
+#[test]
 fn what_a_starved_server_took_has_no_bound() {
     let mut run = fixture::run(Trouble {
         slower: Duration::from_millis(3_000),
